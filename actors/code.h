@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The code behaviour: a run's definition is a C function on a coroutine. Events are delivered to it, then it is activated:
+ * it runs until it waits, and what it asked for are the transition's effects. Everything it knows comes from delivered
+ * events, so feeding a new one the run's records brings it to the same point (replay); the effects it gives then must be
+ * byte for byte those on record.
+ *
+ * struct stet_run is what the public functions of stet/workflow.h work on; they are in workflow.c.
+ */
+#ifndef ACTORS_CODE_H
+#define ACTORS_CODE_H
+
+#include "actors/coroutine.h"
+#include "actors/vocabulary.h"
+#include "base/arena.h"
+#include "stet/workflow.h"
+
+typedef void code_log_fn(void *ctx, const struct stet_run *run, stet_log_level level, const char *line);
+
+/* What the codes of one shard share. */
+struct code_env {
+        struct stack_pool *stacks;
+        code_log_fn *log;
+        void *log_ctx;
+};
+
+/* Something the code started: an activity, a timer, a wait, a child, a signal. */
+struct step {
+        uint8_t effect; /* enum effect_type that started it */
+        bool done;
+        uint32_t code; /* enum stet_error, when done */
+        uint64_t done_order; /* the how manieth to be done */
+        struct bytes name; /* WAIT_SIGNAL: of the signal */
+        struct bytes value;
+        struct bytes kind;
+        struct bytes text;
+};
+
+struct code_signal {
+        struct code_signal *next;
+        struct bytes name;
+        struct bytes value;
+};
+
+struct code_patch {
+        struct code_patch *next;
+        struct bytes id;
+        bool taken;
+};
+
+struct code_query {
+        struct code_query *next;
+        struct bytes name;
+        stet_query_fn *fn;
+        void *context;
+};
+
+struct stet_run {
+        const struct code_env *env;
+        stet_workflow_fn *fn;
+        struct coroutine *coroutine; /* NULL after the end */
+        stet_arena arena; /* everything below lives in it, the steps array excepted */
+
+        char run_id[17];
+        char *workflow_id;
+        struct bytes input;
+        uint64_t random_state;
+        int64_t now_ns;
+
+        struct step *steps; /* step of op n at n - 1 */
+        uint32_t steps_count;
+        uint32_t steps_capacity;
+        uint64_t done_count;
+        struct code_signal *signals; /* that came and were not taken, oldest first */
+        struct code_signal **signals_end;
+        struct code_patch *patches;
+        struct code_query *queries;
+
+        bool cancel_requested;
+        bool cancel_surfacing; /* the next wait returns STET_ECANCELED */
+        bool replaying;
+        bool finished;
+        bool in_query; /* nothing may be started now */
+
+        struct bytes continue_input; /* of stet_continue_as_new() */
+        char failure_kind[128];
+        char failure_message[512];
+
+        struct buffer *effects; /* of the transition under way */
+        struct bytes expected; /* on replay: the effects on record */
+};
+
+/* What fn returned when it is to be continued as new; never leaves the code. */
+enum { CODE_CONTINUE = -1 };
+
+/* NULL when there is no memory for a stack. */
+struct stet_run *code_new(const struct code_env *env, stet_workflow_fn *fn, uint64_t run_id);
+void code_free(struct stet_run *code); /* harmless on NULL */
+
+/* Hands an event over (copied). Nothing runs. */
+void code_deliver(struct stet_run *code, const struct event *event);
+
+/* Runs the code until it waits or ends, appending its effects. */
+void code_activate(struct stet_run *code, int64_t now_ns, struct buffer *effects);
+
+/* Feeds one record of the run's own. STET_ENONDETERMINISM: the code did something else than what is on record; *why names the
+ * first difference with both sides; the code must be freed. STET_ECORRUPT. */
+int code_replay(struct stet_run *code, uint8_t flags, int64_t time_ns, struct bytes body, stet_why *why);
+
+/* Asks the code. 0 and *ret (msgpack, in the run's arena); STET_ENOTFOUND with the names there are; the query function's error. */
+int code_query(struct stet_run *code, struct bytes name, struct bytes in, struct bytes *ret, stet_why *why);
+
+/* The page whose touching means that the code's stack has overflowed; NULL when it has no stack. */
+const void *code_guard(const struct stet_run *code, size_t *ret_size);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The switch itself is coroutine_switch(): it pushes the callee-saved registers on the current stack, stores the stack
+ * pointer through its first argument and takes the second one's. The sanitizers must be told of each switch.
+ */
+#include "actors/coroutine.h"
+
+#include "base/buffer.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN 1
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define WITH_TSAN 1
+#include <sanitizer/tsan_interface.h>
+#endif
+
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#define WITH_UCONTEXT 1
+#include <ucontext.h>
+#endif
+
+struct stack {
+        struct stack *next;
+        uint8_t *base; /* the guard page; the stack proper follows */
+};
+
+struct stack_pool {
+        size_t stack_size; /* without the guard page */
+        size_t guard_size;
+        struct stack *unused;
+};
+
+struct coroutine {
+        struct stack_pool *pool;
+        struct stack *stack;
+        coroutine_fn *fn;
+        void *arg;
+        bool finished;
+#ifdef WITH_UCONTEXT
+        ucontext_t inside, outside;
+#else
+        void *inside_sp, *outside_sp;
+#endif
+#ifdef WITH_ASAN
+        const void *outside_bottom;
+        size_t outside_size;
+        void *inside_fake, *outside_fake;
+#endif
+#ifdef WITH_TSAN
+        void *inside_fiber, *outside_fiber;
+#endif
+};
+
+struct stack_pool *stack_pool_new(size_t stack_size)
+{
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        struct stack_pool *pool = xcalloc(1, sizeof *pool);
+        pool->guard_size = page;
+        pool->stack_size = (stack_size + page - 1) / page * page;
+        return pool;
+}
+
+void stack_pool_free(struct stack_pool *pool)
+{
+        if (!pool)
+                return;
+        for (struct stack *s = pool->unused, *next; s; s = next) {
+                next = s->next;
+                munmap(s->base, pool->guard_size + pool->stack_size);
+                free(s);
+        }
+        free(pool);
+}
+
+static struct stack *stack_take(struct stack_pool *pool)
+{
+        struct stack *s = pool->unused;
+        if (s) {
+                pool->unused = s->next;
+                return s;
+        }
+        size_t size = pool->guard_size + pool->stack_size;
+        void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE,
+                          -1, 0);
+        if (base == MAP_FAILED)
+                return NULL;
+        if (mprotect(base, pool->guard_size, PROT_NONE) != 0) {
+                munmap(base, size);
+                return NULL;
+        }
+        s = xmalloc(sizeof *s);
+        s->base = base;
+        return s;
+}
+
+static void stack_give(struct stack_pool *pool, struct stack *s)
+{
+#ifdef WITH_ASAN
+        ASAN_UNPOISON_MEMORY_REGION(s->base + pool->guard_size, pool->stack_size);
+#endif
+        s->next = pool->unused;
+        pool->unused = s;
+}
+
+#ifdef WITH_UCONTEXT
+
+static void switch_in(struct coroutine *co)
+{
+        swapcontext(&co->outside, &co->inside);
+}
+
+static void switch_out(struct coroutine *co)
+{
+        swapcontext(&co->inside, &co->outside);
+}
+
+#else
+
+void coroutine_switch(void **ret_sp, void *sp);
+void coroutine_entry(void);
+void coroutine_main(struct coroutine *co);
+
+static void switch_in(struct coroutine *co)
+{
+        coroutine_switch(&co->outside_sp, co->inside_sp);
+}
+
+static void switch_out(struct coroutine *co)
+{
+        coroutine_switch(&co->inside_sp, co->outside_sp);
+}
+
+#endif
+
+/* The sanitizers' view of a switch: announced before, completed after. */
+static void enter(struct coroutine *co)
+{
+#ifdef WITH_ASAN
+        __sanitizer_start_switch_fiber(&co->outside_fake, co->stack->base + co->pool->guard_size, co->pool->stack_size);
+#endif
+#ifdef WITH_TSAN
+        co->outside_fiber = __tsan_get_current_fiber();
+        __tsan_switch_to_fiber(co->inside_fiber, 0);
+#endif
+        switch_in(co);
+#ifdef WITH_ASAN
+        __sanitizer_finish_switch_fiber(co->outside_fake, NULL, NULL);
+#endif
+}
+
+static void leave(struct coroutine *co)
+{
+#ifdef WITH_ASAN
+        __sanitizer_start_switch_fiber(co->finished ? NULL : &co->inside_fake, co->outside_bottom, co->outside_size);
+#endif
+#ifdef WITH_TSAN
+        __tsan_switch_to_fiber(co->outside_fiber, 0);
+#endif
+        switch_out(co);
+}
+
+static void entered(struct coroutine *co)
+{
+#ifdef WITH_ASAN
+        __sanitizer_finish_switch_fiber(co->inside_fake, &co->outside_bottom, &co->outside_size);
+#else
+        (void)co;
+#endif
+}
+
+void coroutine_main(struct coroutine *co)
+{
+        entered(co);
+        co->fn(co->arg);
+        co->finished = true;
+        leave(co);
+        abort(); /* a finished coroutine is never resumed */
+}
+
+#ifdef WITH_UCONTEXT
+
+static void ucontext_main(unsigned low, unsigned high)
+{
+        coroutine_main((struct coroutine *)((uintptr_t)low | (uintptr_t)high << 16 << 16));
+}
+
+static void prepare(struct coroutine *co, uint8_t *top)
+{
+        (void)top;
+        getcontext(&co->inside);
+        co->inside.uc_stack.ss_sp = co->stack->base + co->pool->guard_size;
+        co->inside.uc_stack.ss_size = co->pool->stack_size;
+        co->inside.uc_link = NULL;
+        makecontext(&co->inside, (void (*)(void))ucontext_main, 2, (unsigned)(uintptr_t)co,
+                    (unsigned)((uintptr_t)co >> 16 >> 16));
+}
+
+#else
+
+/* What coroutine_switch() pops on the first resume: see the .S file of each architecture. coroutine_entry moves the
+ * coroutine from a callee-saved register to the argument register and calls coroutine_main(). */
+static void prepare(struct coroutine *co, uint8_t *top)
+{
+#if defined(__x86_64__)
+        /* mxcsr+x87cw, r15, r14, r13, r12, rbx, rbp, return address, and a word so that the stack is aligned at entry */
+        void **sp = (void **)(void *)top - 10;
+        memset(sp, 0, 10 * sizeof *sp);
+        uint32_t mxcsr;
+        uint16_t control;
+        __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(control));
+        memcpy(sp, &mxcsr, sizeof mxcsr);
+        memcpy((uint8_t *)sp + 4, &control, sizeof control);
+        sp[5] = co; /* rbx */
+        sp[7] = (void *)coroutine_entry;
+#else
+        /* d8…d15, x19…x30: 20 words; x19 the coroutine, x30 where to return */
+        void **sp = (void **)(void *)top - 20;
+        memset(sp, 0, 20 * sizeof *sp);
+        sp[8] = co;
+        sp[19] = (void *)coroutine_entry;
+#endif
+        co->inside_sp = sp;
+}
+
+#endif
+
+struct coroutine *coroutine_new(struct stack_pool *pool, coroutine_fn *fn, void *arg)
+{
+        struct stack *stack = stack_take(pool);
+        if (!stack)
+                return NULL;
+        struct coroutine *co = xcalloc(1, sizeof *co);
+        co->pool = pool;
+        co->stack = stack;
+        co->fn = fn;
+        co->arg = arg;
+        prepare(co, stack->base + pool->guard_size + pool->stack_size);
+#ifdef WITH_TSAN
+        co->inside_fiber = __tsan_create_fiber(0);
+#endif
+        return co;
+}
+
+void coroutine_free(struct coroutine *co)
+{
+        if (!co)
+                return;
+#ifdef WITH_TSAN
+        __tsan_destroy_fiber(co->inside_fiber);
+#endif
+        stack_give(co->pool, co->stack);
+        free(co);
+}
+
+bool coroutine_resume(struct coroutine *co)
+{
+        enter(co);
+        return !co->finished;
+}
+
+void coroutine_yield(struct coroutine *co)
+{
+        leave(co);
+        entered(co);
+}
+
+const void *coroutine_guard(const struct coroutine *co, size_t *ret_size)
+{
+        *ret_size = co->pool->guard_size;
+        return co->stack->base;
+}

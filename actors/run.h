@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a node knows of a run without running its code: a fold over its records. run_judge() says what an event means for it,
+ * run_apply() takes over a transition; both are used alike while it happens and when the log is read after a crash, so the
+ * recovered state is the live one by construction.
+ *
+ * An op is something the run has started and that is not over: an activity, a timer, a wait, a child, a signal on its way. An
+ * open run's ops are its owed work: what it waits for.
+ */
+#ifndef ACTORS_RUN_H
+#define ACTORS_RUN_H
+
+#include "actors/retry.h"
+#include "actors/vocabulary.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+
+struct run;
+
+struct op {
+        struct map_node by_id; /* in the shard's table, by op_key() */
+        struct list in_run; /* struct run's ops, oldest first */
+        struct heap_node timer; /* in the shard's heap: a timer's due time */
+        struct run *run;
+        uint32_t id;
+        uint8_t effect; /* enum effect_type that started it */
+        bool abandon; /* CHILD */
+        uint32_t attempt; /* CALL: the current one */
+        uint32_t tries; /* CALL: attempts that failed by themselves */
+        int64_t due_ns; /* TIMER; CALL: of the current attempt, when it is a retry */
+        bool noted; /* CALL, after a restart: its executor was known to run it for long */
+        uint64_t lsn; /* of the record whose effect started it: its arguments are there */
+        struct retry_policy retry; /* CALL */
+        char *name; /* activity, signal or workflow */
+};
+
+static inline uint64_t op_key(uint64_t run, uint32_t op)
+{
+        return hash_u64(run) + op;
+}
+
+/* A signal that came and that no wait has taken yet. */
+struct run_signal {
+        struct list in_run;
+        char name[];
+};
+
+/* The last signal applied from another run: earlier and equal ops of it are repeats. */
+struct run_sender {
+        struct run_sender *next;
+        uint64_t run;
+        uint32_t op;
+};
+
+/* A request that was applied: its repeat gets the same answer. */
+struct run_request {
+        struct map_node by_hash; /* in the shard's table, by a hash of the id */
+        struct run_request *next;
+        struct run *run;
+        uint8_t event; /* enum event_type: what it asked for */
+        char *id;
+        size_t id_size;
+};
+
+struct run {
+        struct map_node by_id; /* in the shard's tables */
+        struct map_node by_name;
+        struct list in_shard; /* all runs, by start */
+        struct list in_awake; /* runs whose code is in memory, the longest untouched first */
+
+        uint64_t id;
+        char *ns;
+        char *workflow;
+        char *workflow_id;
+        struct run_request *requests; /* the START's among them */
+        uint64_t parent;
+        uint32_t parent_op;
+        bool abandon; /* goes on when its parent ends */
+        uint64_t continued_from;
+        uint64_t continued_as; /* 0: not (known) */
+
+        uint32_t ending; /* enum run_ending; RUN_OPEN while it runs */
+        int64_t started_ns;
+        int64_t ended_ns;
+        uint64_t first_lsn;
+        uint64_t last_lsn;
+        uint32_t transitions;
+        uint32_t pending; /* events delivered since the code ran last */
+        bool cancel_requested;
+        uint64_t seed;
+        uint64_t status_lsn; /* of the record with the last STATUS effect; 0: none */
+
+        struct list ops;
+        uint32_t ops_count;
+        struct list signals;
+        struct run_sender *senders;
+
+        struct stet_run *code; /* NULL while it is parked */
+        char *blocked; /* why its code can't go on, as a sentence; NULL: it can */
+};
+
+/* The tables that runs and ops are in; owned by the shard. */
+struct run_tables {
+        struct map ops; /* struct op, by op_key() */
+        struct map requests; /* struct run_request, by hash */
+        struct heap timers; /* struct op.timer */
+};
+
+struct run *run_new(uint64_t id);
+void run_free(struct run *run, struct run_tables *tables); /* code must be gone */
+
+struct op *run_op(const struct run_tables *tables, uint64_t run, uint32_t op);
+
+/* What to do with an event. */
+enum run_verdict {
+        RUN_REFUSE, /* it changes nothing: *ret_err says why; no record */
+        RUN_SETTLE, /* the run's bookkeeping answers it alone: the effects are appended; the code does not hear of it */
+        RUN_DELIVER, /* it is for the code */
+};
+
+/* Judges an event on a run in its present state. err: STET_ECLOSED (it has ended), STET_ESTALE (an old attempt, a timer or an
+ * op that is over), STET_EEXISTS (a repeat of what was applied). */
+enum run_verdict run_judge(const struct run *run, const struct run_tables *tables, const struct event *event,
+                           int64_t now_ns, struct buffer *effects, int *ret_err);
+
+/* Takes over one transition of the run: the record's body, LSN, flags and time. Returns 0, or STET_ECORRUPT when the body can't be read
+ * or does not fit the state (then the run is as far as it got). */
+int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns, struct bytes body);
+
+/* The request with that id that a run of this table has applied, or NULL. */
+struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes id);
+
+/* Checks the invariants: an open run owes something or says why not; an ended one owes nothing. NULL, or the sentence that is broken. */
+const char *run_check(const struct run *run);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/map.h"
+
+#include "base/buffer.h"
+
+#include <stdlib.h>
+
+void map_fini(struct map *m)
+{
+        free(m->slots);
+        *m = (struct map){ 0 };
+}
+
+static struct map_node **slot_of(const struct map *m, uint64_t key)
+{
+        return &m->slots[hash_u64(key) & (m->slots_count - 1)];
+}
+
+static void grow(struct map *m)
+{
+        struct map bigger = { .slots_count = m->slots_count ? m->slots_count * 2 : 16, .count = m->count };
+        bigger.slots = xcalloc(bigger.slots_count, sizeof *bigger.slots);
+        for (size_t i = 0; i < m->slots_count; i++) {
+                struct map_node *node = m->slots[i], *next;
+                for (; node; node = next) {
+                        next = node->next;
+                        struct map_node **slot = slot_of(&bigger, node->key);
+                        node->next = *slot;
+                        *slot = node;
+                }
+        }
+        free(m->slots);
+        *m = bigger;
+}
+
+void map_put(struct map *m, struct map_node *node, uint64_t key)
+{
+        if (m->count >= m->slots_count)
+                grow(m);
+        struct map_node **slot = slot_of(m, key);
+        node->key = key;
+        node->next = *slot;
+        *slot = node;
+        m->count++;
+}
+
+void map_remove(struct map *m, struct map_node *node)
+{
+        struct map_node **link = slot_of(m, node->key);
+        while (*link != node)
+                link = &(*link)->next;
+        *link = node->next;
+        node->next = NULL;
+        m->count--;
+}
+
+struct map_node *map_find(const struct map *m, uint64_t key)
+{
+        if (!m->slots_count)
+                return NULL;
+        struct map_node *node = *slot_of(m, key);
+        while (node && node->key != key)
+                node = node->next;
+        return node;
+}
+
+struct map_node *map_find_next(const struct map_node *node)
+{
+        struct map_node *next = node->next;
+        while (next && next->key != node->key)
+                next = next->next;
+        return next;
+}
+
+static inline uint64_t rotl(uint64_t x, int b)
+{
+        return x << b | x >> (64 - b);
+}
+
+static inline void sip_round(uint64_t v[4])
+{
+        v[0] += v[1];
+        v[1] = rotl(v[1], 13) ^ v[0];
+        v[0] = rotl(v[0], 32);
+        v[2] += v[3];
+        v[3] = rotl(v[3], 16) ^ v[2];
+        v[0] += v[3];
+        v[3] = rotl(v[3], 21) ^ v[0];
+        v[2] += v[1];
+        v[1] = rotl(v[1], 17) ^ v[2];
+        v[2] = rotl(v[2], 32);
+}
+
+static uint64_t get_le(const uint8_t *p, size_t n)
+{
+        uint64_t value = 0;
+        for (size_t i = 0; i < n; i++)
+                value |= (uint64_t)p[i] << (8 * i);
+        return value;
+}
+
+uint64_t hash_bytes(uint64_t key0, uint64_t key1, struct bytes data)
+{
+        uint64_t v[4] = { key0 ^ UINT64_C(0x736f6d6570736575), key1 ^ UINT64_C(0x646f72616e646f6d),
+                          key0 ^ UINT64_C(0x6c7967656e657261), key1 ^ UINT64_C(0x7465646279746573) };
+        size_t whole = data.size & ~(size_t)7;
+        for (size_t i = 0; i < whole; i += 8) {
+                uint64_t word = get_le(data.data + i, 8);
+                v[3] ^= word;
+                sip_round(v);
+                v[0] ^= word;
+        }
+        uint64_t last = (uint64_t)data.size << 56 | get_le(data.data + whole, data.size - whole);
+        v[3] ^= last;
+        sip_round(v);
+        v[0] ^= last;
+        v[2] ^= 0xff;
+        for (int i = 0; i < 3; i++)
+                sip_round(v);
+        return v[0] ^ v[1] ^ v[2] ^ v[3];
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An intrusive hash table keyed by 64 bits. The caller embeds a map_node; several nodes may share a key (a hash of
+ * a longer name: the caller compares the name). There is no way to walk the whole table, on purpose: hash order
+ * must not decide anything. Who needs an order keeps a list beside it.
+ */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include "base/bytes.h"
+
+struct map_node {
+        struct map_node *next;
+        uint64_t key;
+};
+
+struct map {
+        struct map_node **slots;
+        size_t slots_count; /* a power of two, or 0 */
+        size_t count;
+};
+
+void map_fini(struct map *m); /* frees the table, not the nodes */
+void map_put(struct map *m, struct map_node *node, uint64_t key);
+void map_remove(struct map *m, struct map_node *node);
+
+/* The first node with that key, or NULL; map_find_next gives the others. */
+struct map_node *map_find(const struct map *m, uint64_t key);
+struct map_node *map_find_next(const struct map_node *node);
+
+#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* SipHash-1-3 of data (https://www.aumasson.jp/siphash/siphash.pdf). With a secret key, peers can't choose
+ * names that collide; with a fixed key it is a plain good hash whose value may be stored. */
+uint64_t hash_bytes(uint64_t key0, uint64_t key1, struct bytes data);
+
+/* Mixes a 64-bit number (the finaliser of MurmurHash3). */
+static inline uint64_t hash_u64(uint64_t x)
+{
+        x ^= x >> 33;
+        x *= UINT64_C(0xff51afd7ed558ccd);
+        x ^= x >> 33;
+        x *= UINT64_C(0xc4ceb9fe1a85ec53);
+        return x ^ x >> 33;
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bounded msgpack reading. unpack_validate() is the gate for every byte from a peer or a disk: it allocates
+ * nothing, and what it passes is safe for the cursor below and for msgpack-c (which otherwise allocates what
+ * a five-byte header claims). The cursor reads in place; the bytes and strings it returns point into the
+ * input.
+ */
+#ifndef BASE_UNPACK_H
+#define BASE_UNPACK_H
+
+#include "base/bytes.h"
+
+enum {
+        UNPACK_DEPTH_MAX = 16, /* containers within containers; msgpack-c stops at 32 */
+};
+
+struct unpack_limits {
+        uint32_t depth_max; /* at most UNPACK_DEPTH_MAX */
+        uint32_t nodes_max; /* values of any kind in the whole input */
+};
+
+/* Checks that data is exactly count_expected whole msgpack values (or any number of them, at least one, when
+ * count_expected is 0): every length and count fits the bytes that are left, strings are UTF-8, no ext type,
+ * no trailing byte. Returns 0 or STET_EPROTOCOL; *ret_offset (may be NULL) says at which byte it failed. */
+int unpack_validate(struct bytes data, const struct unpack_limits *limits, uint32_t count_expected,
+                    size_t *ret_offset);
+
+bool utf8_valid(struct bytes text);
+
+enum unpack_type {
+        UNPACK_NONE, /* end of input, or a byte that is no msgpack value */
+        UNPACK_NIL,
+        UNPACK_BOOL,
+        UNPACK_INT,  /* fits int64_t */
+        UNPACK_UINT, /* above INT64_MAX */
+        UNPACK_DOUBLE,
+        UNPACK_STR,
+        UNPACK_BIN,
+        UNPACK_ARRAY,
+        UNPACK_MAP,
+};
+
+/* Reads forward. A mistake (wrong type, end of input) sets failed and every later read returns an empty
+ * value, so that a decoder reads all its fields and checks once. */
+struct cursor {
+        const uint8_t *at;
+        const uint8_t *end;
+        bool failed;
+};
+
+static inline struct cursor cursor_of(struct bytes data)
+{
+        return (struct cursor){ data.data, bytes_end(data), false };
+}
+
+enum unpack_type cursor_type(const struct cursor *c);
+bool cursor_nil(struct cursor *c); /* takes a nil if one is next, and says so; else takes nothing */
+bool cursor_bool(struct cursor *c);
+int64_t cursor_int(struct cursor *c);
+uint64_t cursor_uint(struct cursor *c);
+double cursor_double(struct cursor *c); /* also takes integers */
+struct bytes cursor_str(struct cursor *c);
+struct bytes cursor_bin(struct cursor *c);
+struct bytes cursor_blob(struct cursor *c); /* str or bin */
+uint32_t cursor_array(struct cursor *c);
+uint32_t cursor_map(struct cursor *c);
+
+/* Passes over one whole value, however deep (it takes no stack), and returns its bytes. */
+struct bytes cursor_skip(struct cursor *c);
+
+static inline bool cursor_end(const struct cursor *c)
+{
+        return c->at == c->end;
+}
+
+#endif

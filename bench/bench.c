@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/bench.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/progress.h"
+#include "bench/workload.h"
+
+enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130, OPEN_DIRS_MAX = 16 };
+
+/* The places in the two tables are the same. */
+static const struct bench_options_workload workloads[] = {
+        { "raw", "the log alone, 1 … 10,000 records a commit, 1 … 64 writers; beside it a plain file", 0 },
+        { "ceiling", "chain3's bytes and messages without the engine", BENCH_TAKES_TRANSPORT },
+        { "chain3", "runs of three activities in a row", BENCH_TAKES_TRANSPORT | BENCH_TAKES_ENGINE },
+        { "empty", "runs that start and finish", BENCH_TAKES_TRANSPORT | BENCH_TAKES_ENGINE },
+};
+
+static workload_fn *const functions[] = { workload_raw, workload_ceiling, workload_chain3, workload_empty };
+
+enum { WORKLOADS_COUNT = sizeof(workloads) / sizeof(workloads[0]) };
+
+_Static_assert(sizeof(functions) / sizeof(functions[0]) == WORKLOADS_COUNT, "each workload has a function");
+
+static workload_fn *function_of(const char *workload)
+{
+        size_t place = 0;
+        while (strcmp(workloads[place].name, workload) != 0)
+                place++;
+        return functions[place];
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *position)
+{
+        (void)info;
+        (void)type;
+        (void)position;
+        return remove(path);
+}
+
+static int make_directory(const struct bench_options *options, char *ret_path, size_t size, stet_why *why)
+{
+        char file_system[32];
+        int err = machine_file_system(options->parent_dir, file_system, sizeof(file_system), why);
+        if (err)
+                return stet_why_set(why, STET_EINVAL, "--data %s: %s", options->parent_dir, strerror(errno));
+        if (!options->data_dir_given && strcmp(file_system, "tmpfs") == 0)
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "the current directory is on tmpfs, where nothing reaches a disk: give --data DIR");
+        if ((size_t)snprintf(ret_path, size, "%s/stet-bench-XXXXXX", options->parent_dir) >= size)
+                return stet_why_set(why, STET_EINVAL, "--data %s: the path is too long", options->parent_dir);
+        if (!mkdtemp(ret_path))
+                return stet_why_set(why, STET_EINVAL, "%s: %s", options->parent_dir, strerror(errno));
+        return 0;
+}
+
+static int measure(const struct bench_options *options, const char *dir, stet_why *why)
+{
+        struct machine machine;
+        struct report report;
+        int err = machine_measure(dir, &machine, why);
+        if (err)
+                return err;
+        report_init(&report, options, &machine);
+        err = function_of(options->workload)(options, dir, &report, why);
+        if (err)
+                return err;
+        if (options->json)
+                report_print_json(&report, stdout);
+        else
+                report_print_text(&report, stdout);
+        return 0;
+}
+
+int stet_bench_main(int argc, char **argv)
+{
+        struct bench_options options;
+        char dir[1024];
+        stet_why why;
+        int err = bench_options_parse(argc, argv, workloads, WORKLOADS_COUNT, &options, &why);
+        if (err == STET_ECANCELED)
+                return 0;
+        if (!err)
+                err = make_directory(&options, dir, sizeof(dir), &why);
+        if (err) {
+                fprintf(stderr, "bench: %s\n", why.text);
+                return EXIT_USAGE;
+        }
+        progress_catch_signals();
+        err = measure(&options, dir, &why);
+        if (nftw(dir, remove_entry, OPEN_DIRS_MAX, FTW_DEPTH | FTW_PHYS) != 0)
+                fprintf(stderr, "bench: %s could not be removed: %s\n", dir, strerror(errno));
+        if (err)
+                fprintf(stderr, "bench %s: %s\n", options.workload, why.text);
+        return err == STET_ECANCELED ? EXIT_INTERRUPTED : err ? EXIT_FAILURE : 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/engine_workload.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "bench/engine.h"
+#include "bench/load.h"
+
+static const uint64_t RUNS_CLOSED = 100000;
+static const uint64_t RUNS_ONE_AT_A_TIME = 2000;
+static const double OPEN_LOOP_S = 10;
+
+static uint64_t runs_of(const struct bench_options *options)
+{
+        if (options->runs)
+                return options->runs;
+        if (options->one_at_a_time)
+                return RUNS_ONE_AT_A_TIME;
+        return options->rate > 0 ? (uint64_t)ceil(options->rate * OPEN_LOOP_S) : RUNS_CLOSED;
+}
+
+static int make_input(uint32_t payload_bytes, stet_value *ret)
+{
+        uint8_t *payload = xmalloc(payload_bytes);
+        memset(payload, 'x', payload_bytes);
+        int err = stet_value_set_bytes(ret, payload, payload_bytes);
+        free(payload);
+        return err;
+}
+
+static int load_engine(const struct bench_options *options, const stet_app *app, struct engine *e,
+                       struct load_result *ret, stet_why *why)
+{
+        stet_value input = { 0 };
+        int err = make_input(options->payload_bytes, &input);
+        if (err)
+                return stet_why_set(why, err, "a value of %u bytes: %s", options->payload_bytes,
+                                    stet_error_text(err));
+        struct load load = {
+                .workflow = stet_app_workflow_name(app, 0),
+                .input = &input,
+                .runs = runs_of(options),
+                .in_flight = options->in_flight,
+                .rate = options->rate,
+                .what = options->workload,
+        };
+        err = load_run(e->client, &load, ret, why);
+        stet_value_free(&input);
+        return err;
+}
+
+static void fill_report(const struct bench_options *options, const struct load_result *load,
+                        const struct engine_log *before, const struct engine_log *after, double cpu_s,
+                        struct report *r)
+{
+        uint64_t runs = runs_of(options);
+        uint64_t records = after->records - before->records;
+        r->mode = options->one_at_a_time ? "one at a time" : options->rate > 0 ? "open loop" : "closed loop";
+        r->transport = options->transport;
+        r->executors = options->executors;
+        if (options->rate > 0)
+                r->rate = options->rate;
+        else
+                r->in_flight = options->in_flight;
+        report_latency(r, &load->latency);
+        report_work(r, runs, load->seconds, records, after->commits - before->commits, cpu_s);
+        r->record_bytes = records ? (double)(after->bytes - before->bytes) / (double)records : (double)NAN;
+        r->disk_bytes_per_run = ((double)after->disk_bytes - (double)before->disk_bytes) / (double)runs;
+}
+
+static int measure(const struct bench_options *options, const char *dir, const stet_app *app,
+                   struct report *r, stet_why *why)
+{
+        struct engine e;
+        struct engine_log before, after;
+        struct load_result load;
+        struct usage used_before = machine_usage();
+        int err = engine_open(options, app, dir, &e, why);
+        if (err)
+                return err;
+        err = engine_log(&e, &before, why);
+        if (!err)
+                err = load_engine(options, app, &e, &load, why);
+        if (!err)
+                err = engine_log(&e, &after, why);
+        engine_close(&e);
+        struct usage used_after = machine_usage(); /* with the executors' process, which has ended */
+        if (err)
+                return err;
+        fill_report(options, &load, &before, &after, used_after.cpu_s - used_before.cpu_s, r);
+        r->rss_bytes = (double)used_after.rss_bytes;
+        return 0;
+}
+
+int engine_workload(const struct bench_options *options, const char *dir, const stet_app *app, uint32_t steps,
+                    struct report *r, stet_why *why)
+{
+        int err =
+            app->err ? stet_why_set(why, app->err, "%s", app->why.text) : measure(options, dir, app, r, why);
+        if (err || options->no_ceiling)
+                return err;
+        return workload_compare_ceiling(options, dir, steps, r, why);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What chain3 and empty have in common: open the engine, load it, read what it wrote, measure the ceiling
+ * beside it.
+ */
+#ifndef BENCH_ENGINE_WORKLOAD_H
+#define BENCH_ENGINE_WORKLOAD_H
+
+#include "bench/workload.h"
+#include "stet/stet.h"
+
+/* Runs the app's first workflow, which makes so many activities in a row. */
+int engine_workload(const struct bench_options *options, const char *dir, const stet_app *app, uint32_t steps,
+                    struct report *r, stet_why *why);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/progress.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bench/machine.h"
+
+static const int64_t INTERVAL_NS = 200000000;
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal_number)
+{
+        (void)signal_number;
+        interrupted = 1;
+}
+
+void progress_catch_signals(void)
+{
+        struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND) };
+        sigemptyset(&action.sa_mask);
+        interrupted = 0;
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+}
+
+bool progress_interrupted(void)
+{
+        return interrupted != 0;
+}
+
+void progress_begin(struct progress *p, const char *what, uint64_t total)
+{
+        int64_t now_ns = machine_now_ns();
+        *p = (struct progress){
+                .what = what,
+                .total = total,
+                .start_ns = now_ns,
+                .next_ns = now_ns + INTERVAL_NS,
+                .terminal = isatty(STDERR_FILENO) == 1,
+        };
+}
+
+void progress_show(struct progress *p, uint64_t done, int64_t now_ns)
+{
+        if (!p || !p->terminal || now_ns < p->next_ns)
+                return;
+        p->next_ns = now_ns + INTERVAL_NS;
+        double rate = (double)done * 1e9 / (double)(now_ns - p->start_ns);
+        fprintf(stderr, "\r\033[K%s  %" PRIu64 " of %" PRIu64 "  %.0f/s", p->what, done, p->total, rate);
+        fflush(stderr);
+}
+
+void progress_end(struct progress *p)
+{
+        if (p && p->terminal)
+                fputs("\r\033[K", stderr);
+}

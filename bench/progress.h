@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One line on standard error that says how far a benchmark is: on a terminal only, and gone when it is done.
+ * Interrupting (Ctrl-C) is noticed here, too, because every loop that takes long reports its progress.
+ */
+#ifndef BENCH_PROGRESS_H
+#define BENCH_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+        const char *what;
+        uint64_t total;
+        int64_t start_ns;
+        int64_t next_ns;
+        bool terminal;
+};
+
+/* From here on SIGINT and SIGTERM only make progress_interrupted() true; a second one kills. */
+void progress_catch_signals(void);
+bool progress_interrupted(void);
+
+void progress_begin(struct progress *p, const char *what, uint64_t total);
+/* Cheap: writes at most five times a second. p may be NULL. */
+void progress_show(struct progress *p, uint64_t done, int64_t now_ns);
+void progress_end(struct progress *p);
+
+#endif

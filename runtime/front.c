@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/front_state.h"
+
+#include "runtime/shard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+        BACKLOG_BYTES_MAX = 64 << 20, /* a peer that takes nothing while so much waits for it is gone */
+        BACKLOG_RETRY_NS = 5000000,
+        PULSE_MS = 1000,
+};
+
+/* --- peers --- */
+
+static struct peer *peer_find(const struct front *f, uint64_t id)
+{
+        struct map_node *n = map_find(&f->peers, id);
+        return n ? container_of(n, struct peer, by_id) : NULL;
+}
+
+static struct peer *peer_make(struct front *f, uint64_t id, bool local)
+{
+        struct peer *p = peer_find(f, id);
+        if (p)
+                return p;
+        p = xcalloc(1, sizeof *p);
+        p->id = id;
+        p->local = local;
+        map_put(&f->peers, &p->by_id, id);
+        list_push(&f->all, &p->in_all);
+        list_init(&p->in_dirty);
+        return p;
+}
+
+static void peer_forget(struct front *f, struct peer *p)
+{
+        f->unsent_bytes -= p->frame.size + p->backlog.size - p->backlog_sent;
+        map_remove(&f->peers, &p->by_id);
+        list_remove(&p->in_all);
+        list_remove(&p->in_dirty);
+        buffer_fini(&p->frame);
+        buffer_fini(&p->backlog);
+        free(p);
+}
+
+static void peer_gone(struct front *f, struct peer *p)
+{
+        uint64_t id = p->id;
+        peer_forget(f, p);
+        scheduler_peer_gone(f->scheduler, id, f->now_ns);
+}
+
+/* --- sending --- */
+
+/* Sends what waits behind an earlier refusal. False while something still does (or the peer is gone). */
+static bool send_backlog(struct front *f, struct peer *p)
+{
+        while (p->backlog_sent < p->backlog.size) {
+                uint32_t size;
+                memcpy(&size, p->backlog.data + p->backlog_sent, sizeof size);
+                const uint8_t *frame = p->backlog.data + p->backlog_sent + sizeof size;
+                int err = transport_send(f->transport, p->id, bytes_of(frame, size));
+                if (err == STET_EAGAIN)
+                        return false;
+                if (err) {
+                        peer_gone(f, p);
+                        return false;
+                }
+                p->backlog_sent += sizeof size + size;
+                f->unsent_bytes -= sizeof size + size;
+        }
+        buffer_clear(&p->backlog);
+        p->backlog_sent = 0;
+        return true;
+}
+
+static void put_aside(struct front *f, struct peer *p)
+{
+        if (p->backlog.size - p->backlog_sent > BACKLOG_BYTES_MAX) {
+                peer_gone(f, p);
+                return;
+        }
+        uint32_t size = (uint32_t)p->frame.size;
+        buffer_append(&p->backlog, &size, sizeof size);
+        buffer_append(&p->backlog, p->frame.data, p->frame.size);
+        f->unsent_bytes += sizeof size;
+        buffer_clear(&p->frame);
+}
+
+/* Sends the frame being filled, behind what waits. The peer may be gone afterwards. */
+static void send_frame(struct front *f, struct peer *p)
+{
+        if (!p->frame.size)
+                return;
+        int err = p->backlog.size ? STET_EAGAIN : transport_send(f->transport, p->id, buffer_bytes(&p->frame));
+        if (err == STET_EAGAIN) {
+                put_aside(f, p);
+        } else if (err) {
+                peer_gone(f, p);
+        } else {
+                f->unsent_bytes -= p->frame.size;
+                buffer_clear(&p->frame);
+        }
+}
+
+void front_to_peer(struct front *f, uint64_t id, const struct message *m)
+{
+        struct peer *p = peer_find(f, id);
+        if (!p)
+                return; /* it left; what it asked is in the log */
+        size_t more = m->value.size + m->text.size;
+        if (p->frame.size && p->frame.size + more > WIRE_FRAME_AIM) {
+                send_frame(f, p);
+                p = peer_find(f, id);
+                if (!p)
+                        return;
+        }
+        size_t before = p->frame.size;
+        if (!before)
+                frame_begin(&p->frame);
+        frame_put(&p->frame, m);
+        f->unsent_bytes += p->frame.size - before;
+        if (list_empty(&p->in_dirty))
+                list_push(&f->dirty, &p->in_dirty);
+}
+
+void front_flush(struct front *f, int64_t now_ns)
+{
+        f->now_ns = now_ns;
+        struct list todo;
+        list_init(&todo);
+        while (!list_empty(&f->dirty)) {
+                struct list *first = f->dirty.next;
+                list_remove(first);
+                list_push(&todo, first);
+        }
+        while (!list_empty(&todo)) {
+                struct peer *p = container_of(todo.next, struct peer, in_dirty);
+                uint64_t id = p->id;
+                list_remove(&p->in_dirty);
+                if (send_backlog(f, p))
+                        send_frame(f, p);
+                p = peer_find(f, id);
+                if (p && (p->backlog.size || p->frame.size) && list_empty(&p->in_dirty))
+                        list_push(&f->dirty, &p->in_dirty);
+        }
+}
+
+/* --- from peers --- */
+
+static void reply(struct front *f, const struct message *to, int code, const char *text)
+{
+        struct message m = { .type = MSG_REPLY,
+                             .correlation = to->correlation,
+                             .code = (uint32_t)code,
+                             .text = bytes_str(text) };
+        front_to_peer(f, to->peer, &m);
+}
+
+static void receive_hello(struct front *f, const struct peer *p, const struct message *m)
+{
+        struct message welcome = { .type = MSG_WELCOME,
+                                   .protocol = WIRE_VERSION,
+                                   .token = { .incarnation = f->options.incarnation },
+                                   .heartbeat_ms = PULSE_MS };
+        stet_why why = { "" };
+        if (m->protocol != WIRE_VERSION)
+                welcome.code = (uint32_t)stet_why_set(&why, STET_EPROTOCOL, "this node speaks protocol %d, not %u",
+                                                      WIRE_VERSION, m->protocol);
+        else if (m->role == ROLE_WORKER)
+                welcome.code = (uint32_t)scheduler_hello(f->scheduler, p->id, p->local, m, f->now_ns, &why);
+        welcome.text = bytes_str(why.text);
+        front_to_peer(f, p->id, &welcome);
+}
+
+/* Whether there is room for one more run; else it was answered. */
+static bool start_admitted(struct front *f, const struct message *m)
+{
+        struct scheduler_stats stats;
+        if (f->disk_full) {
+                reply(f, m, STET_EFULL, "the disk is full; no run can start until there is room");
+                return false;
+        }
+        scheduler_stats(f->scheduler, &stats);
+        if (stats.bytes + f->unsent_bytes <= f->options.queued_bytes_max)
+                return true;
+        char text[200];
+        snprintf(text, sizeof text, "%zu MiB of work are queued, which is the limit; try again in a second",
+                 (size_t)((stats.bytes + f->unsent_bytes) >> 20));
+        reply(f, m, STET_EBUSY, text);
+        return false;
+}
+
+static void receive_message(struct front *f, struct peer *p, struct message *m)
+{
+        m->peer = p->id;
+        switch ((enum message_type)m->type) {
+        case MSG_HELLO:
+                receive_hello(f, p, m);
+                break;
+        case MSG_READ:
+                if (bytes_equal(m->name, bytes_str("executors"))) {
+                        front_read_executors(f, m);
+                        break;
+                }
+                if (bytes_equal(m->name, bytes_str("list")) || bytes_equal(m->name, bytes_str("stats"))) {
+                        f->sink.to_shard(f->sink.ctx, 0, m);
+                        break;
+                }
+                if (!bytes_equal(m->name, bytes_str("show")) && !bytes_equal(m->name, bytes_str("history"))) {
+                        reply(f, m, STET_ENOTFOUND, "there is no such reading; there are show, list, history, stats, executors");
+                        break;
+                }
+                /* fall through */
+        case MSG_START:
+                if (m->type == MSG_START && !start_admitted(f, m))
+                        break;
+                /* fall through */
+        case MSG_SIGNAL:
+        case MSG_CANCEL:
+        case MSG_TERMINATE:
+        case MSG_QUERY:
+        case MSG_WAIT:
+                f->sink.to_shard(f->sink.ctx,
+                                 shard_of(f->options.shards_count, m->ns.size ? m->ns : bytes_str("default"), m->id,
+                                          m->request_id),
+                                 m);
+                break;
+        case MSG_WINDOW:
+        case MSG_DONE:
+        case MSG_PULSE:
+        case MSG_CLAIM:
+        case MSG_RETURN:
+        case MSG_BYE:
+                scheduler_receive(f->scheduler, p->id, m, f->now_ns);
+                break;
+        default:
+                f->frames_refused++; /* only a node says these */
+                break;
+        }
+}
+
+void front_receive(struct front *f, uint64_t id, bool local, struct bytes frame, int64_t now_ns)
+{
+        f->now_ns = now_ns;
+        struct peer *p = peer_make(f, id, local);
+        stet_why why;
+        int err = frame_check(frame, &why);
+        if (err || !frame.size) {
+                static const struct message who = { .type = MSG_WHO };
+                f->frames_refused += err != 0;
+                front_to_peer(f, id, &who);
+                return;
+        }
+        struct cursor c = frame_cursor(frame);
+        struct message m;
+        int got;
+        while ((got = frame_next(&c, &m)) != 0) {
+                if (got < 0) {
+                        f->frames_refused++;
+                        continue;
+                }
+                receive_message(f, p, &m);
+                p = peer_find(f, id);
+                if (!p)
+                        return;
+        }
+}
+
+/* --- from shards and the scheduler --- */
+
+void front_from_shard(struct front *f, const struct message *m, int64_t now_ns)
+{
+        f->now_ns = now_ns;
+        uint32_t shard = 0;
+        switch ((enum message_type)m->type) {
+        case MSG_ENQUEUE:
+                scheduler_enqueue(f->scheduler, m, now_ns);
+                return;
+        case MSG_CLOSE:
+                scheduler_close(f->scheduler, m->token.run, m->token.op, now_ns);
+                return;
+        case MSG_REPLY:
+                front_finish_reading(f, m);
+                return;
+        case MSG_READ:
+                shard = m->token.attempt;
+                break;
+        case MSG_CHILD_START:
+        case MSG_SEND:
+                shard = shard_of(f->options.shards_count, m->ns, m->id, bytes_of(NULL, 0));
+                break;
+        case MSG_CHILD_CANCEL:
+                shard = m->token.run ? shard_of_run(m->token.run) :
+                                       shard_of(f->options.shards_count, m->ns, m->id, bytes_of(NULL, 0));
+                break;
+        default:
+                shard = shard_of_run(m->parent_run);
+                break;
+        }
+        if (shard < f->options.shards_count)
+                f->sink.to_shard(f->sink.ctx, shard, m);
+}
+
+static void from_scheduler_to_peer(void *ctx, uint64_t peer, const struct message *m)
+{
+        front_to_peer(ctx, peer, m);
+}
+
+static void from_scheduler_to_shard(void *ctx, const struct message *m)
+{
+        struct front *f = ctx;
+        uint32_t shard = shard_of_run(m->token.run);
+        if (shard < f->options.shards_count)
+                f->sink.to_shard(f->sink.ctx, shard, m);
+}
+
+/* --- time, life --- */
+
+void front_tick(struct front *f, int64_t now_ns)
+{
+        f->now_ns = now_ns;
+        scheduler_tick(f->scheduler, now_ns);
+}
+
+int64_t front_deadline(const struct front *f)
+{
+        int64_t deadline = scheduler_deadline(f->scheduler);
+        int64_t retry = f->now_ns + BACKLOG_RETRY_NS;
+        return !list_empty(&f->dirty) && retry < deadline ? retry : deadline;
+}
+
+void front_set_disk_full(struct front *f, bool full)
+{
+        if (full != f->disk_full && f->sink.log)
+                f->sink.log(f->sink.ctx, full ? STET_LOG_ERROR : STET_LOG_INFO,
+                            full ? "the disk is full: nothing can be written; it goes on by itself when there is room" :
+                                   "there is room on the disk again");
+        f->disk_full = full;
+}
+
+struct front *front_new(const struct front_options *options, struct transport *transport, const struct front_sink *sink)
+{
+        struct front *f = xcalloc(1, sizeof *f);
+        struct scheduler_options so = { options->incarnation, options->lease_ns, options->note_after_ns };
+        struct scheduler_sink to = { f, from_scheduler_to_peer, from_scheduler_to_shard };
+        f->options = *options;
+        f->transport = transport;
+        f->sink = *sink;
+        f->scheduler = scheduler_new(&so, &to);
+        list_init(&f->all);
+        list_init(&f->dirty);
+        return f;
+}
+
+void front_free(struct front *f)
+{
+        if (!f)
+                return;
+        while (!list_empty(&f->all))
+                peer_forget(f, container_of(f->all.next, struct peer, in_all));
+        map_fini(&f->peers);
+        scheduler_free(f->scheduler);
+        free(f);
+}

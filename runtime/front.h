@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The front: everything between peers and shards. It takes frames, checks them, hands commands to the shard they belong to
+ * and executors' messages to the scheduler, gathers answers by peer and sends them in frames. Core: frames come in by a
+ * call and go out through a transport, time is an argument.
+ */
+#ifndef RUNTIME_FRONT_H
+#define RUNTIME_FRONT_H
+
+#include "runtime/transport.h"
+#include "runtime/wire.h"
+#include "stet/app.h"
+
+struct front;
+
+struct front_options {
+        uint32_t shards_count;
+        uint64_t incarnation;
+        int64_t lease_ns;
+        int64_t note_after_ns;
+        size_t queued_bytes_max; /* of tasks and unsent answers; beyond it starts get STET_EBUSY */
+};
+
+struct front_sink {
+        void *ctx;
+        void (*to_shard)(void *ctx, uint32_t shard, const struct message *m);
+        void (*log)(void *ctx, stet_log_level level, const char *line);
+};
+
+struct front *front_new(const struct front_options *options, struct transport *transport, const struct front_sink *sink);
+void front_free(struct front *f);
+
+/* A frame from a peer; local: over inproc. A frame that is none is dropped and counted; its peer is asked WHO. */
+void front_receive(struct front *f, uint64_t peer, bool local, struct bytes frame, int64_t now_ns);
+
+/* A message from a shard for a peer, and one for the node (shard.h). */
+void front_to_peer(struct front *f, uint64_t peer, const struct message *m);
+void front_from_shard(struct front *f, const struct message *m, int64_t now_ns);
+
+void front_tick(struct front *f, int64_t now_ns);
+int64_t front_deadline(const struct front *f);
+
+/* Sends what was gathered. */
+void front_flush(struct front *f, int64_t now_ns);
+
+/* While the disk is full starts are refused (STET_EFULL); everything else waits. */
+void front_set_disk_full(struct front *f, bool full);
+
+#endif

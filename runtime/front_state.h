@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The front's own struct, shared by front.c (frames, peers) and front_read.c (readings put together).
+ */
+#ifndef RUNTIME_FRONT_STATE_H
+#define RUNTIME_FRONT_STATE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "runtime/front.h"
+#include "runtime/scheduler.h"
+
+struct peer {
+        struct map_node by_id;
+        struct list in_dirty; /* peers with something to send */
+        struct list in_all;
+        uint64_t id;
+        bool local;
+        struct buffer frame; /* being filled */
+        struct buffer backlog; /* whole frames that the transport would not take yet, each behind its uint32_t size */
+        size_t backlog_sent; /* bytes of it that are gone */
+};
+
+struct front {
+        struct front_options options;
+        struct front_sink sink;
+        struct transport *transport;
+        struct scheduler *scheduler;
+        struct map peers;
+        struct list all;
+        struct list dirty;
+        size_t unsent_bytes; /* in all frames and backlogs */
+        uint64_t frames_refused;
+        bool disk_full;
+        int64_t now_ns; /* of the call under way */
+};
+
+/* The last shard's answer to a reading, made whole and sent to the peer that asked. */
+void front_finish_reading(struct front *f, const struct message *m);
+void front_read_executors(struct front *f, const struct message *m);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Run ids as text: 16 lower-case hexadecimal digits.
+ */
+#ifndef RUNTIME_RUN_ID_H
+#define RUNTIME_RUN_ID_H
+
+#include <stdint.h>
+
+enum { RUN_ID_SIZE = 17 }; /* with the NUL */
+
+static inline void run_id_print(uint64_t run, char ret_text[RUN_ID_SIZE])
+{
+        static const char digits[] = "0123456789abcdef";
+        for (unsigned i = 0; i < 16; i++)
+                ret_text[i] = digits[run >> (60 - 4 * i) & 15];
+        ret_text[16] = 0;
+}
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Commands from clients. Each is answered when it is durable; a repeat of an applied one (same request id) is answered as the
+ * first was and changes nothing.
+ */
+#include "base/app.h"
+#include "base/name.h"
+#include "runtime/shard_state.h"
+
+#include "stet/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- answers --- */
+
+void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id, const char *text)
+{
+        struct message m = { .type = MSG_REPLY,
+                             .peer = to->peer,
+                             .correlation = to->correlation,
+                             .code = (uint32_t)code,
+                             .token = { .run = run },
+                             .id = bytes_str(id),
+                             .text = bytes_str(text) };
+        shard_hold(s, &m);
+}
+
+static void reply_run(struct shard *s, const struct message *to, const struct run *run, bool existing)
+{
+        struct message m = { .type = MSG_REPLY,
+                             .peer = to->peer,
+                             .correlation = to->correlation,
+                             .token = { .run = run->id },
+                             .id = bytes_str(run->workflow_id),
+                             .count = existing };
+        shard_hold(s, &m);
+}
+
+/* --- waiting for an ending --- */
+
+static struct run *last_of_chain(const struct shard *s, struct run *run)
+{
+        while (run->ending == RUN_CONTINUED && run->continued_as)
+                run = shard_run_by_id(s, run->continued_as);
+        return run;
+}
+
+void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correlation)
+{
+        run = last_of_chain(s, run);
+        if (run->ending != RUN_OPEN) {
+                shard_tell_ending(s, run, peer, correlation);
+                return;
+        }
+        for (struct map_node *n = map_find(&s->waiters, run->id); n; n = map_find_next(n)) {
+                const struct waiter *w = container_of(n, struct waiter, by_run);
+                if (w->peer == peer && w->correlation == correlation)
+                        return;
+        }
+        struct waiter *w = xcalloc(1, sizeof *w);
+        w->peer = peer;
+        w->correlation = correlation;
+        map_put(&s->waiters, &w->by_run, run->id);
+}
+
+static void handle_wait(struct shard *s, const struct message *m, struct run *run)
+{
+        if (m->due_ns < 0 && last_of_chain(s, run)->ending == RUN_OPEN)
+                shard_reply(s, m, STET_ETIMEDOUT, run->id, run->workflow_id, "the run is still open");
+        else
+                shard_wait(s, run, m->peer, m->correlation);
+}
+
+/* --- start --- */
+
+static size_t add_name(char *text, size_t size, size_t used, const char *name)
+{
+        if (used < size)
+                used += (size_t)snprintf(text + used, size - used, "%s\"%s\"", used ? ", " : "", name);
+        return used;
+}
+
+bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *why)
+{
+        const stet_app *app = s->options.app;
+        size_t count = app ? stet_app_workflows_count(app) : 0;
+        if (!count || app_workflow(app, name))
+                return true;
+        char names[300] = "";
+        size_t used = 0;
+        for (size_t i = 0; i < count; i++)
+                used = add_name(names, sizeof names, used, stet_app_workflow_name(app, i));
+        stet_why_set(why, STET_ENOTFOUND, "no workflow is named \"%.*s\"; there is %s", (int)name.size,
+                     (const char *)name.data, names);
+        return false;
+}
+
+static bool value_valid(struct bytes value)
+{
+        static const struct unpack_limits limits = { .depth_max = STET_VALUE_DEPTH_MAX + 1,
+                                                     .nodes_max = STET_VALUE_NODES_MAX };
+        return !value.size || (value.size <= STET_VALUE_SIZE_MAX && unpack_validate(value, &limits, 1, NULL) == 0);
+}
+
+/* What is wrong with a command's names and value: an error and its sentence, or 0. */
+static int command_invalid(const struct message *m, bool needs_name, stet_why *why)
+{
+        if (needs_name && !name_valid(m->name, NAME_SIZE_MAX))
+                return stet_why_set(why, STET_EINVAL, "a name must have 1 to 255 bytes of UTF-8 without control characters");
+        if (m->id.size && !name_valid(m->id, NAME_SIZE_MAX))
+                return stet_why_set(why, STET_EINVAL, "an id must have 1 to 255 bytes of UTF-8 without control characters");
+        if ((m->request_id.size && !name_valid(m->request_id, NAME_SIZE_MAX)) ||
+            (m->ns.size && !name_valid(m->ns, NAME_SIZE_MAX)))
+                return stet_why_set(why, STET_EINVAL,
+                                    "a request id or namespace must have 1 to 255 bytes of UTF-8 without control characters");
+        if (m->value.size > STET_VALUE_SIZE_MAX)
+                return stet_why_set(why, STET_ETOOBIG, "the value has %zu bytes; the most is %d", m->value.size,
+                                    STET_VALUE_SIZE_MAX);
+        if (!value_valid(m->value))
+                return stet_why_set(why, STET_EPROTOCOL, "the value is not one msgpack value within the limits");
+        return 0;
+}
+
+static struct bytes namespace_of(const struct message *m)
+{
+        return m->ns.size ? m->ns : bytes_str("default");
+}
+
+/* Whether a run with this id in the past stands in the way of a new one. */
+static int reuse_refused(const struct run *last, const struct message *m, stet_why *why)
+{
+        bool refused = m->reuse == ID_REUSE_REJECT ||
+                       (m->reuse == ID_REUSE_ALLOW_FAILED_ONLY && last->ending == RUN_COMPLETED);
+        if (!refused)
+                return 0;
+        return stet_why_set(why, STET_EEXISTS, "the id \"%s\" was used by run %016llx, which %s", last->workflow_id,
+                            (unsigned long long)last->id, run_ending_name(last->ending));
+}
+
+/* Meets the run that has the id now. 0: the start may go on; -1: it was answered; or an error. */
+static int meet_existing(struct shard *s, const struct message *m, struct run *last, int64_t now_ns, stet_why *why)
+{
+        if (last->ending != RUN_OPEN)
+                return reuse_refused(last, m, why);
+        if (m->conflict == ID_CONFLICT_USE_EXISTING) {
+                reply_run(s, m, last, true);
+                if (m->wait)
+                        shard_wait(s, last, m->peer, m->correlation);
+                return -1;
+        }
+        if (m->conflict == ID_CONFLICT_TERMINATE_EXISTING) {
+                struct event end = { .type = EVENT_TERMINATE, .text = bytes_str("a new run took its id") };
+                return shard_step(s, last, &end, now_ns);
+        }
+        return stet_why_set(why, STET_EEXISTS, "the id \"%s\" belongs to the open run %016llx", last->workflow_id,
+                            (unsigned long long)last->id);
+}
+
+static int start_refused(struct shard *s, const struct message *m, int64_t now_ns, stet_why *why)
+{
+        int err = command_invalid(m, true, why);
+        if (err)
+                return err;
+        uint64_t number;
+        if (run_id_parse(m->id, &number))
+                return stet_why_set(why, STET_EINVAL, "an id of 16 hexadecimal digits is a run id; choose another");
+        if (!shard_serves_workflow(s, m->name, why))
+                return STET_ENOTFOUND;
+        struct run *last = m->id.size ? shard_run_by_name(s, namespace_of(m), m->id) : NULL;
+        return last ? meet_existing(s, m, last, now_ns, why) : 0;
+}
+
+static void handle_start(struct shard *s, const struct message *m, int64_t now_ns)
+{
+        const struct run_request *repeated = run_request_find(&s->tables, EVENT_START, m->request_id);
+        if (repeated) {
+                reply_run(s, m, repeated->run, true);
+                if (m->wait)
+                        shard_wait(s, repeated->run, m->peer, m->correlation);
+                return;
+        }
+        stet_why why = { "" };
+        int err = start_refused(s, m, now_ns, &why);
+        if (err > 0)
+                shard_reply(s, m, err, 0, NULL, why.text);
+        if (err)
+                return;
+        struct event start = { .type = EVENT_START,
+                               .ns = namespace_of(m),
+                               .workflow = m->name,
+                               .id = m->id,
+                               .value = m->value,
+                               .request_id = m->request_id };
+        struct run *run = shard_start(s, &start, now_ns);
+        reply_run(s, m, run, false);
+        if (m->wait)
+                shard_wait(s, run, m->peer, m->correlation);
+}
+
+/* --- commands on a run --- */
+
+/* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
+static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
+{
+        bool repeated = run_request_find(&s->tables, event, m->request_id) != NULL;
+        bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
+        if (repeated || done)
+                shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);
+        return repeated || done;
+}
+
+static void handle_run_command(struct shard *s, const struct message *m, uint8_t event, struct run *run, int64_t now_ns)
+{
+        stet_why why = { "" };
+        int err = command_invalid(m, event == EVENT_SIGNAL, &why);
+        if (!err && answered_already(s, m, event, run))
+                return;
+        struct event e = { .type = event, .request_id = m->request_id, .text = m->text };
+        if (event == EVENT_SIGNAL) {
+                e.name = m->name;
+                e.value = m->value;
+        }
+        if (!err)
+                err = shard_step(s, run, &e, now_ns);
+        if (err == STET_ECLOSED)
+                stet_why_set(&why, err, "run %016llx of \"%s\" has ended: it %s", (unsigned long long)run->id,
+                             run->workflow_id, run_ending_name(run->ending));
+        shard_reply(s, m, err, run->id, run->workflow_id, err ? why.text : NULL);
+}
+
+void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
+{
+        if (m->type == MSG_START) {
+                handle_start(s, m, now_ns);
+                return;
+        }
+        struct run *run = shard_run_find(s, namespace_of(m), m->id);
+        if (!run) {
+                stet_why why;
+                stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size, (const char *)m->id.data);
+                shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
+                return;
+        }
+        if (m->type == MSG_WAIT)
+                handle_wait(s, m, run);
+        else
+                handle_run_command(s, m,
+                                   m->type == MSG_SIGNAL ? EVENT_SIGNAL :
+                                   m->type == MSG_CANCEL ? EVENT_CANCEL :
+                                                           EVENT_TERMINATE,
+                                   run, now_ns);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shard's own struct and what its files share: shard.c (life, groups), shard_step.c (transitions), shard_command.c
+ * (commands from clients and other shards), shard_read.c (readings), shard_recover.c.
+ */
+#ifndef RUNTIME_SHARD_STATE_H
+#define RUNTIME_SHARD_STATE_H
+
+#include "actors/code.h"
+#include "actors/run.h"
+#include "runtime/parcel.h"
+#include "runtime/shard.h"
+
+enum {
+        GROUP_BYTES_AIM = 1 << 20, /* a group that is larger is full: clients wait */
+};
+
+/* A group on its way to the disk with the messages that wait for it. */
+struct held_group {
+        struct log_group log;
+        struct buffer offsets; /* of each record in log.bytes, uint32_t */
+        struct buffer outbox; /* parcels */
+};
+
+/* Someone who waits for a run's ending. */
+struct waiter {
+        struct map_node by_run;
+        uint64_t peer;
+        uint64_t correlation;
+};
+
+struct shard {
+        struct shard_options options;
+        struct shard_sink sink;
+        struct code_env code_env;
+
+        struct held_group groups[2];
+        struct held_group *filling;
+        bool submitted; /* the other one is with the writer */
+        bool retry_submitted; /* … it came back because the disk was full */
+        bool disk_full;
+        bool failed;
+        uint64_t durable_lsn;
+        struct log_stats log_stats; /* as of the last commit collected: the writer's thread owns the log's own */
+
+        struct map runs; /* struct run, by id */
+        struct map names; /* the latest run of each workflow id, by hash of (ns, id) */
+        struct list all; /* runs by start */
+        struct list awake; /* runs whose code is in memory, the longest untouched first */
+        uint32_t awake_count;
+        struct run_tables tables;
+        struct map waiters;
+
+        struct buffer effects; /* of the transition under way */
+        uint64_t random_state;
+        int64_t last_time_ns;
+        uint64_t endings[6]; /* how many runs ended how; [0]: open */
+        uint64_t blocked;
+};
+
+/* --- shard.c --- */
+struct run *shard_run_by_id(const struct shard *s, uint64_t id);
+struct run *shard_run_by_name(const struct shard *s, struct bytes ns, struct bytes id);
+/* By workflow id first, then as a run id. */
+struct run *shard_run_find(const struct shard *s, struct bytes ns, struct bytes id);
+void shard_name_run(struct shard *s, struct run *run); /* makes it the latest of its workflow id */
+void shard_forget_run(struct shard *s, struct run *run);
+void shard_hold(struct shard *s, const struct message *m); /* leaves when all that was stepped so far is durable */
+void shard_log(struct shard *s, stet_log_level level, const char *format, ...) STET_PRINTF(3, 4);
+uint64_t shard_random(struct shard *s);
+/* Visits one record, wherever it is: in a group under way or in the log. */
+int shard_record(struct shard *s, uint64_t lsn, log_visit_fn *visit, void *ctx, stet_why *why);
+/* All transitions of a run, the oldest first, from number `from` (0) on, at most limit (0: all). */
+int shard_history(struct shard *s, const struct run *run, uint32_t from, uint32_t limit, log_visit_fn *visit, void *ctx,
+                  stet_why *why);
+
+/* --- shard_recover.c --- */
+int shard_recover(struct shard *s, stet_why *why);
+
+/* --- shard_step.c --- */
+/* Steps a run with an event; 0, or why it changed nothing (run_judge()'s error). */
+int shard_step(struct shard *s, struct run *run, const struct event *event, int64_t now_ns);
+/* Starts a new run with this START event (its id may be empty: then it is the run id). */
+struct run *shard_start(struct shard *s, struct event *start, int64_t now_ns);
+/* Brings the run's code into memory by replay; false when there is none for it (run->blocked says why). */
+bool shard_awaken(struct shard *s, struct run *run);
+void shard_park(struct shard *s, struct run *run); /* drops its code */
+/* Its code can't or must not go on; the sentence says why. Events are kept for it. */
+void shard_block(struct shard *s, struct run *run, const char *sentence);
+/* Holds the message that makes an effect happen. */
+void shard_issue(struct shard *s, const struct run *run, const struct effect *e, uint32_t attempt, int64_t due_ns);
+/* The ending of an ended run, to a waiter. */
+void shard_tell_ending(struct shard *s, const struct run *run, uint64_t peer, uint64_t correlation);
+void shard_tell_parent(struct shard *s, const struct run *run);
+
+/* --- shard_command.c --- */
+void shard_command(struct shard *s, const struct message *m, int64_t now_ns);
+void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id, const char *text);
+void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correlation);
+/* Why a workflow of that name can't start here: false and a sentence with the names that can. */
+bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *why);
+
+/* --- shard_peer.c --- */
+void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns);
+void shard_outcome(struct shard *s, const struct message *m, int64_t now_ns);
+
+/* --- shard_read.c --- */
+void shard_read(struct shard *s, const struct message *m, int64_t now_ns);
+void shard_query(struct shard *s, const struct message *m);
+
+#endif

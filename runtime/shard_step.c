@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Stepping: one event, one transition, one record; what it asks of the world is held until the record is durable.
+ */
+#include "base/app.h"
+#include "runtime/executor.h"
+#include "runtime/shard_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- code in memory --- */
+
+void shard_block(struct shard *s, struct run *run, const char *sentence)
+{
+        if (!run->blocked)
+                s->blocked++;
+        free(run->blocked);
+        run->blocked = xmemdup(sentence, strlen(sentence));
+        shard_log(s, STET_LOG_WARNING, "run %016llx (%s) is blocked: %s", (unsigned long long)run->id,
+                  run->workflow_id ? run->workflow_id : "", sentence);
+}
+
+static void clear_blocked(struct shard *s, struct run *run)
+{
+        if (run->blocked)
+                s->blocked--;
+        free(run->blocked);
+        run->blocked = NULL;
+}
+
+void shard_park(struct shard *s, struct run *run)
+{
+        code_free(run->code);
+        run->code = NULL;
+        if (list_empty(&run->in_awake))
+                return;
+        list_remove(&run->in_awake);
+        s->awake_count--;
+}
+
+/* A run that is not yet durable can't be replayed from the log alone, so it keeps its code. */
+static void park_excess(struct shard *s, const struct run *except)
+{
+        list_each_safe(at, after, &s->awake)
+        {
+                struct run *run = container_of(at, struct run, in_awake);
+                if (s->awake_count <= s->options.stacks_max || run->last_lsn > s->durable_lsn)
+                        return;
+                if (run != except)
+                        shard_park(s, run);
+        }
+}
+
+static void keep_awake(struct shard *s, struct run *run)
+{
+        if (list_empty(&run->in_awake))
+                s->awake_count++;
+        else
+                list_remove(&run->in_awake);
+        list_push(&s->awake, &run->in_awake);
+        if (s->awake_count > s->options.stacks_max)
+                park_excess(s, run);
+}
+
+static struct stet_run *new_code(struct shard *s, struct run *run, struct bytes workflow)
+{
+        stet_workflow_fn *fn = s->options.app ? app_workflow(s->options.app, workflow) : NULL;
+        struct stet_run *code = fn ? code_new(&s->code_env, fn, run->id) : NULL;
+        if (code)
+                return code;
+        if (fn) {
+                shard_block(s, run, "there is no memory for its stack");
+                return NULL;
+        }
+        char sentence[400];
+        snprintf(sentence, sizeof sentence, "no code for workflow \"%.*s\" is in this node", (int)workflow.size,
+                 (const char *)workflow.data);
+        shard_block(s, run, sentence);
+        return NULL;
+}
+
+struct replay {
+        struct stet_run *code;
+        stet_why *why;
+};
+
+static int replay_record(void *ctx, const struct record *record)
+{
+        struct replay *replay = ctx;
+        return code_replay(replay->code, record->flags, record->time_ns, record->body, replay->why);
+}
+
+/* Tells the crash guard whose code this thread is in. */
+static void enter_code(const struct run *run, const char *workflow, const struct stet_run *code)
+{
+        running_code = (struct running_code){ .what = "workflow", .name = workflow, .run = run->id };
+        running_code.workflow_id = run->workflow_id;
+        running_code.stack_guard = code_guard(code, &running_code.stack_guard_size);
+}
+
+static void leave_code(void)
+{
+        running_code = (struct running_code){ 0 };
+}
+
+bool shard_awaken(struct shard *s, struct run *run)
+{
+        if (run->code || run->blocked)
+                return run->code != NULL;
+        struct stet_run *code = new_code(s, run, bytes_str(run->workflow));
+        if (!code)
+                return false;
+        stet_why why = { "" };
+        struct replay replay = { code, &why };
+        enter_code(run, run->workflow, code);
+        int err = shard_history(s, run, 0, 0, replay_record, &replay, &why);
+        leave_code();
+        if (err) {
+                char sentence[600];
+                snprintf(sentence, sizeof sentence, "%s: %s",
+                         err == STET_ENONDETERMINISM ? "nondeterminism" : stet_error_text(err), why.text);
+                code_free(code);
+                shard_block(s, run, sentence);
+                return false;
+        }
+        run->code = code;
+        keep_awake(s, run);
+        return true;
+}
+
+/* --- what a transition asks of the world --- */
+
+static void hold_close(struct shard *s, const struct run *run, uint32_t op)
+{
+        struct message m = { .type = MSG_CLOSE, .token = { .run = run->id, .op = op } };
+        shard_hold(s, &m);
+}
+
+static void hold_child_cancel(struct shard *s, const struct run *run, uint32_t op, struct bytes id)
+{
+        struct message m = { .type = MSG_CHILD_CANCEL,
+                             .parent_run = run->id,
+                             .parent_op = op,
+                             .ns = bytes_str(run->ns),
+                             .id = id };
+        shard_hold(s, &m);
+}
+
+static int find_child_id(void *ctx, const struct record *record)
+{
+        struct effect *wanted = ctx;
+        struct cursor c = cursor_of(record->body);
+        struct event event;
+        struct effect effect;
+        event_decode(&c, &event);
+        while (effect_decode(&c, &effect))
+                if (effect.type == EFFECT_CHILD && effect.op == wanted->op) {
+                        wanted->id = bytes_of(xmemdup(effect.id.data, effect.id.size), effect.id.size);
+                        return 0;
+                }
+        return STET_ECORRUPT;
+}
+
+/* An op that ends without its own outcome: whoever works on it is told. */
+static void give_up(struct shard *s, const struct run *run, const struct op *op)
+{
+        if (op->effect == EFFECT_CALL)
+                hold_close(s, run, op->id);
+        if (op->effect != EFFECT_CHILD)
+                return;
+        struct effect child = { .op = op->id };
+        if (shard_record(s, op->lsn, find_child_id, &child, NULL) == 0)
+                hold_child_cancel(s, run, op->id, child.id);
+        free((void *)(uintptr_t)child.id.data);
+}
+
+void shard_issue(struct shard *s, const struct run *run, const struct effect *e, uint32_t attempt, int64_t due_ns)
+{
+        struct message m = { .token = { run->id, e->op, attempt, s->options.incarnation }, .due_ns = due_ns };
+        if (e->type == EFFECT_CALL || e->type == EFFECT_RETRY) {
+                m.type = MSG_ENQUEUE;
+                m.name = e->name;
+                m.queue = e->queue;
+                m.value = e->value;
+                m.timeout_ms = e->timeout_ms;
+                m.schedule_timeout_ms = e->schedule_timeout_ms;
+                m.heartbeat_ms = e->heartbeat_ms;
+        } else {
+                m.type = e->type == EFFECT_SEND ? MSG_SEND : MSG_CHILD_START;
+                m.parent_run = run->id;
+                m.parent_op = e->op;
+                m.ns = bytes_str(run->ns);
+                m.id = e->id;
+                m.name = e->name;
+                m.value = e->value;
+                m.abandon = e->abandon;
+        }
+        shard_hold(s, &m);
+}
+
+static void issue_effect(struct shard *s, const struct run *run, const struct effect *e)
+{
+        const struct op *op;
+        switch ((enum effect_type)e->type) {
+        case EFFECT_CALL:
+        case EFFECT_SEND:
+        case EFFECT_CHILD:
+                shard_issue(s, run, e, 1, 0);
+                break;
+        case EFFECT_RETRY:
+                shard_issue(s, run, e, e->attempt, e->due_ns);
+                break;
+        case EFFECT_DROP:
+                op = run_op(&s->tables, run->id, e->op);
+                if (op)
+                        give_up(s, run, op);
+                break;
+        case EFFECT_FINISH:
+                list_each(at, &run->ops)
+                {
+                        op = container_of(at, struct op, in_run);
+                        if (!op->abandon)
+                                give_up(s, run, op);
+                }
+                break;
+        case EFFECT_TIMER:
+        case EFFECT_WAIT_SIGNAL:
+        case EFFECT_STATUS:
+        case EFFECT_PATCH:
+        case EFFECT_TYPES:
+                break;
+        }
+}
+
+/* --- endings --- */
+
+static void fill_ending(struct message *m, const struct effect *finish)
+{
+        m->role = finish->ending;
+        m->code = finish->ending == RUN_COMPLETED  ? STET_OK :
+                  finish->ending == RUN_CANCELED   ? STET_ECANCELED :
+                  finish->ending == RUN_TERMINATED ? STET_ETERMINATED :
+                                                     STET_EFAILED;
+        m->value = finish->value;
+        m->kind = finish->kind;
+        m->text = finish->text;
+}
+
+struct ending_reader {
+        struct shard *shard;
+        struct message *message;
+};
+
+static int read_ending(void *ctx, const struct record *record)
+{
+        struct ending_reader *reader = ctx;
+        struct cursor c = cursor_of(record->body);
+        struct event event;
+        struct effect effect;
+        event_decode(&c, &event);
+        while (effect_decode(&c, &effect))
+                if (effect.type == EFFECT_FINISH) {
+                        fill_ending(reader->message, &effect);
+                        shard_hold(reader->shard, reader->message);
+                        return 0;
+                }
+        return STET_ECORRUPT;
+}
+
+static void hold_ending(struct shard *s, const struct run *run, struct message *m)
+{
+        stet_why why = { "" };
+        struct ending_reader reader = { s, m };
+        if (shard_record(s, run->last_lsn, read_ending, &reader, &why) != 0)
+                shard_log(s, STET_LOG_ERROR, "the ending of run %016llx can't be read: %s", (unsigned long long)run->id,
+                          why.text);
+}
+
+void shard_tell_ending(struct shard *s, const struct run *run, uint64_t peer, uint64_t correlation)
+{
+        struct message m = { .type = MSG_RESULT, .peer = peer, .correlation = correlation, .token = { .run = run->id } };
+        hold_ending(s, run, &m);
+}
+
+void shard_tell_parent(struct shard *s, const struct run *run)
+{
+        struct message m = { .type = MSG_CHILD_DONE, .parent_run = run->parent, .parent_op = run->parent_op };
+        m.token.run = run->id;
+        hold_ending(s, run, &m);
+}
+
+static void tell_all(struct shard *s, struct run *run)
+{
+        struct map_node *n;
+        while ((n = map_find(&s->waiters, run->id))) {
+                struct waiter *w = container_of(n, struct waiter, by_run);
+                map_remove(&s->waiters, n);
+                shard_tell_ending(s, run, w->peer, w->correlation);
+                free(w);
+        }
+        if (run->parent)
+                shard_tell_parent(s, run);
+}
+
+/* The next run of a chain: same name, the input given, the signals not taken, those who wait. */
+static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
+{
+        struct stet_run *code = run->code;
+        struct event start = { .type = EVENT_START,
+                               .ns = bytes_str(run->ns),
+                               .workflow = bytes_str(run->workflow),
+                               .id = bytes_str(run->workflow_id),
+                               .value = code->continue_input,
+                               .sender = run->parent,
+                               .sender_op = run->parent_op,
+                               .abandon = run->abandon,
+                               .continued_from = run->id };
+        struct run *next = shard_start(s, &start, now_ns);
+        for (const struct code_signal *signal = code->signals; signal && next->ending == RUN_OPEN; signal = signal->next) {
+                struct event again = { .type = EVENT_SIGNAL, .name = signal->name, .value = signal->value };
+                shard_step(s, next, &again, now_ns);
+        }
+        while (next->ending == RUN_CONTINUED)
+                next = shard_run_by_id(s, next->continued_as);
+        struct map_node *n;
+        while ((n = map_find(&s->waiters, run->id))) {
+                struct waiter *w = container_of(n, struct waiter, by_run);
+                map_remove(&s->waiters, n);
+                shard_wait(s, next, w->peer, w->correlation);
+                free(w);
+        }
+}
+
+static void ended(struct shard *s, struct run *run, int64_t now_ns)
+{
+        s->endings[RUN_OPEN]--;
+        s->endings[run->ending]++;
+        clear_blocked(s, run);
+        if (run->ending == RUN_CONTINUED)
+                continue_as_new(s, run, now_ns);
+        else
+                tell_all(s, run);
+        shard_park(s, run);
+}
+
+/* --- the transition --- */
+
+static void write_transition(struct shard *s, struct run *run, const struct event *event, uint8_t flags, int64_t now_ns)
+{
+        struct held_group *g = s->filling;
+        struct cursor c = cursor_of(buffer_bytes(&s->effects));
+        struct effect effect;
+
+        size_t offset = log_group_begin(&g->log, RECORD_TRANSITION, flags, run->id, run->last_lsn, now_ns);
+        event_encode(&g->log.bytes, event);
+        buffer_append(&g->log.bytes, s->effects.data, s->effects.size);
+        uint64_t lsn = log_group_end(&g->log, offset);
+        uint32_t place = (uint32_t)offset;
+        buffer_append(&g->offsets, &place, sizeof place);
+
+        if (event->type == EVENT_ACTIVITY && flags & TRANSITION_DELIVERED)
+                hold_close(s, run, event->op);
+        while (effect_decode(&c, &effect))
+                issue_effect(s, run, &effect);
+        size_t body = offset + RECORD_HEADER_SIZE;
+        int err = run_apply(run, &s->tables, lsn, flags, now_ns,
+                            bytes_of(g->log.bytes.data + body, g->log.bytes.size - body));
+        if (err)
+                shard_log(s, STET_LOG_ERROR, "run %016llx does not fit its own transition %llu",
+                          (unsigned long long)run->id, (unsigned long long)lsn);
+}
+
+/* A transition has one record, and a record has a limit: a run that asks for more at once ends. */
+static void bound_effects(struct shard *s, const struct event *event)
+{
+        enum { ROOM = 4096 };
+        if (s->effects.size + event->value.size + event->text.size + ROOM <= RECORD_BODY_MAX)
+                return;
+        struct effect end = { .type = EFFECT_FINISH, .ending = RUN_FAILED, .code = STET_ETOOBIG };
+        end.kind = bytes_str("ETOOBIG");
+        end.text = bytes_str("the workflow asked for more than 16 MiB in one transition");
+        buffer_clear(&s->effects);
+        effect_encode(&s->effects, &end);
+}
+
+static bool run_code(struct shard *s, struct run *run, const struct event *event, int64_t now_ns)
+{
+        bool start = event->type == EVENT_START;
+        if (start)
+                run->code = new_code(s, run, event->workflow);
+        else
+                shard_awaken(s, run);
+        if (!run->code)
+                return false;
+        char workflow[256];
+        snprintf(workflow, sizeof workflow, "%.*s", (int)event->workflow.size,
+                 start ? (const char *)event->workflow.data : "");
+        code_deliver(run->code, event);
+        enter_code(run, start ? workflow : run->workflow, run->code);
+        code_activate(run->code, now_ns, &s->effects);
+        leave_code();
+        bound_effects(s, event);
+        return true;
+}
+
+int shard_step(struct shard *s, struct run *run, const struct event *event, int64_t now_ns)
+{
+        int err = 0;
+        uint8_t flags = 0;
+        buffer_clear(&s->effects);
+        switch (run_judge(run, &s->tables, event, now_ns, &s->effects, &err)) {
+        case RUN_REFUSE:
+                return err;
+        case RUN_SETTLE:
+                break;
+        case RUN_DELIVER:
+                flags = TRANSITION_DELIVERED;
+                if (run_code(s, run, event, now_ns))
+                        flags |= TRANSITION_ACTIVATED;
+                break;
+        }
+        write_transition(s, run, event, flags, now_ns);
+        if (run->ending != RUN_OPEN)
+                ended(s, run, now_ns);
+        else if (run->code)
+                keep_awake(s, run);
+        return 0;
+}
+
+struct run *shard_start(struct shard *s, struct event *start, int64_t now_ns)
+{
+        char id[17];
+        struct run *run = run_new((uint64_t)s->options.index << 48 | log_group_next_lsn(&s->filling->log));
+        snprintf(id, sizeof id, "%016llx", (unsigned long long)run->id);
+        if (!start->id.size)
+                start->id = bytes_str(id);
+        start->seed = shard_random(s);
+        map_put(&s->runs, &run->by_id, run->id);
+        list_push(&s->all, &run->in_shard);
+        s->endings[RUN_OPEN]++;
+
+        int err = 0;
+        uint8_t flags = TRANSITION_DELIVERED;
+        buffer_clear(&s->effects);
+        run_judge(run, &s->tables, start, now_ns, &s->effects, &err);
+        if (run_code(s, run, start, now_ns))
+                flags |= TRANSITION_ACTIVATED;
+        write_transition(s, run, start, flags, now_ns);
+        shard_name_run(s, run);
+        if (run->ending != RUN_OPEN)
+                ended(s, run, now_ns);
+        else if (run->code)
+                keep_awake(s, run);
+        return run;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/shard_thread_zmq.h"
+
+#include "runtime/crash_os.h"
+#include "runtime/parcel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+enum { DISK_FULL_RETRY_MS = 200, STOP_TRIES = 50 };
+
+struct shard_thread {
+        struct shard_host host;
+        struct clock_os clock;
+        pthread_t thread;
+        bool started;
+        void (*log)(void *ctx, stet_log_level level, const char *line);
+        void *log_ctx;
+
+        void *node_end; /* used by the node's thread */
+        struct buffer to_shard;
+        void *shard_end; /* used by the shard's thread */
+        struct buffer to_node;
+        int status; /* last told to the node */
+        bool stopping;
+};
+
+/* --- the shard's sink, on its thread --- */
+
+static void put_to_node(void *ctx, const struct message *m)
+{
+        struct shard_thread *t = ctx;
+        parcel_put(&t->to_node, m);
+}
+
+static void put_to_peer(void *ctx, uint64_t peer, const struct message *m)
+{
+        (void)peer; /* stands in the message */
+        put_to_node(ctx, m);
+}
+
+static void put_log(void *ctx, stet_log_level level, const char *line)
+{
+        struct shard_thread *t = ctx;
+        if (t->log)
+                t->log(t->log_ctx, level, line);
+}
+
+/* --- frames of parcels --- */
+
+static void send_parcels(void *socket, struct buffer *parcels)
+{
+        if (!parcels->size)
+                return;
+        zmq_send(socket, parcels->data, parcels->size, ZMQ_DONTWAIT); /* no limit is set: it never says EAGAIN */
+        buffer_clear(parcels);
+}
+
+static bool receive_parcels(void *socket, void (*visit)(void *ctx, const struct message *m), void *ctx)
+{
+        zmq_msg_t frame;
+        zmq_msg_init(&frame);
+        bool any = false;
+        while (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) >= 0) {
+                struct bytes at = bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame));
+                struct message m;
+                any = true;
+                while (parcel_take(&at, &m))
+                        visit(ctx, &m);
+        }
+        zmq_msg_close(&frame);
+        return any;
+}
+
+/* --- the thread --- */
+
+static void take(void *ctx, const struct message *m)
+{
+        struct shard_thread *t = ctx;
+        if (m->type == 0)
+                t->stopping = true;
+        else
+                shard_receive(t->host.shard, m, clock_now(&t->clock.clock));
+}
+
+static void tell_status(struct shard_thread *t, int status, const char *text)
+{
+        if (t->status == status)
+                return;
+        t->status = status;
+        struct message m = { .type = 0, .code = (uint32_t)status, .text = bytes_str(text) };
+        parcel_put(&t->to_node, &m);
+}
+
+/* Everything there is to do now. */
+static void turn(struct shard_thread *t)
+{
+        stet_why why = { "" };
+        bool more = true;
+        while (more) {
+                int err = shard_collect(t->host.shard, &why);
+                if (!err && shard_disk_full(t->host.shard))
+                        err = STET_EFULL;
+                tell_status(t, err, why.text);
+                more = receive_parcels(t->shard_end, take, t);
+                shard_tick(t->host.shard, clock_now(&t->clock.clock));
+                if (err == STET_EFULL)
+                        break;
+                shard_flush(t->host.shard);
+                send_parcels(t->shard_end, &t->to_node);
+        }
+        send_parcels(t->shard_end, &t->to_node);
+}
+
+static int64_t wait_ms(const struct shard_thread *t)
+{
+        int64_t deadline = shard_deadline(t->host.shard);
+        if (t->status == STET_EFULL)
+                return DISK_FULL_RETRY_MS;
+        if (deadline == INT64_MAX || t->status)
+                return -1;
+        int64_t now = clock_now(&((struct shard_thread *)(uintptr_t)t)->clock.clock);
+        int64_t ms = deadline > now ? (deadline - now + 999999) / 1000000 : 0;
+        return ms < 60000 ? ms : 60000;
+}
+
+static void *shard_main(void *arg)
+{
+        struct shard_thread *t = arg;
+        crash_guard_thread();
+        shard_resume(t->host.shard, clock_now(&t->clock.clock));
+        for (int tries = 0; !t->stopping || (!shard_idle(t->host.shard) && !t->status && tries < STOP_TRIES);
+             tries += t->stopping) {
+                zmq_pollitem_t items[2] = { { .socket = t->shard_end, .events = ZMQ_POLLIN },
+                                            { .fd = t->host.writer->fd, .events = ZMQ_POLLIN } };
+                turn(t);
+                if (t->stopping && shard_idle(t->host.shard))
+                        break;
+                zmq_poll(items, 2, t->stopping ? 100 : (long)wait_ms(t));
+                if (t->status == STET_EFULL)
+                        shard_flush(t->host.shard);
+        }
+        return NULL;
+}
+
+/* --- on the node's thread --- */
+
+static int pair_open(void *zmq_context, const char *endpoint, bool bind, void **ret, stet_why *why)
+{
+        int none = 0;
+        void *socket = zmq_socket(zmq_context, ZMQ_PAIR);
+        if (!socket)
+                return stet_why_set(why, STET_EIO, "no socket for a shard: %s", zmq_strerror(zmq_errno()));
+        zmq_setsockopt(socket, ZMQ_SNDHWM, &none, sizeof none);
+        zmq_setsockopt(socket, ZMQ_RCVHWM, &none, sizeof none);
+        zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none);
+        if ((bind ? zmq_bind : zmq_connect)(socket, endpoint) != 0) {
+                int err = stet_why_set(why, STET_EIO, "no link to a shard: %s", zmq_strerror(zmq_errno()));
+                zmq_close(socket);
+                return err;
+        }
+        *ret = socket;
+        return 0;
+}
+
+int shard_thread_open(void *zmq_context, const struct shard_host_options *options,
+                      void (*log)(void *ctx, stet_log_level level, const char *line), void *log_ctx,
+                      struct shard_thread **ret, stet_why *why)
+{
+        struct shard_thread *t = xcalloc(1, sizeof *t);
+        struct shard_sink sink = { t, put_to_peer, put_to_node, put_log };
+        char endpoint[40];
+        t->log = log;
+        t->log_ctx = log_ctx;
+        snprintf(endpoint, sizeof endpoint, "inproc://shard-%u", options->index);
+        int err = shard_host_open(&t->host, options, &sink, why);
+        if (!err)
+                err = pair_open(zmq_context, endpoint, true, &t->node_end, why);
+        if (!err)
+                err = pair_open(zmq_context, endpoint, false, &t->shard_end, why);
+        if (err) {
+                shard_thread_close(t);
+                return err;
+        }
+        *ret = t;
+        return 0;
+}
+
+struct shard *shard_thread_shard(struct shard_thread *t)
+{
+        return t->host.shard;
+}
+
+int shard_thread_start(struct shard_thread *t, struct clock_os clock, stet_why *why)
+{
+        t->clock = clock;
+        int err = pthread_create(&t->thread, NULL, shard_main, t);
+        if (err)
+                return stet_why_set(why, STET_ENOMEM, "no thread for a shard (error %d)", err);
+        t->started = true;
+        return 0;
+}
+
+void shard_thread_put(struct shard_thread *t, const struct message *m)
+{
+        parcel_put(&t->to_shard, m);
+        if (t->to_shard.size > WIRE_FRAME_AIM)
+                shard_thread_flush(t);
+}
+
+void shard_thread_flush(struct shard_thread *t)
+{
+        send_parcels(t->node_end, &t->to_shard);
+}
+
+void shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m), void *ctx)
+{
+        receive_parcels(t->node_end, visit, ctx);
+}
+
+int shard_thread_fd(const struct shard_thread *t)
+{
+        int fd = -1;
+        size_t size = sizeof fd;
+        zmq_getsockopt(t->node_end, ZMQ_FD, &fd, &size);
+        return fd;
+}
+
+void shard_thread_close(struct shard_thread *t)
+{
+        if (!t)
+                return;
+        if (t->started) {
+                struct message stop = { .type = 0 };
+                shard_thread_put(t, &stop);
+                shard_thread_flush(t);
+                pthread_join(t->thread, NULL);
+        }
+        if (t->shard_end)
+                zmq_close(t->shard_end);
+        if (t->node_end)
+                zmq_close(t->node_end);
+        shard_host_close(&t->host);
+        buffer_fini(&t->to_shard);
+        buffer_fini(&t->to_node);
+        free(t);
+}

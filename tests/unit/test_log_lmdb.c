@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What only the LMDB store does: flags and modes, files it refuses, a growing map, a full disk, a failing disk.
+ * Failures of the disk are made by this program's own fdatasync(), pwrite() and writev(), which LMDB calls.
+ */
+#include "wal/log_lmdb.h"
+
+#include "tests/lib/records.h"
+#include "tests/lib/temp_dir.h"
+#include "wal/le.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- a disk that fails --- */
+
+enum { META_WRITE_SIZE_MAX = 200 }; /* LMDB writes whole pages, but only part of a meta page */
+
+static struct {
+        int fdatasync_errno;
+        int data_errno; /* for writing pages */
+        int meta_errno;
+        unsigned syncs;
+} disk;
+
+int fdatasync(int fd)
+{
+        disk.syncs++;
+        if (disk.fdatasync_errno) {
+                errno = disk.fdatasync_errno;
+                return -1;
+        }
+        return (int)syscall(SYS_fdatasync, fd);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+        int number = size < META_WRITE_SIZE_MAX ? disk.meta_errno : disk.data_errno;
+        if (number) {
+                errno = number;
+                return -1;
+        }
+        return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+        if (disk.data_errno) {
+                errno = disk.data_errno;
+                return -1;
+        }
+        return syscall(SYS_writev, fd, parts, count);
+}
+
+/* --- fixture --- */
+
+struct place {
+        char *dir;
+        char path[128];
+};
+
+static struct place place_new(void)
+{
+        struct place p = { .dir = temp_dir_new() };
+        snprintf(p.path, sizeof p.path, "%s/shard-0.log", p.dir);
+        return p;
+}
+
+static struct log *open_at(const char *path, enum log_level level, size_t map_bytes)
+{
+        struct log *log;
+        stet_why why = { "" };
+        struct log_lmdb_options options = { .path = path, .level = level, .map_bytes = map_bytes };
+        cr_assert_eq(log_lmdb_open(&options, &log, &why), 0, "%s", why.text);
+        return log;
+}
+
+static void assert_open_refused(const char *path, int expected, const char *words)
+{
+        struct log *log = NULL;
+        stet_why why = { "" };
+        struct log_lmdb_options options = { .path = path };
+        int err = log_lmdb_open(&options, &log, &why);
+        cr_assert_eq(err, expected, "%d: %s", err, why.text);
+        cr_assert_not_null(strstr(why.text, words), "%s", why.text);
+        cr_assert_null(log);
+}
+
+static int try_append(struct log *log, uint32_t count, size_t body_size, stet_why *why)
+{
+        struct log_group g = { 0 };
+        log_group_reset(&g, log->last_lsn, log->last_crc);
+        while (g.count < count)
+                records_put(&g, body_size);
+        int err = log_append(log, log->epoch, &g, why);
+        log_group_fini(&g);
+        return err;
+}
+
+static void append(struct log *log, uint32_t count, size_t body_size)
+{
+        stet_why why = { "" };
+        cr_assert_eq(try_append(log, count, body_size, &why), 0, "%s", why.text);
+}
+
+static int count_record(void *ctx, const struct record *r)
+{
+        cr_assert(records_are_right(r));
+        ++*(uint64_t *)ctx;
+        return 0;
+}
+
+static uint64_t count_records(struct log *log)
+{
+        uint64_t count = 0;
+        stet_why why = { "" };
+        cr_assert_eq(log_read(log, 0, count_record, &count, &why), 0, "%s", why.text);
+        return count;
+}
+
+static struct buffer file_read(const char *path)
+{
+        struct buffer b = { 0 };
+        int fd = open(path, O_RDONLY);
+        cr_assert_geq(fd, 0);
+        ssize_t n;
+        while ((n = read(fd, buffer_reserve(&b, 65536), 65536)) > 0)
+                b.size += (size_t)n;
+        close(fd);
+        return b;
+}
+
+static void file_write(const char *path, struct bytes data)
+{
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        cr_assert_geq(fd, 0);
+        cr_assert_eq(write(fd, data.data, data.size), (ssize_t)data.size);
+        close(fd);
+}
+
+static int wait_for_exit(pid_t pid)
+{
+        int status;
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* --- flags, modes, levels --- */
+
+static unsigned flags_at(const char *path, enum log_level level)
+{
+        unsigned flags;
+        struct log *log = open_at(path, level, 0);
+        mdb_env_get_flags(((struct log_lmdb *)log)->env.mdb, &flags);
+        log_close(log);
+        return flags;
+}
+
+Test(log_lmdb, the_synced_level_opens_without_any_flag_that_weakens_syncing)
+{
+        struct place p = place_new();
+        const unsigned weak = MDB_NOSYNC | MDB_NOMETASYNC | MDB_WRITEMAP | MDB_MAPASYNC;
+        cr_assert_eq(flags_at(p.path, LOG_SYNC) & weak, 0);
+        cr_assert_eq(flags_at(p.path, LOG_RELAXED) & weak, MDB_NOSYNC);
+        cr_assert_eq(flags_at(p.path, LOG_MEMORY) & weak, MDB_NOSYNC);
+        cr_assert(flags_at(p.path, LOG_SYNC) & MDB_NOTLS);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, every_commit_of_the_synced_level_syncs_and_the_others_only_when_asked)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        for (int i = 0; i < 5; i++) {
+                disk.syncs = 0;
+                append(log, 1, 10);
+                cr_assert_eq(disk.syncs, 1);
+        }
+        log_close(log);
+        log = open_at(p.path, LOG_RELAXED, 0);
+        disk.syncs = 0;
+        append(log, 1, 10);
+        cr_assert_eq(disk.syncs, 0);
+        cr_assert_eq(log_sync(log, NULL), 0);
+        cr_assert_eq(disk.syncs, 1);
+        log_close(log);
+        log = open_at(p.path, LOG_MEMORY, 0);
+        disk.syncs = 0;
+        append(log, 1, 10);
+        cr_assert_eq(log_sync(log, NULL), 0);
+        cr_assert_eq(disk.syncs, 0);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, opening_raises_the_epoch_durably)
+{
+        struct place p = place_new();
+        log_close(open_at(p.path, LOG_SYNC, 0));
+        disk.syncs = 0;
+        log_close(open_at(p.path, LOG_RELAXED, 0));
+        cr_assert_geq(disk.syncs, 1);
+        disk.fdatasync_errno = EIO;
+        assert_open_refused(p.path, STET_EIO, "outcome is unknown");
+        disk.fdatasync_errno = 0;
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, files_are_for_their_owner_only_and_creation_leaves_no_other_file)
+{
+        struct place p = place_new();
+        char other[160];
+        struct stat st;
+        log_close(open_at(p.path, LOG_SYNC, 0));
+        cr_assert_eq(stat(p.path, &st), 0);
+        cr_assert_eq(st.st_mode & 0777, 0600);
+        snprintf(other, sizeof other, "%s-lock", p.path);
+        cr_assert_eq(stat(other, &st), 0);
+        cr_assert_eq(st.st_mode & 0777, 0600);
+        snprintf(other, sizeof other, "%s.new", p.path);
+        cr_assert_neq(stat(other, &st), 0);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_creation_that_was_cut_short_is_done_again)
+{
+        struct place p = place_new();
+        char half[160];
+        snprintf(half, sizeof half, "%s.new", p.path);
+        file_write(half, bytes_str("half of a log"));
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        append(log, 5, 10);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+/* --- files it refuses --- */
+
+Test(log_lmdb, foreign_files_are_refused_and_stay_as_they_are)
+{
+        struct place p = place_new();
+        char text[10000];
+        memset(text, 'x', sizeof text);
+        const struct bytes contents[] = { bytes_of(text, sizeof text), bytes_str("short"), bytes_str("") };
+        for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
+                file_write(p.path, contents[i]);
+                assert_open_refused(p.path, STET_EFORMAT, "not an LMDB file");
+                struct buffer after = file_read(p.path);
+                cr_assert(bytes_equal(buffer_bytes(&after), contents[i]));
+                buffer_fini(&after);
+        }
+        temp_dir_free(p.dir);
+}
+
+static void make_foreign_lmdb(const char *path)
+{
+        MDB_env *env;
+        MDB_txn *txn;
+        MDB_dbi dbi;
+        MDB_val key = { 3, (void *)"key" }, value = { 5, (void *)"value" };
+        cr_assert_eq(mdb_env_create(&env), 0);
+        cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
+        cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+        cr_assert_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+        cr_assert_eq(mdb_put(txn, dbi, &key, &value, 0), 0);
+        cr_assert_eq(mdb_txn_commit(txn), 0);
+        mdb_env_close(env);
+}
+
+Test(log_lmdb, another_programs_lmdb_file_is_refused_and_stays_as_it_is)
+{
+        struct place p = place_new();
+        char lock[160];
+        make_foreign_lmdb(p.path);
+        struct buffer before = file_read(p.path);
+        assert_open_refused(p.path, STET_EFORMAT, "not a stet log");
+        struct buffer after = file_read(p.path);
+        cr_assert(bytes_equal(buffer_bytes(&before), buffer_bytes(&after)));
+        snprintf(lock, sizeof lock, "%s-lock", p.path);
+        cr_assert_neq(access(lock, F_OK), 0);
+        buffer_fini(&before);
+        buffer_fini(&after);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_newer_format_is_refused_and_the_file_stays_as_it_is)
+{
+        struct place p = place_new();
+        log_close(open_at(p.path, LOG_SYNC, 0));
+        struct buffer file = file_read(p.path);
+        size_t changed = 0;
+        for (size_t i = 0; i + LOG_HEAD_SIZE <= file.size; i++)
+                if (memcmp(file.data + i, "stet log", 8) == 0) {
+                        file.data[i + 8] = LOG_FORMAT + 1;
+                        changed++;
+                }
+        cr_assert_gt(changed, 0);
+        file_write(p.path, buffer_bytes(&file));
+        assert_open_refused(p.path, STET_ENEWER, "its format is 2");
+        struct buffer after = file_read(p.path);
+        cr_assert(bytes_equal(buffer_bytes(&file), buffer_bytes(&after)));
+        buffer_fini(&file);
+        buffer_fini(&after);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_cut_file_is_refused_at_every_length)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        for (int i = 0; i < 20; i++)
+                append(log, 50, 100);
+        log_close(log);
+        struct buffer file = file_read(p.path);
+        for (size_t size = file.size - 1; size > 0; size = size * 9 / 10) {
+                file_write(p.path, bytes_of(file.data, size));
+                struct log *none;
+                stet_why why = { "" };
+                int err = log_lmdb_open(&(struct log_lmdb_options){ .path = p.path }, &none, &why);
+                cr_assert(err == STET_ECORRUPT || (err == STET_EFORMAT && size < 200), "%zu: %s", size, why.text);
+        }
+        file_write(p.path, buffer_bytes(&file));
+        log = open_at(p.path, LOG_SYNC, 0);
+        cr_assert_eq(count_records(log), 1000);
+        log_close(log);
+        buffer_fini(&file);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        append(log, 10, 10);
+        struct buffer before = file_read(p.path);
+        append(log, 10, 10);
+        struct buffer after = file_read(p.path);
+        log_close(log);
+        /* The meta page that the second append wrote, with what the first one left in the rest of the page, except
+         * for the number: its tail reached the disk and its head did not. */
+        enum { NUMBER_AT = 144 };
+        for (size_t page = 0; page <= 4096; page += 4096)
+                memcpy(after.data + page, before.data + page, NUMBER_AT);
+        file_write(p.path, buffer_bytes(&after));
+        assert_open_refused(p.path, STET_ECORRUPT, "a write was torn or lost");
+        buffer_fini(&before);
+        buffer_fini(&after);
+        temp_dir_free(p.dir);
+}
+
+static void flip_record(const char *path, uint64_t lsn, size_t at)
+{
+        struct buffer file = file_read(path);
+        uint8_t lsn_bytes[8];
+        size_t changed = 0;
+        le64_put(lsn_bytes, lsn);
+        for (size_t i = 16; i + RECORD_HEADER_SIZE <= file.size; i++)
+                if (file.data[i - 4] == RECORD_TRANSITION && file.data[i - 3] == 3 &&
+                    memcmp(file.data + i, lsn_bytes, 8) == 0) {
+                        file.data[i - 16 + at] ^= 4;
+                        changed++;
+                }
+        cr_assert_gt(changed, 0);
+        file_write(path, buffer_bytes(&file));
+        buffer_fini(&file);
+}
+
+Test(log_lmdb, a_damaged_record_ends_the_reading_with_its_lsn_and_stream)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        append(log, 100, 10);
+        append(log, 100, 10);
+        log_close(log);
+        flip_record(p.path, 50, 50);
+        log = open_at(p.path, LOG_SYNC, 0);
+        uint64_t count = 0;
+        stet_why why;
+        cr_assert_eq(log_read(log, 1, count_record, &count, &why), STET_ECORRUPT);
+        cr_assert_eq(count, 49);
+        char words[64];
+        snprintf(words, sizeof words, "record 50 of stream %lu is damaged", (unsigned long)records_stream(50));
+        cr_assert_not_null(strstr(why.text, words), "%s", why.text);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_damaged_end_is_refused_when_the_log_is_opened)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        append(log, 100, 10);
+        log_close(log);
+        flip_record(p.path, 100, 50);
+        assert_open_refused(p.path, STET_ECORRUPT, "record 100 of stream");
+        temp_dir_free(p.dir);
+}
+
+/* --- the map --- */
+
+Test(log_lmdb, the_map_grows_by_itself_far_beyond_its_first_size)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_MEMORY, 1);
+        for (int i = 0; i < 10; i++)
+                append(log, 1000, 1000);
+        append(log, 1, RECORD_BODY_MAX);
+        cr_assert_eq(count_records(log), 10001);
+        cr_assert_gt(log->stats.disk_bytes, 26u << 20);
+        log_close(log);
+        log = open_at(p.path, LOG_SYNC, 1); /* smaller than the file */
+        append(log, 1000, 1000);
+        cr_assert_eq(log_trim(log, log->epoch, 11002, NULL), 0);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_map_that_another_process_grew_is_adopted_and_its_writer_fences_ours)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 1 << 16);
+        append(log, 10, 10);
+        pid_t pid = fork();
+        if (pid == 0) {
+                struct log *newer = open_at(p.path, LOG_MEMORY, 1 << 16);
+                append(newer, 3000, 1000);
+                log_close(newer);
+                _exit(0);
+        }
+        cr_assert_eq(wait_for_exit(pid), 0);
+        cr_assert_eq(count_records(log), 3010);
+        stet_why why = { "" };
+        cr_assert_eq(try_append(log, 1, 10, &why), STET_EFENCED, "%s", why.text);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+/* --- a full disk --- */
+
+static int no_space(const char *dir)
+{
+        struct log *log;
+        stet_why why;
+        char path[160];
+        snprintf(path, sizeof path, "%s/shard-0.log", dir);
+        /* A file system of 4 MiB that only this process sees. */
+        if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+            mount("none", dir, "tmpfs", 0, "size=4m"))
+                return 77;
+        if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
+                return 1;
+        int err;
+        while (!(err = try_append(log, 100, 1000, &why)))
+                ;
+        uint64_t kept = log->last_lsn;
+        if (err != STET_EFULL || !strstr(why.text, "nothing was written") || kept < 1000)
+                return 2;
+        if (try_append(log, 100, 1000, &why) != STET_EFULL || count_records(log) != kept)
+                return 3;
+        if (mount("none", dir, "tmpfs", MS_REMOUNT, "size=8m") || try_append(log, 100, 1000, &why))
+                return 4;
+        log_close(log);
+        if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
+                return 5;
+        return count_records(log) == kept + 100 && log->last_lsn == kept + 100 ? 0 : 6;
+}
+
+Test(log_lmdb, a_full_disk_loses_nothing_and_goes_on_when_there_is_room)
+{
+        struct place p = place_new();
+        pid_t pid = fork();
+        if (pid == 0)
+                _exit(no_space(p.dir));
+        int code = wait_for_exit(pid);
+        temp_dir_free(p.dir);
+        if (code == 77)
+                cr_skip_test("mounting a file system needs root");
+        cr_assert_eq(code, 0, "step %d", code);
+}
+
+Test(log_lmdb, no_space_for_the_pages_is_full_and_retriable)
+{
+        static const int numbers[] = { ENOSPC, EDQUOT, EFBIG };
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+                stet_why why = { "" };
+                disk.data_errno = numbers[i];
+                cr_assert_eq(try_append(log, 500, 100, &why), STET_EFULL, "%s", why.text);
+                cr_assert_eq(try_append(log, 1, 100, &why), STET_EFULL, "%s", why.text);
+                disk.data_errno = 0;
+                append(log, 500, 100);
+        }
+        cr_assert_eq(count_records(log), 1500);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+/* --- a failing disk --- */
+
+static void assert_stopped_until_reopened(const char *path, struct log *log, uint64_t kept_min, uint64_t kept_max)
+{
+        stet_why why = { "" };
+        cr_assert_eq(try_append(log, 1, 100, &why), STET_EIO);
+        cr_assert_not_null(strstr(why.text, "until the log is opened again"), "%s", why.text);
+        cr_assert_eq(log_trim(log, log->epoch, 2, &why), STET_EIO);
+        cr_assert_eq(log_sync(log, &why), STET_EIO);
+        log_close(log);
+        log = open_at(path, LOG_SYNC, 0);
+        uint64_t count = count_records(log);
+        cr_assert(count >= kept_min && count <= kept_max, "%lu records", (unsigned long)count);
+        append(log, 10, 10);
+        cr_assert_eq(count_records(log), count + 10);
+        log_close(log);
+}
+
+Test(log_lmdb, a_failed_sync_stops_the_log)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        stet_why why = { "" };
+        append(log, 10, 10);
+        disk.fdatasync_errno = EIO;
+        cr_assert_eq(try_append(log, 5, 100, &why), STET_EIO);
+        cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
+        disk.fdatasync_errno = 0;
+        assert_stopped_until_reopened(p.path, log, 10, 15);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_failed_write_of_the_pages_stops_the_log)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        stet_why why = { "" };
+        append(log, 10, 10);
+        disk.data_errno = EIO;
+        cr_assert_eq(try_append(log, 5, 100, &why), STET_EIO);
+        cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
+        disk.data_errno = 0;
+        assert_stopped_until_reopened(p.path, log, 10, 10);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_failed_write_of_the_meta_page_stops_the_log_even_for_lack_of_space)
+{
+        static const int numbers[] = { EIO, ENOSPC };
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+                struct place p = place_new();
+                struct log *log = open_at(p.path, LOG_SYNC, 0);
+                stet_why why = { "" };
+                append(log, 10, 10);
+                disk.meta_errno = numbers[i];
+                cr_assert_eq(try_append(log, 5, 100, &why), STET_EIO);
+                cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
+                disk.meta_errno = 0;
+                assert_stopped_until_reopened(p.path, log, 10, 15);
+                temp_dir_free(p.dir);
+        }
+}
+
+Test(log_lmdb, a_failed_sync_of_the_relaxed_level_stops_the_log)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_RELAXED, 0);
+        stet_why why = { "" };
+        append(log, 10, 10);
+        disk.fdatasync_errno = EIO;
+        cr_assert_eq(log_sync(log, &why), STET_EIO);
+        cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
+        disk.fdatasync_errno = 0;
+        assert_stopped_until_reopened(p.path, log, 0, 10);
+        temp_dir_free(p.dir);
+}
+
+/* --- killed at any moment --- */
+
+static void append_for_ever(const char *path, int acknowledged_fd)
+{
+        struct log *log = open_at(path, LOG_SYNC, 1 << 16);
+        for (uint32_t i = 0;; i++) {
+                append(log, 1 + i % 20, 200);
+                if (i % 8 == 7)
+                        cr_assert_eq(log_trim(log, log->epoch, log->last_lsn - 50, NULL), 0);
+                cr_assert_eq(write(acknowledged_fd, &log->last_lsn, sizeof log->last_lsn), sizeof log->last_lsn);
+        }
+}
+
+Test(log_lmdb, what_was_acknowledged_is_there_after_a_kill_at_any_moment)
+{
+        struct place p = place_new();
+        for (int round = 0; round < 20; round++) {
+                int acknowledged[2];
+                cr_assert_eq(pipe(acknowledged), 0);
+                pid_t pid = fork();
+                if (pid == 0)
+                        append_for_ever(p.path, acknowledged[1]);
+                close(acknowledged[1]);
+                uint64_t lsn = 0, more;
+                for (int i = 0; i < 5 + 3 * round; i++)
+                        cr_assert_eq(read(acknowledged[0], &lsn, sizeof lsn), sizeof lsn);
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+                while (read(acknowledged[0], &more, sizeof more) == sizeof more)
+                        lsn = more;
+                close(acknowledged[0]);
+                struct log *log = open_at(p.path, LOG_SYNC, 0);
+                cr_assert_geq(log->last_lsn, lsn);
+                cr_assert_eq(count_records(log), log->last_lsn + 1 - log->first_lsn);
+                log_close(log);
+        }
+        temp_dir_free(p.dir);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Verify runs in a child for every damaged file, as its users run it: LMDB may crash on one, which counts as found.
+ */
+#include "wal/log_lmdb.h"
+
+#include "tests/lib/random.h"
+#include "tests/lib/records.h"
+#include "tests/lib/temp_dir.h"
+#include "wal/le.h"
+#include "wal/record_layout.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- fixture --- */
+
+struct sample {
+        char *dir;
+        char path[128];
+        char damaged_path[128];
+        struct buffer file;
+        struct buffer records; /* all of them, encoded */
+        uint64_t last_lsn;
+};
+
+static void append(struct log *log, uint32_t count, size_t body_size, struct buffer *all)
+{
+        struct log_group g = { 0 };
+        stet_why why = { "" };
+        log_group_reset(&g, log->last_lsn, log->last_crc);
+        while (g.count < count)
+                records_put(&g, body_size);
+        cr_assert_eq(log_append(log, log->epoch, &g, &why), 0, "%s", why.text);
+        buffer_append(all, g.bytes.data, g.bytes.size);
+        log_group_fini(&g);
+}
+
+static struct buffer file_read(const char *path)
+{
+        struct buffer b = { 0 };
+        int fd = open(path, O_RDONLY);
+        cr_assert_geq(fd, 0);
+        ssize_t n;
+        while ((n = read(fd, buffer_reserve(&b, 65536), 65536)) > 0)
+                b.size += (size_t)n;
+        close(fd);
+        return b;
+}
+
+static void file_write(const char *path, struct bytes data)
+{
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        cr_assert_geq(fd, 0);
+        cr_assert_eq(write(fd, data.data, data.size), (ssize_t)data.size);
+        close(fd);
+}
+
+/* A log of some thousand records, of many commits of different sizes; two records are cut into pieces. */
+static struct sample sample_new(void)
+{
+        struct sample s = { .dir = temp_dir_new() };
+        struct log *log;
+        snprintf(s.path, sizeof s.path, "%s/shard-0.log", s.dir);
+        snprintf(s.damaged_path, sizeof s.damaged_path, "%s/damaged.log", s.dir);
+        struct log_lmdb_options options = { .path = s.path, .level = LOG_MEMORY };
+        cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
+        for (uint32_t i = 0; i < 60; i++) {
+                append(log, 1 + i * 7 % 130, 40 + i, &s.records);
+                if (i % 30 == 20)
+                        append(log, 1, 9000, &s.records);
+        }
+        s.last_lsn = log->last_lsn;
+        log_close(log);
+        s.file = file_read(s.path);
+        return s;
+}
+
+static void sample_free(struct sample *s)
+{
+        buffer_fini(&s->file);
+        buffer_fini(&s->records);
+        temp_dir_free(s->dir);
+}
+
+struct damages {
+        uint64_t count;
+        uint64_t lsn[16];
+        uint64_t stream[16];
+        char text[16][256];
+};
+
+static void note_damage(void *ctx, uint64_t lsn, uint64_t stream, const char *sentence)
+{
+        struct damages *d = ctx;
+        if (d->count < 16) {
+                d->lsn[d->count] = lsn;
+                d->stream[d->count] = stream;
+                snprintf(d->text[d->count], sizeof d->text[0], "%s", sentence);
+        }
+        d->count++;
+}
+
+static int verify(const char *path, struct damages *damages, struct log_verify_report *report)
+{
+        *damages = (struct damages){ 0 };
+        stet_why why;
+        return log_lmdb_verify(path, note_damage, NULL, damages, report, &why);
+}
+
+/* Where that record's header lies in the file; it is not cut. */
+static size_t find_record(const struct buffer *file, uint64_t lsn)
+{
+        for (size_t at = 0; at + RECORD_HEADER_SIZE <= file->size; at++) {
+                struct record r;
+                size_t size;
+                if (record_lsn(file->data + at) == lsn &&
+                    !record_decode(bytes_of(file->data + at, file->size - at), &r, &size))
+                        return at;
+        }
+        cr_assert_fail("record %lu is not in the file", (unsigned long)lsn);
+        return 0;
+}
+
+/* --- sound logs --- */
+
+static void count_call(void *ctx, uint64_t lsn)
+{
+        (void)lsn;
+        ++*(unsigned *)ctx;
+}
+
+Test(log_verify, a_sound_log_is_whole)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        cr_assert_eq(verify(s.path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.damaged, 0);
+        cr_assert_eq(report.records, s.last_lsn);
+        cr_assert_eq(report.first_lsn, 1);
+        cr_assert_eq(report.last_lsn, s.last_lsn);
+        sample_free(&s);
+}
+
+Test(log_verify, changes_nothing_and_needs_no_right_to_write)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        char lock[160];
+        file_write(s.damaged_path, buffer_bytes(&s.file));
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), 0);
+        struct buffer after = file_read(s.damaged_path);
+        cr_assert(bytes_equal(buffer_bytes(&after), buffer_bytes(&s.file)));
+        snprintf(lock, sizeof lock, "%s-lock", s.damaged_path);
+        cr_assert_neq(access(lock, F_OK), 0);
+        buffer_fini(&after);
+        sample_free(&s);
+}
+
+Test(log_verify, empty_trimmed_and_wholly_trimmed_logs_are_whole)
+{
+        struct sample s = sample_new();
+        struct log *log;
+        struct log_verify_report report;
+        struct damages damages;
+        struct log_lmdb_options options = { .path = s.damaged_path };
+        cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
+        log_close(log);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.records, 0);
+        options.path = s.path;
+        const uint64_t to[] = { 2, 777, s.last_lsn, s.last_lsn + 1 };
+        for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
+                cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
+                cr_assert_eq(log_trim(log, log->epoch, to[i], NULL), 0);
+                log_close(log);
+                cr_assert_eq(verify(s.path, &damages, &report), 0, "%s", damages.text[0]);
+                cr_assert_eq(report.records, s.last_lsn + 1 - to[i]);
+        }
+        sample_free(&s);
+}
+
+Test(log_verify, tells_of_its_progress)
+{
+        struct sample s = sample_new();
+        struct log *log;
+        struct log_verify_report report;
+        unsigned calls = 0;
+        cr_assert_eq(log_lmdb_open(&(struct log_lmdb_options){ .path = s.path, .level = LOG_MEMORY }, &log, NULL), 0);
+        for (int i = 0; i < 3000; i++)
+                append(log, 1, 10, &s.records);
+        log_close(log);
+        cr_assert_eq(log_lmdb_verify(s.path, NULL, count_call, &calls, &report, NULL), 0);
+        cr_assert_geq(calls, 2);
+        sample_free(&s);
+}
+
+/* --- what it says --- */
+
+Test(log_verify, a_damaged_record_is_named_with_its_stream_and_the_rest_is_checked)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        s.file.data[find_record(&s.file, 500) + RECORD_HEADER_SIZE] ^= 1;
+        s.file.data[find_record(&s.file, 502) + RECORD_AT_LENGTH] ^= 4; /* its end is not known any more */
+        s.file.data[find_record(&s.file, 1500) + RECORD_AT_LSN] ^= 1;
+        file_write(s.path, buffer_bytes(&s.file));
+        cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
+        cr_assert_eq(report.damaged, 3);
+        cr_assert_eq(damages.count, 3);
+        cr_assert_eq(damages.lsn[0], 500);
+        cr_assert_eq(damages.stream[0], records_stream(500));
+        cr_assert_not_null(strstr(damages.text[0], "record 500 of stream"), "%s", damages.text[0]);
+        cr_assert_eq(damages.lsn[1], 502);
+        cr_assert_eq(damages.lsn[2], 1500);
+        cr_assert_eq(damages.stream[2], 0);
+        cr_assert_eq(report.records, s.last_lsn - 3);
+        cr_assert_eq(report.last_lsn, s.last_lsn);
+        sample_free(&s);
+}
+
+static void delete_block(const char *path, uint64_t lsn)
+{
+        MDB_env *env;
+        MDB_txn *txn;
+        MDB_dbi dbi;
+        uint8_t key_bytes[BLOCK_KEY_SIZE];
+        block_key_encode(key_bytes, lsn, 0);
+        MDB_val key = { sizeof key_bytes, key_bytes };
+        cr_assert_eq(mdb_env_create(&env), 0);
+        cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
+        cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+        cr_assert_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+        cr_assert_eq(mdb_del(txn, dbi, &key, NULL), 0);
+        cr_assert_eq(mdb_txn_commit(txn), 0);
+        mdb_env_close(env);
+}
+
+Test(log_verify, a_missing_block_is_named_by_its_records)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        delete_block(s.path, 2); /* the second commit's: 8 records */
+        cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
+        cr_assert_str_eq(damages.text[0], "records 2 to 9 are missing");
+        cr_assert_eq(report.records, s.last_lsn - 8);
+        struct log *log = NULL;
+        stet_why why;
+        cr_assert_eq(log_lmdb_open(&(struct log_lmdb_options){ .path = s.path }, &log, &why), STET_ECORRUPT);
+        cr_assert_null(log);
+        sample_free(&s);
+}
+
+/* A record of another past: sound, with the right number, but not the one that the next continues. */
+Test(log_verify, a_record_from_another_past_breaks_the_chain)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        struct log_group g = { 0 };
+        size_t at = find_record(&s.file, 700);
+        uint32_t length = record_length(s.file.data + at);
+        log_group_reset(&g, 699, record_chain(s.file.data + at));
+        size_t offset = log_group_begin(&g, RECORD_NOTE, 0, 1, 0, 0);
+        memset(buffer_reserve(&g.bytes, length - RECORD_HEADER_SIZE), 'x', length - RECORD_HEADER_SIZE);
+        g.bytes.size += length - RECORD_HEADER_SIZE;
+        log_group_end(&g, offset);
+        memcpy(s.file.data + at, g.bytes.data, length);
+        file_write(s.path, buffer_bytes(&s.file));
+        cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
+        cr_assert_eq(damages.count, 1);
+        cr_assert_eq(damages.lsn[0], 701);
+        cr_assert_not_null(strstr(damages.text[0], "another past"), "%s", damages.text[0]);
+        log_group_fini(&g);
+        sample_free(&s);
+}
+
+Test(log_verify, files_that_are_no_logs_or_not_there_are_told_apart)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        file_write(s.damaged_path, bytes_str("a text of another program, long enough to be looked at: "
+                                             "................................................................"
+                                             "................................................................"));
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), STET_EFORMAT);
+        unlink(s.damaged_path);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), STET_ENOTFOUND);
+        cr_assert_eq(damages.count, 0);
+        sample_free(&s);
+}
+
+/* --- any bit, any cut --- */
+
+enum outcome { REPORTED = 1, SILENT, CRASHED };
+
+/* The records as a plain walk over LMDB finds them, without any check of ours. */
+static struct buffer walk(const char *path)
+{
+        struct buffer all = { 0 };
+        MDB_env *env;
+        MDB_txn *txn;
+        MDB_dbi dbi;
+        MDB_cursor *cursor;
+        MDB_val key, value;
+        if (mdb_env_create(&env) || mdb_env_set_mapsize(env, 1 << 30) ||
+            mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY, 0600) ||
+            mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) || mdb_dbi_open(txn, NULL, 0, &dbi) ||
+            mdb_cursor_open(txn, dbi, &cursor))
+                return all;
+        int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        while (!(rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)))
+                buffer_append(&all, (uint8_t *)value.mv_data + BLOCK_HEADER_SIZE, value.mv_size - BLOCK_HEADER_SIZE);
+        mdb_cursor_close(cursor);
+        mdb_txn_abort(txn);
+        mdb_env_close(env);
+        return all;
+}
+
+/* In a child: 0 when verify found damage, or when it found none and there is none. */
+static int judge(const struct sample *s)
+{
+        struct log_verify_report report;
+        struct damages damages;
+        if (verify(s->damaged_path, &damages, &report))
+                return REPORTED;
+        struct buffer all = walk(s->damaged_path);
+        bool same = bytes_equal(buffer_bytes(&all), buffer_bytes(&s->records)) && report.records == s->last_lsn;
+        buffer_fini(&all);
+        return same ? 0 : SILENT;
+}
+
+static int outcome_of(const struct sample *s, struct bytes file)
+{
+        file_write(s->damaged_path, file);
+        pid_t pid = fork();
+        if (pid == 0) {
+                static const int fatal[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE };
+                for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++)
+                        signal(fatal[i], SIG_DFL); /* a crash is expected: nobody's report of it is wanted */
+                close(STDERR_FILENO);
+                _exit(judge(s));
+        }
+        int status;
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : CRASHED;
+}
+
+Test(log_verify, every_flipped_bit_is_found_or_changed_nothing)
+{
+        struct sample s = sample_new();
+        uint64_t random = 20240229;
+        unsigned found = 0;
+        for (int i = 0; i < 300; i++) {
+                size_t bit = random_below(&random, s.file.size * 8);
+                s.file.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                int outcome = outcome_of(&s, buffer_bytes(&s.file));
+                cr_assert_neq(outcome, SILENT, "bit %zu of byte %zu", bit % 8, bit / 8);
+                found += outcome != 0;
+                s.file.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        cr_assert_gt(found, 150); /* most of the file is records */
+        cr_assert_eq(outcome_of(&s, buffer_bytes(&s.file)), 0);
+        sample_free(&s);
+}
+
+Test(log_verify, every_flipped_bit_of_the_meta_pages_and_of_the_tree_is_found_or_changed_nothing)
+{
+        struct sample s = sample_new();
+        uint64_t random = 1848;
+        for (int i = 0; i < 300; i++) {
+                /* The metas, or the last page of the file, which the last commits wrote their tree to. */
+                size_t page = i % 3 == 2 ? s.file.size - 4096 * (1 + random_below(&random, 4)) : 4096 * (size_t)(i % 3);
+                size_t bit = page * 8 + random_below(&random, 8 * (i % 3 == 2 ? 4096 : 152));
+                s.file.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                int outcome = outcome_of(&s, buffer_bytes(&s.file));
+                cr_assert_neq(outcome, SILENT, "bit %zu of byte %zu", bit % 8, bit / 8);
+                s.file.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        sample_free(&s);
+}
+
+Test(log_verify, every_cut_is_reported_without_a_crash)
+{
+        struct sample s = sample_new();
+        uint64_t random = 7;
+        for (int i = 0; i < 60; i++) {
+                size_t size = i < 20 ? s.file.size - 1 - (size_t)i * 512 : random_below(&random, s.file.size);
+                cr_assert_eq(outcome_of(&s, bytes_of(s.file.data, size)), REPORTED, "%zu bytes", size);
+        }
+        sample_free(&s);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of verbs.
+ */
+#include "tools/verb.h"
+
+#include <string.h>
+
+#define PLACE  OPTION_DATA, OPTION_CONNECT
+#define ASKING PLACE, OPTION_TIMEOUT, OPTION_MODULE
+
+const struct verb verbs[] = {
+        {
+            .name = "dev",
+            .purpose = "a server on a local data directory, for this machine only",
+            .options = { OPTION_DATA, OPTION_MODULE, OPTION_LISTEN, OPTION_EXECUTORS, OPTION_SHARDS,
+                         OPTION_LEVEL, OPTION_STACK_SIZE, OPTION_LOG },
+            .more = "Makes the directory if it is missing, is ready at once, and says what to type next.\n"
+                    "Ctrl-C ends it; every run stands where it stood and goes on with the next start.",
+            .examples = { "dev", "dev --module ./orders.so --data ./orders-data" },
+            .run = verb_dev,
+        },
+        {
+            .name = "serve",
+            .purpose = "a server, to be run by a service manager",
+            .options = { OPTION_DATA, OPTION_MODULE, OPTION_LISTEN, OPTION_EXECUTORS, OPTION_SHARDS,
+                         OPTION_LEVEL, OPTION_LEASE, OPTION_STACK_SIZE, OPTION_LOG },
+            .more = "SIGTERM ends it in order within 10 s; a second one ends it at once. Nothing "
+                    "acknowledged is lost\n"
+                    "either way.",
+            .examples = { "serve --data /var/lib/stet --listen tcp://127.0.0.1:7233 --shards 2" },
+            .run = verb_serve,
+        },
+        {
+            .name = "work",
+            .purpose = "an executor: runs activities for a server",
+            .options = { PLACE, OPTION_MODULE, OPTION_SLOTS, OPTION_NAME, OPTION_QUEUE, OPTION_LOG },
+            .more = "It outlives restarts of the server: it reconnects, claims what it is running and "
+                    "finishes it.\n"
+                    "SIGTERM lets it finish what it is in, up to 10 s; a second one ends it at once.",
+            .examples = { "work --connect tcp://127.0.0.1:7233 --module ./orders.so --slots 8" },
+            .run = verb_work,
+        },
+        {
+            .name = "start",
+            .purpose = "start a run of a workflow",
+            .arguments = { "NAME" },
+            .options = { OPTION_INPUT, OPTION_ID, OPTION_WAIT, OPTION_WAIT_TIMEOUT, OPTION_REQUEST_ID,
+                         OPTION_ON_CONFLICT, OPTION_ON_REUSE, PLACE, OPTION_MODULE },
+            .more =
+                "Prints the run id and the workflow id when the start is on disk; with --wait the result.\n"
+                "Without a server the run goes on as long as this command waits, and with the next server.",
+            .examples = { "start order --input '{\"item\": \"lamp\"}' --id order-1",
+                          "start order --input @order.json --wait --timeout 30s" },
+            .run = verb_start,
+        },
+        {
+            .name = "list",
+            .purpose = "list runs, the newest first",
+            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_LIMIT, OPTION_BEFORE, ASKING },
+            .examples = { "list", "list --state blocked -o json" },
+            .run = verb_list,
+        },
+        {
+            .name = "show",
+            .purpose = "show a run and what it is blocked on",
+            .arguments = { "RUN" },
+            .options = { ASKING },
+            .more = "RUN is a workflow id (its latest run) or a run id.",
+            .examples = { "show order-1" },
+            .run = verb_show,
+        },
+        {
+            .name = "history",
+            .purpose = "print a run's events and effects as a timeline",
+            .arguments = { "RUN" },
+            .options = { OPTION_FROM, OPTION_TRANSITIONS, ASKING },
+            .more = "Times are relative to the start.",
+            .examples = { "history order-1", "history order-1 --from 100 --limit 20" },
+            .run = verb_history,
+        },
+        {
+            .name = "signal",
+            .purpose = "send a signal to a run",
+            .arguments = { "RUN", "NAME" },
+            .options = { OPTION_INPUT, OPTION_REQUEST_ID, ASKING },
+            .examples = { "signal order-1 shipped --input '{\"parcel\": 7}'" },
+            .run = verb_signal,
+        },
+        {
+            .name = "cancel",
+            .purpose = "ask a run to cancel; its code may clean up",
+            .arguments = { "RUN" },
+            .options = { OPTION_REASON, OPTION_REQUEST_ID, ASKING },
+            .examples = { "cancel order-1 --reason 'the customer changed her mind'" },
+            .run = verb_cancel,
+        },
+        {
+            .name = "terminate",
+            .purpose = "end a run at once; its code is not asked",
+            .arguments = { "RUN" },
+            .options = { OPTION_REASON, OPTION_REQUEST_ID, ASKING },
+            .examples = { "terminate order-1 --reason 'started by mistake'" },
+            .run = verb_terminate,
+        },
+        {
+            .name = "query",
+            .purpose = "ask a run's code a question; nothing is written",
+            .arguments = { "RUN", "NAME" },
+            .options = { OPTION_INPUT, ASKING },
+            .examples = { "query order-1 progress" },
+            .run = verb_query,
+        },
+        {
+            .name = "stats",
+            .purpose = "print a node's counters",
+            .options = { ASKING },
+            .examples = { "stats -o json" },
+            .run = verb_stats,
+        },
+        {
+            .name = "executors",
+            .purpose = "list executors and queues",
+            .options = { ASKING },
+            .examples = { "executors" },
+            .run = verb_executors,
+        },
+        {
+            .name = "verify",
+            .purpose = "check every record of a data directory",
+            .arguments = { "[DIR]" },
+            .options = { OPTION_DATA },
+            .more = "Takes no lock and changes nothing. Exit code 1 when damage is found.",
+            .examples = { "verify ./stet-data" },
+            .run = verb_verify,
+        },
+        {
+            .name = "bench",
+            .purpose = "measure workloads on this machine",
+            .examples = { "bench chain3" },
+        },
+        {
+            .name = "help",
+            .purpose = "explain a verb, or the exit codes",
+            .arguments = { "[VERB]" },
+            .examples = { "help start", "help exit-codes" },
+            .run = verb_help,
+        },
+        {
+            .name = "version",
+            .purpose = "print the version",
+            .examples = { "version" },
+            .run = verb_version,
+        },
+        { .name = NULL },
+};
+
+const struct verb *verb_find(const char *name)
+{
+        for (const struct verb *verb = verbs; verb->name; verb++)
+                if (strcmp(verb->name, name) == 0)
+                        return verb;
+        return NULL;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A block's checksum covers its key and its header, so that a block under a wrong key is found; its records
+ * carry their own.
+ */
+#include "wal/block.h"
+
+#include "base/crc32c.h"
+#include "wal/record_layout.h"
+
+#include <inttypes.h>
+
+enum { BLOCK_AT_COMMIT = 0, BLOCK_AT_COUNT = 8, BLOCK_AT_PIECES = 10, BLOCK_AT_CRC = 12 };
+enum { HEAD_AT_FORMAT = 8, HEAD_AT_CRC = 12, HEAD_AT_EPOCH = 16, HEAD_AT_FIRST = 24, HEAD_AT_COMMIT = 32 };
+
+static const char head_magic[] = "stet log";
+
+void block_key_encode(uint8_t key[BLOCK_KEY_SIZE], uint64_t lsn, uint16_t piece)
+{
+        be64_put(key, lsn);
+        be16_put(key + 8, piece);
+}
+
+static uint32_t block_checksum(const uint8_t *key, const uint8_t *header)
+{
+        return crc32c(crc32c(0, key, BLOCK_KEY_SIZE), header, BLOCK_AT_CRC);
+}
+
+void block_header_encode(uint8_t *header, const struct block *block)
+{
+        uint8_t key[BLOCK_KEY_SIZE];
+        block_key_encode(key, block->lsn, block->piece);
+        le64_put(header + BLOCK_AT_COMMIT, block->commit);
+        le16_put(header + BLOCK_AT_COUNT, block->count);
+        le16_put(header + BLOCK_AT_PIECES, block->pieces);
+        le32_put(header + BLOCK_AT_CRC, block_checksum(key, header));
+}
+
+/* Whole records, the first piece of a cut one, or a further piece. */
+static bool block_is_sane(const struct block *b)
+{
+        if (b->lsn == 0 || b->pieces == 0 || b->piece >= b->pieces)
+                return false;
+        if (b->piece > 0)
+                return b->count == 0;
+        return b->pieces == 1 ? b->count > 0 : b->count == 1;
+}
+
+int block_decode(struct bytes key, struct bytes value, struct block *ret)
+{
+        if (key.size != BLOCK_KEY_SIZE || value.size <= BLOCK_HEADER_SIZE || value.size > BLOCK_SIZE_MAX)
+                return STET_ECORRUPT;
+        const uint8_t *header = value.data;
+        if (le32_get(header + BLOCK_AT_CRC) != block_checksum(key.data, header))
+                return STET_ECORRUPT;
+        struct block block = {
+                .lsn = be64_get(key.data),
+                .piece = be16_get(key.data + 8),
+                .commit = le64_get(header + BLOCK_AT_COMMIT),
+                .count = le16_get(header + BLOCK_AT_COUNT),
+                .pieces = le16_get(header + BLOCK_AT_PIECES),
+                .body = bytes_of(header + BLOCK_HEADER_SIZE, value.size - BLOCK_HEADER_SIZE),
+        };
+        if (!block_is_sane(&block))
+                return STET_ECORRUPT;
+        *ret = block;
+        return 0;
+}
+
+struct block_cutter block_cutter_of(const struct log_group *group)
+{
+        return (struct block_cutter){ .rest = buffer_bytes(&group->bytes), .lsn = group->first_lsn };
+}
+
+static void take(struct block_cutter *c, size_t size, struct block *ret)
+{
+        ret->body = bytes_of(c->rest.data, size);
+        c->rest = bytes_of(c->rest.data + size, c->rest.size - size);
+}
+
+static void cut_piece(struct block_cutter *c, struct block *ret)
+{
+        size_t size = c->record_rest < BLOCK_BODY_MAX ? c->record_rest : BLOCK_BODY_MAX;
+        *ret =
+            (struct block){ .lsn = c->lsn, .piece = c->piece, .pieces = c->pieces, .count = c->piece == 0 };
+        take(c, size, ret);
+        c->piece++;
+        c->record_rest -= size;
+        if (!c->record_rest) {
+                c->piece = 0;
+                c->lsn++;
+        }
+}
+
+bool block_cut(struct block_cutter *c, struct block *ret)
+{
+        if (!c->rest.size)
+                return false;
+        if (!c->record_rest && record_length(c->rest.data) > BLOCK_BODY_MAX) {
+                c->record_rest = record_length(c->rest.data);
+                c->pieces = (uint16_t)((c->record_rest + BLOCK_BODY_MAX - 1) / BLOCK_BODY_MAX);
+        }
+        if (c->record_rest) {
+                cut_piece(c, ret);
+                return true;
+        }
+        size_t size = 0;
+        uint16_t count = 0;
+        while (size < c->rest.size && size + record_length(c->rest.data + size) <= BLOCK_BODY_MAX) {
+                size += record_length(c->rest.data + size);
+                count++;
+        }
+        *ret = (struct block){ .lsn = c->lsn, .pieces = 1, .count = count };
+        take(c, size, ret);
+        c->lsn += count;
+        return true;
+}
+
+static uint32_t head_checksum(const uint8_t *value)
+{
+        return crc32c(crc32c(0, value, HEAD_AT_CRC), value + HEAD_AT_EPOCH, LOG_HEAD_SIZE - HEAD_AT_EPOCH);
+}
+
+void log_head_encode(uint8_t value[LOG_HEAD_SIZE], const struct log_head *head)
+{
+        memcpy(value, head_magic, HEAD_AT_FORMAT);
+        le32_put(value + HEAD_AT_FORMAT, LOG_FORMAT);
+        le64_put(value + HEAD_AT_EPOCH, head->epoch);
+        le64_put(value + HEAD_AT_FIRST, head->first_lsn);
+        le64_put(value + HEAD_AT_COMMIT, head->commit);
+        le32_put(value + HEAD_AT_CRC, head_checksum(value));
+}
+
+int log_head_decode(struct bytes value, struct log_head *ret, stet_why *why)
+{
+        if (value.size < HEAD_AT_CRC || memcmp(value.data, head_magic, HEAD_AT_FORMAT) != 0)
+                return stet_why_set(why, STET_EFORMAT, "it does not begin with the head of a stet log");
+        uint32_t format = le32_get(value.data + HEAD_AT_FORMAT);
+        if (format > LOG_FORMAT)
+                return stet_why_set(why, STET_ENEWER,
+                                    "its format is %" PRIu32
+                                    ", and this stet knows formats up to %d; use a newer stet",
+                                    format, LOG_FORMAT);
+        if (value.size != LOG_HEAD_SIZE || le32_get(value.data + HEAD_AT_CRC) != head_checksum(value.data))
+                return stet_why_set(why, STET_ECORRUPT, "its head is damaged: its checksum does not match");
+        *ret = (struct log_head){
+                .epoch = le64_get(value.data + HEAD_AT_EPOCH),
+                .first_lsn = le64_get(value.data + HEAD_AT_FIRST),
+                .commit = le64_get(value.data + HEAD_AT_COMMIT),
+        };
+        return 0;
+}

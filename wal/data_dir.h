@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The data directory: who may open it and what is in it.
+ *
+ *      DIR/stet.meta       one JSON object: format, shards, incarnation, created
+ *      DIR/lock            held with flock by the process that has it open; says who
+ *      DIR/shard-N.log     one log a shard (LMDB without a subdirectory), and its -lock
+ *      DIR/node.sock       the ipc endpoint of a server on it
+ */
+#ifndef WAL_DATA_DIR_H
+#define WAL_DATA_DIR_H
+
+#include "stet/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { DATA_DIR_FORMAT = 1, DATA_DIR_SHARDS_MAX = 64 };
+
+struct data_dir {
+        char *path; /* absolute */
+        int lock_fd;
+        uint32_t shards;
+        uint64_t incarnation; /* random; changes when a directory is restored or copied */
+};
+
+/* Opens path and takes its lock; makes it with that many shards if it is missing or empty and create is set
+ * (mode 0700, files 0600, directory and parent synced). Refuses, changing nothing: a directory with other
+ * files (STET_EFORMAT), of a newer format (STET_ENEWER), held by another process (STET_ELOCKED; *why names
+ * its pid, host and start time and, if it serves, its endpoint), on a network file system (STET_EFORMAT),
+ * with another number of shards than asked for (STET_EINVAL; 0 asks for none). */
+int data_dir_open(const char *path, bool create, uint32_t shards, struct data_dir *ret, stet_why *why);
+
+/* Reads what is in the directory without locking or changing it (verify). */
+int data_dir_peek(const char *path, struct data_dir *ret, stet_why *why);
+
+/* Writes the endpoints that a server on this directory listens on into the lock file, for data_dir_holder().
+ */
+int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why);
+
+/* The endpoint that the process holding the directory announced, into buf. STET_ENOTFOUND: nobody holds it,
+ * or the holder serves nobody. */
+int data_dir_holder(const char *path, char *buf, size_t size);
+
+/* The path of a shard's log, on the heap. */
+char *data_dir_log_path(const struct data_dir *dir, uint32_t shard);
+
+void data_dir_close(struct data_dir *dir);
+
+#endif

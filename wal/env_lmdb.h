@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An LMDB environment of one database whose map grows by itself, and the one place where LMDB's errors become
+ * ours.
+ *
+ * The map may move only while no transaction of the process is alive. So each transaction holds the lock
+ * shared, and growing takes it alone; a reader must therefore end its transaction soon and do nothing slow
+ * within.
+ */
+#ifndef WAL_ENV_LMDB_H
+#define WAL_ENV_LMDB_H
+
+#include "stet/error.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct env_lmdb {
+        MDB_env *mdb;
+        MDB_dbi dbi;
+        char *path;
+        size_t map_bytes;
+        bool unmapped; /* the map was given up and could not be had again: nothing works any more */
+        pthread_rwlock_t lock;
+};
+
+/* Opens the file with these flags and those every environment of ours has. Check it with meta_lmdb_read()
+ * before. */
+int env_lmdb_open(struct env_lmdb *env, const char *path, unsigned flags, size_t map_bytes, stet_why *why);
+void env_lmdb_close(struct env_lmdb *env);
+
+/* The work of a write transaction: 0, an error of ours, or what env_lmdb_error() returned. It may be done
+ * again from the start in a new transaction. */
+typedef int env_lmdb_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why);
+
+/* Does the work and commits it; grows the map as far as it takes. STET_EFULL: nothing was written. After
+ * STET_EIO it is unknown whether it was. */
+int env_lmdb_write(struct env_lmdb *env, env_lmdb_work *work, void *arg, stet_why *why);
+
+/* Begins a read transaction, or renews the one in *txn (NULL the first time), and holds the lock until end.
+ * The caller aborts *txn when it needs it no more. */
+int env_lmdb_read_begin(struct env_lmdb *env, MDB_txn **txn, stet_why *why);
+void env_lmdb_read_end(struct env_lmdb *env, MDB_txn *txn);
+
+int env_lmdb_sync(struct env_lmdb *env, stet_why *why);
+
+/* What the file takes on the disk. */
+uint64_t env_lmdb_disk_bytes(const struct env_lmdb *env);
+
+/* Says in *why that LMDB returned rc when it should do that, and returns our error for it. Within a work
+ * function the result may also be one of env_lmdb's own (negative), which is to be returned. */
+int env_lmdb_error(const struct env_lmdb *env, int rc, const char *doing, stet_why *why);
+
+#endif

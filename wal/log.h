@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The log: the only thing that must reach the disk before an answer leaves. One interface, several stores:
+ * log_lmdb (a file), log_mem (the simulator's, with a crash model). An implementation on a replicated engine
+ * can follow, because every append names the writer's epoch and the LSN it continues.
+ *
+ * One thread appends and trims; reads may come from any thread at the same time.
+ */
+#ifndef WAL_LOG_H
+#define WAL_LOG_H
+
+#include "stet/error.h"
+#include "wal/record.h"
+
+/* How much an acknowledged append survives. */
+enum log_level {
+        LOG_SYNC,    /* synced to the disk before append returns */
+        LOG_RELAXED, /* append returns at once; log_sync() makes what was appended durable */
+        LOG_MEMORY,  /* never synced: tests and benchmarks */
+};
+
+struct log;
+
+/* Called for each record in LSN order; the record's bytes are valid only during the call. Any other return
+ * than 0 ends the reading and is returned by log_read(). */
+typedef int log_visit_fn(void *ctx, const struct record *record);
+
+struct log_ops {
+        int (*append)(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why);
+        int (*sync)(struct log *log, stet_why *why);
+        int (*read)(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
+        int (*trim)(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why);
+        void (*close)(struct log *log);
+};
+
+struct log_stats {
+        uint64_t commits;
+        uint64_t records;
+        uint64_t bytes;      /* of records appended since the opening */
+        uint64_t disk_bytes; /* the log takes on the disk now */
+};
+
+/* The part every implementation starts with. The appending thread writes it; others look at it only when they
+ * know that no append is under way. */
+struct log {
+        const struct log_ops *ops;
+        uint64_t epoch;     /* of this opening: one more than the last */
+        uint64_t first_lsn; /* of the oldest record kept; last_lsn + 1 when empty */
+        uint64_t last_lsn;  /* 0 when nothing was ever appended */
+        uint32_t last_crc;  /* of record last_lsn */
+        bool stopped; /* a write failed with unknown outcome: everything but reading and closing is refused */
+        struct log_stats stats;
+};
+
+/* Appends the group whole or not at all. Refuses with STET_EFENCED when the store's epoch is no longer
+ * `epoch` (a newer process opened it), and with STET_EINVAL when the group does not follow last_lsn and
+ * last_crc. At level LOG_SYNC it is durable when this returns 0. STET_EFULL: nothing was written, the group
+ * may be tried again. Any other error leaves the outcome unknown: the caller must stop and recover from the
+ * disk. */
+int log_append(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why);
+
+/* Makes every earlier append durable (LOG_RELAXED; nothing to do in the other levels). */
+int log_sync(struct log *log, stet_why *why);
+
+/* Visits the durable records from from_lsn on, checking each one's checksum and its chain. STET_ECORRUPT
+ * names the LSN and the stream in *why. A from_lsn below first_lsn starts at first_lsn. */
+int log_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
+
+/* Forgets the records before to_lsn. */
+int log_trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why);
+
+void log_close(struct log *log); /* harmless on NULL */
+
+/* --- log_lmdb --- */
+
+struct log_lmdb_options {
+        const char *path; /* of the file; LMDB puts PATH-lock beside it */
+        enum log_level level;
+        size_t map_bytes; /* first size of the map; it grows by itself. 0: 1 GiB */
+};
+
+/* Opens or makes the log, checks its format and the file's size before mapping it, raises the epoch
+ * (durably). The caller holds the directory's lock. */
+int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet_why *why);
+
+/* --- log_mem --- */
+
+/* The simulator's disk: outlives the logs opened on it. */
+struct log_disk;
+struct log_disk *log_disk_new(void);
+void log_disk_free(struct log_disk *disk);
+
+/* Opens the log on that disk: a new epoch, as after a restart. */
+struct log *log_mem_open(struct log_disk *disk);
+
+/* How many more appends succeed before one fails with err (and, if apply, is on the disk all the same, as
+ * when only the answer was lost). Negative: never. */
+void log_disk_fail_after(struct log_disk *disk, int appends, int err, bool apply);
+
+/* --- verify --- */
+
+struct log_verify_report {
+        uint64_t records; /* that are whole */
+        uint64_t first_lsn;
+        uint64_t last_lsn;
+        uint64_t damaged; /* records or stretches that are not */
+};
+
+/* Called for each damage found, in order: a sentence, and the LSN and stream as far as known (0: unknown). */
+typedef void log_damage_fn(void *ctx, uint64_t lsn, uint64_t stream, const char *sentence);
+
+/* Reads the file without opening it for writing and without any lock, and reports every damage. Returns 0
+ * when all is whole, STET_ECORRUPT when something is damaged, another error when it could not be read at all.
+ * LMDB can crash on damaged pages: call it in a process of its own. progress (may be NULL) is called now and
+ * then. */
+int log_lmdb_verify(const char *path, log_damage_fn *damage, void (*progress)(void *ctx, uint64_t lsn),
+                    void *ctx, struct log_verify_report *ret, stet_why *why);
+
+#endif

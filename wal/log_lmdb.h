@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the parts of the LMDB store share: the log on an environment, and how its entries are read.
+ */
+#ifndef WAL_LOG_LMDB_H
+#define WAL_LOG_LMDB_H
+
+#include "wal/block.h"
+#include "wal/env_lmdb.h"
+#include "wal/log.h"
+
+struct log_lmdb {
+        struct log log;
+        struct env_lmdb env;
+        enum log_level level;
+};
+
+static inline struct bytes bytes_of_val(const MDB_val *val)
+{
+        return bytes_of(val->mv_data, val->mv_size);
+}
+
+extern const struct log_ops log_lmdb_ops;
+
+/* The log's head, as the transaction sees it. */
+int log_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct log_head *ret, stet_why *why);
+/* Writes it, with the transaction's number. */
+int log_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct log_head *head, stet_why *why);
+
+/* The last record, trimmed or not, and which transaction wrote it; all 0 when there never was one. */
+struct log_tail {
+        uint64_t lsn;
+        uint32_t crc;
+        uint64_t commit;
+};
+
+int log_lmdb_tail(struct env_lmdb *env, MDB_txn *txn, struct log_tail *ret, stet_why *why);
+
+/* log_read() of the LMDB store. */
+int log_lmdb_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening a log file: make it if there is none, look at it from outside before LMDB maps it, find its two
+ * ends, and raise its epoch, which shuts out whoever had it open before.
+ */
+#include "wal/log_lmdb.h"
+#include "wal/meta_lmdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const size_t map_bytes_default = (size_t)1 << 30;
+
+/* --- create --- */
+
+static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct log_head head = { .epoch = 0, .first_lsn = 1 };
+        (void)arg;
+        return log_lmdb_head_put(env, txn, &head, why);
+}
+
+static int sync_path(const char *path, int flags, stet_why *why)
+{
+        int fd = open(path, flags | O_CLOEXEC);
+        if (fd < 0 || fsync(fd)) {
+                int number = errno;
+                if (fd >= 0)
+                        close(fd);
+                return stet_why_set(why, STET_EIO, "cannot sync %s: %s", path, strerror(number));
+        }
+        close(fd);
+        return 0;
+}
+
+static int sync_parent(const char *path, stet_why *why)
+{
+        char *copy = xmemdup(path, strlen(path));
+        int err = sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, why);
+        free(copy);
+        return err;
+}
+
+/* Made whole under another name, so that a crash leaves no half-made log. */
+static int create_as(const char *temporary, const char *path, stet_why *why)
+{
+        struct env_lmdb env;
+        unlink(temporary);
+        int err = env_lmdb_open(&env, temporary, MDB_NOLOCK, 1 << 20, why);
+        if (err)
+                return err;
+        err = env_lmdb_write(&env, create_work, NULL, why);
+        env_lmdb_close(&env);
+        if (!err)
+                err = sync_path(temporary, O_RDWR, why);
+        if (!err && rename(temporary, path))
+                err = stet_why_set(why, STET_EIO, "cannot rename %s: %s", temporary, strerror(errno));
+        return err ? err : sync_parent(path, why);
+}
+
+static int create(const char *path, stet_why *why)
+{
+        size_t size = strlen(path) + sizeof ".new";
+        char *temporary = xmalloc(size);
+        snprintf(temporary, size, "%s.new", path);
+        int err = create_as(temporary, path, why);
+        free(temporary);
+        return err;
+}
+
+/* --- open --- */
+
+/* Looks at the head without a lock and without writing: a file that is not ours stays as it is. */
+static int check_is_log(const char *path, const struct meta_lmdb *meta, stet_why *why)
+{
+        struct env_lmdb env;
+        struct log_head head;
+        MDB_txn *txn = NULL;
+        int err = env_lmdb_open(&env, path, MDB_RDONLY | MDB_NOLOCK, meta->file_size, why);
+        if (err)
+                return err;
+        err = env_lmdb_read_begin(&env, &txn, why);
+        if (!err) {
+                err = log_lmdb_head(&env, txn, &head, why);
+                env_lmdb_read_end(&env, txn);
+                mdb_txn_abort(txn);
+        }
+        env_lmdb_close(&env);
+        return err;
+}
+
+static int check_newest(const struct env_lmdb *env, uint64_t newest, const struct log_head *head,
+                        const struct log_tail *tail, stet_why *why)
+{
+        uint64_t found = head->commit > tail->commit ? head->commit : tail->commit;
+        if (found == newest)
+                return 0;
+        return stet_why_set(why, STET_ECORRUPT,
+                            "%s: its newest transaction is %" PRIu64 ", but what is in it ends with %" PRIu64
+                            ": a write was torn or lost; restore a backup",
+                            env->path, newest, found);
+}
+
+static int raise_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        uint64_t *ret_epoch = arg;
+        struct log_head head;
+        int err = log_lmdb_head(env, txn, &head, why);
+        if (err)
+                return err;
+        *ret_epoch = ++head.epoch;
+        return log_lmdb_head_put(env, txn, &head, why);
+}
+
+/* Where the log begins and ends. */
+static int find_ends(struct log_lmdb *l, stet_why *why)
+{
+        struct log_head head;
+        struct log_tail tail;
+        MDB_txn *txn = NULL;
+        int err = env_lmdb_read_begin(&l->env, &txn, why);
+        if (err)
+                return err;
+        err = log_lmdb_head(&l->env, txn, &head, why);
+        if (!err)
+                err = log_lmdb_tail(&l->env, txn, &tail, why);
+        if (!err)
+                err = check_newest(&l->env, mdb_txn_id(txn), &head, &tail, why);
+        env_lmdb_read_end(&l->env, txn);
+        mdb_txn_abort(txn);
+        if (!err && (head.first_lsn == 0 || head.first_lsn > tail.lsn + 1))
+                err = stet_why_set(why, STET_ECORRUPT,
+                                   "%s: it should begin with record %" PRIu64 ", but ends with %" PRIu64
+                                   "; restore a backup",
+                                   l->env.path, head.first_lsn, tail.lsn);
+        if (err)
+                return err;
+        l->log.first_lsn = head.first_lsn;
+        l->log.last_lsn = tail.lsn;
+        l->log.last_crc = tail.crc;
+        return 0;
+}
+
+static int raise_epoch(struct log_lmdb *l, stet_why *why)
+{
+        int err = env_lmdb_write(&l->env, raise_work, &l->log.epoch, why);
+        if (!err && l->level == LOG_RELAXED)
+                err = env_lmdb_sync(&l->env, why);
+        return err;
+}
+
+static int open_log(const struct log_lmdb_options *options, struct log **ret, stet_why *why)
+{
+        struct log_lmdb *l = xcalloc(1, sizeof *l);
+        l->log.ops = &log_lmdb_ops;
+        l->level = options->level;
+        unsigned flags = options->level == LOG_SYNC ? 0 : MDB_NOSYNC;
+        size_t map_bytes = options->map_bytes ? options->map_bytes : map_bytes_default;
+        int err = env_lmdb_open(&l->env, options->path, flags, map_bytes, why);
+        if (err) {
+                free(l);
+                return err;
+        }
+        err = find_ends(l, why);
+        if (!err)
+                err = raise_epoch(l, why);
+        if (err) {
+                log_close(&l->log);
+                return err;
+        }
+        l->log.stats.disk_bytes = env_lmdb_disk_bytes(&l->env);
+        *ret = &l->log;
+        return 0;
+}
+
+int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet_why *why)
+{
+        struct meta_lmdb meta;
+        int err = meta_lmdb_read(options->path, &meta, why);
+        if (err == STET_ENOTFOUND) {
+                err = create(options->path, why);
+                if (!err)
+                        err = meta_lmdb_read(options->path, &meta, why);
+        }
+        if (!err)
+                err = check_is_log(options->path, &meta, why);
+        return err ? err : open_log(options, ret, why);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading copies about a MiB of records within a transaction and hands them over after it, so that a slow
+ * visitor keeps no page from being used again, and a growing map waits for microseconds only.
+ */
+#include "wal/le.h"
+#include "wal/log_check.h"
+#include "wal/log_lmdb.h"
+
+#include <inttypes.h>
+
+int log_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct log_head *ret, stet_why *why)
+{
+        uint8_t key_bytes[BLOCK_KEY_SIZE];
+        block_key_encode(key_bytes, 0, 0);
+        MDB_val key = { sizeof key_bytes, key_bytes }, value;
+        int rc = mdb_get(txn, env->dbi, &key, &value);
+        if (rc == MDB_NOTFOUND)
+                return stet_why_set(why, STET_EFORMAT, "%s is an LMDB file, but not a stet log", env->path);
+        if (rc)
+                return env_lmdb_error(env, rc, "read its head", why);
+        stet_why reason;
+        int err = log_head_decode(bytes_of_val(&value), ret, &reason);
+        return err ? stet_why_set(why, err, "%s cannot be opened: %s", env->path, reason.text) : 0;
+}
+
+int log_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct log_head *head, stet_why *why)
+{
+        uint8_t key_bytes[BLOCK_KEY_SIZE], value_bytes[LOG_HEAD_SIZE];
+        head->commit = mdb_txn_id(txn);
+        block_key_encode(key_bytes, 0, 0);
+        log_head_encode(value_bytes, head);
+        MDB_val key = { sizeof key_bytes, key_bytes }, value = { sizeof value_bytes, value_bytes };
+        int rc = mdb_put(txn, env->dbi, &key, &value, 0);
+        return rc ? env_lmdb_error(env, rc, "write its head", why) : 0;
+}
+
+/* The cursor's block, which must be the one that is due. */
+static int block_at(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, uint16_t piece, struct block *ret,
+                    stet_why *why)
+{
+        MDB_val key, value;
+        struct block block;
+        int rc = mdb_cursor_get(cursor, &key, &value, MDB_GET_CURRENT);
+        if (rc)
+                return env_lmdb_error(env, rc, "read a block", why);
+        if (block_decode(bytes_of_val(&key), bytes_of_val(&value), &block))
+                return stet_why_set(why, STET_ECORRUPT,
+                                    "%s: the block with record %" PRIu64
+                                    " (stream unknown) is damaged; check the log "
+                                    "with `stet verify` and restore a backup",
+                                    env->path, lsn);
+        if (block.lsn != lsn || block.piece != piece)
+                return stet_why_set(
+                    why, STET_ECORRUPT,
+                    "%s: record %" PRIu64 " (stream unknown), piece %u, is missing: piece %u of record "
+                    "%" PRIu64 " follows; check the log with `stet verify` and restore a backup",
+                    env->path, lsn, (unsigned)piece, (unsigned)block.piece, block.lsn);
+        *ret = block;
+        return 0;
+}
+
+static uint64_t key_lsn(const MDB_val *key)
+{
+        return key->mv_size == BLOCK_KEY_SIZE ? be64_get(key->mv_data) : 0;
+}
+
+/* Puts the cursor on the first entry at or after piece 0 of that LSN; *ret_lsn says whose it is. LMDB's
+ * result. */
+static int cursor_seek(MDB_cursor *cursor, uint64_t lsn, uint64_t *ret_lsn)
+{
+        uint8_t key_bytes[BLOCK_KEY_SIZE];
+        block_key_encode(key_bytes, lsn, 0);
+        MDB_val key = { sizeof key_bytes, key_bytes }, value;
+        int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+        *ret_lsn = rc ? 0 : key_lsn(&key);
+        return rc;
+}
+
+static int refuse_gap(const struct env_lmdb *env, uint64_t lsn, uint64_t next_lsn, stet_why *why)
+{
+        return stet_why_set(why, STET_ECORRUPT,
+                            "%s: record %" PRIu64 " (stream unknown) is missing: record %" PRIu64
+                            " follows; check the log with `stet verify` and restore a backup",
+                            env->path, lsn, next_lsn);
+}
+
+/* Puts the cursor on the block that has record lsn. *ret_lsn is the block's, or 0 when the log ends before.
+ */
+static int seek(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, uint64_t *ret_lsn, stet_why *why)
+{
+        uint64_t next, before;
+        MDB_val key, value;
+        int rc = cursor_seek(cursor, lsn, &next);
+        if (!rc && next == lsn) {
+                *ret_lsn = lsn;
+                return 0;
+        }
+        if (rc && rc != MDB_NOTFOUND)
+                return env_lmdb_error(env, rc, "find a block", why);
+        bool at_end = rc == MDB_NOTFOUND;
+        rc = mdb_cursor_get(cursor, &key, &value, at_end ? MDB_LAST : MDB_PREV);
+        if (!rc && key_lsn(&key) > 0)
+                rc = cursor_seek(cursor, key_lsn(&key), &before); /* its first piece */
+        else
+                before = 0;
+        if (rc)
+                return env_lmdb_error(env, rc, "find a block", why);
+        if (before) {
+                struct block block;
+                int err = block_at(env, cursor, before, 0, &block, why);
+                if (err)
+                        return err;
+                if (lsn < before + block.count) {
+                        *ret_lsn = before;
+                        return 0;
+                }
+        }
+        *ret_lsn = 0;
+        return at_end ? 0 : refuse_gap(env, lsn, next, why);
+}
+
+/* Copies whole records from the cursor's block on. */
+static int copy_blocks(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, struct buffer *batch,
+                       stet_why *why)
+{
+        size_t whole = batch->size;
+        uint16_t piece = 0;
+        int rc = 0;
+        while (!rc && (piece || batch->size < LOG_BATCH_SIZE)) {
+                struct block block;
+                int err = block_at(env, cursor, lsn, piece, &block, why);
+                if (err) {
+                        batch->size = whole;
+                        return err;
+                }
+                buffer_append(batch, block.body.data, block.body.size);
+                piece = (uint16_t)(block.piece + 1 == block.pieces ? 0 : block.piece + 1);
+                if (!piece) {
+                        lsn += block.pieces > 1 ? 1 : block.count;
+                        whole = batch->size;
+                }
+                MDB_val key, value;
+                rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        }
+        batch->size = whole;
+        if (rc && rc != MDB_NOTFOUND)
+                return env_lmdb_error(env, rc, "read the next block", why);
+        if (piece)
+                return stet_why_set(why, STET_ECORRUPT,
+                                    "%s: piece %u of the last record, %" PRIu64
+                                    " (stream unknown), is missing",
+                                    env->path, (unsigned)piece, lsn);
+        return 0;
+}
+
+/* The records in the log's last block. */
+static int copy_last(struct env_lmdb *env, MDB_cursor *cursor, struct buffer *batch, uint64_t *ret_lsn,
+                     uint64_t *ret_commit, stet_why *why)
+{
+        MDB_val key, value;
+        struct block block;
+        uint64_t lsn = 0;
+        int rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+        if (!rc && key_lsn(&key) > 0)
+                rc = cursor_seek(cursor, key_lsn(&key), &lsn);
+        if (rc)
+                return env_lmdb_error(env, rc, "find the log's end", why);
+        if (!lsn)
+                return 0;
+        int err = block_at(env, cursor, lsn, 0, &block, why);
+        if (err)
+                return err;
+        *ret_lsn = lsn;
+        *ret_commit = block.commit;
+        return copy_blocks(env, cursor, lsn, batch, why);
+}
+
+static int check_last(const struct env_lmdb *env, struct bytes records, uint64_t lsn, struct log_tail *tail,
+                      stet_why *why)
+{
+        struct log_check check = log_check_from(lsn);
+        while (records.size) {
+                struct record record;
+                stet_why reason;
+                int err = log_check_next(&check, &records, &record, &reason);
+                if (err)
+                        return stet_why_set(why, err, "%s: its end is damaged: %s", env->path, reason.text);
+                tail->lsn = record.lsn;
+                tail->crc = record.crc;
+        }
+        return 0;
+}
+
+int log_lmdb_tail(struct env_lmdb *env, MDB_txn *txn, struct log_tail *ret, stet_why *why)
+{
+        struct buffer batch = { 0 };
+        struct log_tail tail = { 0 };
+        uint64_t lsn = 0;
+        MDB_cursor *cursor;
+        int rc = mdb_cursor_open(txn, env->dbi, &cursor);
+        if (rc)
+                return env_lmdb_error(env, rc, "find the log's end", why);
+        int err = copy_last(env, cursor, &batch, &lsn, &tail.commit, why);
+        mdb_cursor_close(cursor);
+        if (!err)
+                err = check_last(env, buffer_bytes(&batch), lsn, &tail, why);
+        buffer_fini(&batch);
+        if (!err)
+                *ret = tail;
+        return err;
+}
+
+struct reader {
+        struct env_lmdb *env;
+        MDB_txn *txn; /* kept between batches, reset */
+};
+
+static int fill_within(const struct reader *r, uint64_t *from_lsn, struct buffer *batch, uint64_t *ret_lsn,
+                       stet_why *why)
+{
+        struct log_head head;
+        int err = log_lmdb_head(r->env, r->txn, &head, why);
+        if (err)
+                return err;
+        if (*from_lsn < head.first_lsn)
+                *from_lsn = head.first_lsn;
+        MDB_cursor *cursor;
+        int rc = mdb_cursor_open(r->txn, r->env->dbi, &cursor);
+        if (rc)
+                return env_lmdb_error(r->env, rc, "begin reading", why);
+        err = seek(r->env, cursor, *from_lsn, ret_lsn, why);
+        if (!err && *ret_lsn)
+                err = copy_blocks(r->env, cursor, *ret_lsn, batch, why);
+        mdb_cursor_close(cursor);
+        return err;
+}
+
+static int fill(void *store, uint64_t *from_lsn, struct buffer *batch, uint64_t *ret_lsn, stet_why *why)
+{
+        struct reader *r = store;
+        int err = env_lmdb_read_begin(r->env, &r->txn, why);
+        if (err)
+                return err;
+        err = fill_within(r, from_lsn, batch, ret_lsn, why);
+        env_lmdb_read_end(r->env, r->txn);
+        return err;
+}
+
+int log_lmdb_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why)
+{
+        struct reader r = { .env = &((struct log_lmdb *)log)->env };
+        int err = log_read_batches(fill, &r, from_lsn, visit, ctx, why);
+        if (r.txn)
+                mdb_txn_abort(r.txn);
+        return err;
+}
