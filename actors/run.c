@@ -64,7 +64,7 @@ void run_free(struct run *run, struct run_tables *tables)
 struct op *run_op(const struct run_tables *tables, uint64_t run, uint32_t op)
 {
         uint64_t key = op_key(run, op);
-        for (struct map_node *n = map_find(&tables->ops, key); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&tables->ops, key); n; n = map_find_next(&tables->ops, n)) {
                 struct op *found = container_of(n, struct op, by_id);
                 if (found->run->id == run && found->id == op)
                         return found;
@@ -83,7 +83,7 @@ struct run_request *run_request_find(const struct run_tables *tables, uint8_t ev
 {
         if (!id.size)
                 return NULL;
-        for (struct map_node *n = map_find(&tables->requests, request_hash(event, id)); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&tables->requests, request_hash(event, id)); n; n = map_find_next(&tables->requests, n)) {
                 struct run_request *r = container_of(n, struct run_request, by_hash);
                 if (r->event == event && bytes_equal(bytes_of(r->id, r->id_size), id))
                         return r;

@@ -41,7 +41,7 @@ static uint64_t name_key(struct bytes name)
 static struct app_entry *kind_find(const struct app_kind *kind, struct bytes name)
 {
         struct map_node *node = map_find(&kind->by_name, name_key(name));
-        for (; node; node = map_find_next(node)) {
+        for (; node; node = map_find_next(&kind->by_name, node)) {
                 struct app_entry *entry = container_of(node, struct app_entry, node);
                 if (bytes_equal(bytes_str(entry->name), name))
                         return entry;

@@ -11,65 +11,83 @@ void map_fini(struct map *m)
         *m = (struct map){ 0 };
 }
 
-static struct map_node **slot_of(const struct map *m, uint64_t key)
+static size_t home(const struct map *m, uint64_t key)
 {
-        return &m->slots[hash_u64(key) & (m->slots_count - 1)];
+        return hash_u64(key) & (m->slots_count - 1);
 }
 
+static size_t after(const struct map *m, size_t place)
+{
+        return (place + 1) & (m->slots_count - 1);
+}
+
+static void place(struct map *m, struct map_node *node, uint64_t key)
+{
+        size_t at = home(m, key);
+        while (m->slots[at].node)
+                at = after(m, at);
+        m->slots[at] = (struct map_slot){ key, node };
+}
+
+/* At most half full: probes stay short. */
 static void grow(struct map *m)
 {
         struct map bigger = { .slots_count = m->slots_count ? m->slots_count * 2 : 16, .count = m->count };
         bigger.slots = xcalloc(bigger.slots_count, sizeof *bigger.slots);
-        for (size_t i = 0; i < m->slots_count; i++) {
-                struct map_node *node = m->slots[i], *next;
-                for (; node; node = next) {
-                        next = node->next;
-                        struct map_node **slot = slot_of(&bigger, node->key);
-                        node->next = *slot;
-                        *slot = node;
-                }
-        }
+        for (size_t i = 0; i < m->slots_count; i++)
+                if (m->slots[i].node)
+                        place(&bigger, m->slots[i].node, m->slots[i].key);
         free(m->slots);
         *m = bigger;
 }
 
 void map_put(struct map *m, struct map_node *node, uint64_t key)
 {
-        if (m->count >= m->slots_count)
+        if (2 * (m->count + 1) > m->slots_count)
                 grow(m);
-        struct map_node **slot = slot_of(m, key);
         node->key = key;
-        node->next = *slot;
-        *slot = node;
+        place(m, node, key);
         m->count++;
 }
 
+static size_t slot_of(const struct map *m, const struct map_node *node)
+{
+        size_t at = home(m, node->key);
+        while (m->slots[at].node != node)
+                at = after(m, at);
+        return at;
+}
+
+/* What stands behind the gap and would no longer be found moves into it (Knuth, TAOCP vol. 3, 6.4, algorithm R). */
 void map_remove(struct map *m, struct map_node *node)
 {
-        struct map_node **link = slot_of(m, node->key);
-        while (*link != node)
-                link = &(*link)->next;
-        *link = node->next;
-        node->next = NULL;
+        size_t gap = slot_of(m, node);
+        for (size_t at = after(m, gap); m->slots[at].node; at = after(m, at)) {
+                size_t from_home = (at - home(m, m->slots[at].key)) & (m->slots_count - 1);
+                if (from_home < ((at - gap) & (m->slots_count - 1)))
+                        continue;
+                m->slots[gap] = m->slots[at];
+                gap = at;
+        }
+        m->slots[gap].node = NULL;
         m->count--;
+}
+
+static struct map_node *find_from(const struct map *m, size_t at, uint64_t key)
+{
+        while (m->slots[at].node && m->slots[at].key != key)
+                at = after(m, at);
+        return m->slots[at].node;
 }
 
 struct map_node *map_find(const struct map *m, uint64_t key)
 {
-        if (!m->slots_count)
-                return NULL;
-        struct map_node *node = *slot_of(m, key);
-        while (node && node->key != key)
-                node = node->next;
-        return node;
+        return m->count ? find_from(m, home(m, key), key) : NULL;
 }
 
-struct map_node *map_find_next(const struct map_node *node)
+struct map_node *map_find_next(const struct map *m, const struct map_node *node)
 {
-        struct map_node *next = node->next;
-        while (next && next->key != node->key)
-                next = next->next;
-        return next;
+        return find_from(m, after(m, slot_of(m, node)), node->key);
 }
 
 static inline uint64_t rotl(uint64_t x, int b)

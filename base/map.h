@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * An intrusive hash table keyed by 64 bits. The caller embeds a map_node; several nodes may share a key (a hash of
+ * A hash table of intrusive nodes keyed by 64 bits. The caller embeds a map_node; several nodes may share a key (a hash of
  * a longer name: the caller compares the name). There is no way to walk the whole table, on purpose: hash order
  * must not decide anything. Who needs an order keeps a list beside it.
+ *
+ * Open addressing with linear probing: keys stand in the table itself, so that a search touches one or two cache lines of
+ * it and then only the node that it wants.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -10,12 +13,16 @@
 #include "base/bytes.h"
 
 struct map_node {
-        struct map_node *next;
         uint64_t key;
 };
 
+struct map_slot {
+        uint64_t key;
+        struct map_node *node; /* NULL: empty */
+};
+
 struct map {
-        struct map_node **slots;
+        struct map_slot *slots;
         size_t slots_count; /* a power of two, or 0 */
         size_t count;
 };
@@ -26,7 +33,7 @@ void map_remove(struct map *m, struct map_node *node);
 
 /* The first node with that key, or NULL; map_find_next gives the others. */
 struct map_node *map_find(const struct map *m, uint64_t key);
-struct map_node *map_find_next(const struct map_node *node);
+struct map_node *map_find_next(const struct map *m, const struct map_node *node);
 
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

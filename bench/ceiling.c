@@ -207,7 +207,7 @@ static int drive(struct client *c, struct progress *progress, stet_why *why)
 
 uint32_t ceiling_record_bytes(uint32_t payload_bytes)
 {
-        return 120 + 2 * payload_bytes;
+        return 136 + 2 * payload_bytes;
 }
 
 void ceiling_endpoint(const char *dir, const char *transport, const char *name, char *buf, size_t size)

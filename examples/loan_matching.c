@@ -5,7 +5,7 @@
  * the workflow waits for all.
  *
  *      build/examples/loan_matching dev --executors 4          # in one terminal
- *      build/examples/loan_matching start loan-matching --id loan-1 --input '{"application": "A07", "data":
+ *      build/examples/loan_matching start loan-matching --id loan-1 --input '{"application": "A35", "data":
  * "examples/data"}' build/examples/loan_matching query loan-1 progress build/examples/loan_matching history
  * loan-1 build/examples/loan_matching start lender-processing --input '{"document":
  * "examples/data/lender-sheet.txt"}' --wait

@@ -8,10 +8,11 @@
 
 #include "stet/client.h"
 
-/* Drives a node that has no threads: does what there is to do, then waits up to timeout_ms for more. 0, or the error that stopped it. */
+/* Drives a node that has no threads: does what there is to do, then waits up to timeout_ms for more, or until fd (the client's
+ * own: its answer is there) is readable. 0, or the error that stopped the node. */
 struct client_driver {
         void *ctx;
-        int (*drive)(void *ctx, int64_t timeout_ms, stet_why *why);
+        int (*drive)(void *ctx, int fd, int64_t timeout_ms, stet_why *why);
 };
 
 /* zmq_context NULL: the client makes and ends its own. driver NULL: someone else drives the node. */

@@ -132,7 +132,7 @@ void batch_again(struct client_batch *b)
 static void push_answer(struct client_batch *b, struct batch_answer answer)
 {
         size_t left = b->answers_count - b->answers_taken;
-        if (b->answers_taken >= left) {
+        if (b->answers_taken && b->answers_taken >= left) {
                 memmove(b->answers, b->answers + b->answers_taken, left * sizeof *b->answers);
                 b->answers_taken = 0;
                 b->answers_count = left;

@@ -148,7 +148,7 @@ int line_wait(struct client_line *l, int64_t now_ns, int64_t due_ns, stet_why *w
                 due_ns = l->hello_ns;
         int64_t timeout_ms = due_ns <= now_ns ? 0 : (due_ns - now_ns + MS - 1) / MS;
         if (l->driver.drive)
-                return l->driver.drive(l->driver.ctx, timeout_ms, why);
+                return l->driver.drive(l->driver.ctx, link_fd(l->link), timeout_ms, why);
         link_wait(l->link, -1, timeout_ms);
         return 0;
 }

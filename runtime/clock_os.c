@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The wall clock is read once, when the clock is made; after that only CLOCK_BOOTTIME counts, which nobody can set and
- * which goes on while the machine is suspended.
+ * The wall clock is read once, when the clock is made; after that only CLOCK_BOOTTIME counts, which nobody
+ * can set and which goes on while the machine is suspended.
  */
 #include "runtime/clock.h"
 

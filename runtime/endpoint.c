@@ -78,15 +78,18 @@ static int parse_tcp(const char *address, const char *text, bool to_bind, struct
         const char *bracket = strrchr(address, ']');
 
         if (!colon || (bracket && colon < bracket) || !colon[1])
-                return stet_why_set(why, STET_EENDPOINT, "\"%s\" has no port; write tcp://address:port", text);
+                return stet_why_set(why, STET_EENDPOINT, "\"%s\" has no port; write tcp://address:port",
+                                    text);
         if (colon == address)
-                return stet_why_set(why, STET_EENDPOINT, "\"%s\" has no address; write tcp://127.0.0.1%s", text, colon);
+                return stet_why_set(why, STET_EENDPOINT, "\"%s\" has no address; write tcp://127.0.0.1%s",
+                                    text, colon);
         const char *port = colon + 1;
         bool any = !strcmp(port, "*") || !strcmp(port, "0");
         if (any && !to_bind)
                 return stet_why_set(why, STET_EENDPOINT, "\"%s\" names no port to connect to", text);
         if (!any && !port_valid(port))
-                return stet_why_set(why, STET_EENDPOINT, "\"%s\" is no port; a port is a number from 1 to 65535", port);
+                return stet_why_set(why, STET_EENDPOINT,
+                                    "\"%s\" is no port; a port is a number from 1 to 65535", port);
         snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
         if (!host_loopback(host, &e.ipv6))
                 return stet_why_set(why, STET_EENDPOINT,
@@ -105,15 +108,16 @@ int endpoint_parse(const char *text, bool to_bind, struct endpoint *ret, stet_wh
         const char *rest;
 
         if (strlen(text) >= ENDPOINT_MAX)
-                return stet_why_set(why, STET_EENDPOINT, "the endpoint has %zu bytes; the most is %d", strlen(text),
-                                    ENDPOINT_MAX - 1);
+                return stet_why_set(why, STET_EENDPOINT, "the endpoint has %zu bytes; the most is %d",
+                                    strlen(text), ENDPOINT_MAX - 1);
         if ((rest = after(text, "inproc://")))
                 return parse_inproc(rest, text, ret, why);
         if ((rest = after(text, "ipc://")))
                 return parse_ipc(rest, text, ret, why);
         if ((rest = after(text, "tcp://")))
                 return parse_tcp(rest, text, to_bind, ret, why);
-        return stet_why_set(why, STET_EENDPOINT, "\"%s\" begins with none of inproc://, ipc:// and tcp://", text);
+        return stet_why_set(why, STET_EENDPOINT, "\"%s\" begins with none of inproc://, ipc:// and tcp://",
+                            text);
 }
 
 static int check_directory(const char *path, stet_why *why)
@@ -126,11 +130,12 @@ static int check_directory(const char *path, stet_why *why)
         if (!directory[0])
                 return 0; /* directly in the root */
         if (stat(directory, &info) != 0)
-                return stet_why_set(why, STET_EENDPOINT, "no directory \"%s\" for the socket \"%s\": %s", directory,
-                                    path, strerror(errno));
+                return stet_why_set(why, STET_EENDPOINT, "no directory \"%s\" for the socket \"%s\": %s",
+                                    directory, path, strerror(errno));
         if (!S_ISDIR(info.st_mode))
-                return stet_why_set(why, STET_EENDPOINT, "\"%s\" is not a directory, so \"%s\" cannot be a socket",
-                                    directory, path);
+                return stet_why_set(why, STET_EENDPOINT,
+                                    "\"%s\" is not a directory, so \"%s\" cannot be a socket", directory,
+                                    path);
         return 0;
 }
 
@@ -161,7 +166,8 @@ int endpoint_check_path(const struct endpoint *e, stet_why *why)
         if (lstat(path, &info) != 0)
                 return 0;
         if (!S_ISSOCK(info.st_mode))
-                return stet_why_set(why, STET_EENDPOINT, "\"%s\" exists and is not a socket; it is left as it is", path);
+                return stet_why_set(why, STET_EENDPOINT,
+                                    "\"%s\" exists and is not a socket; it is left as it is", path);
         if (somebody_listens(path))
                 return stet_why_set(why, STET_EENDPOINT, "another process listens on \"%s\"", path);
         return 0;

@@ -105,11 +105,14 @@ static void *warden_main(void *arg)
         while (!atomic_load(&e->warden_stops)) {
                 nfds_t count;
                 eventfd_t woken;
-                /* Set before the look: a slot that becomes busy after it sees this and wakes us. */
-                atomic_store(&e->warden_asleep, true);
                 int timeout_ms = tend_all(e, fds, &count);
-                if (timeout_ms >= 0 && timeout_ms <= SLOT_TEND_AFTER_MS) /* soon enough for it, too */
-                        atomic_store(&e->warden_asleep, false);
+                if (timeout_ms < 0 || timeout_ms > SLOT_TEND_AFTER_MS) {
+                        /* Said before a second look: a slot that becomes busy after that one sees it and wakes us. */
+                        atomic_store(&e->warden_asleep, true);
+                        timeout_ms = tend_all(e, fds, &count);
+                        if (timeout_ms >= 0 && timeout_ms <= SLOT_TEND_AFTER_MS)
+                                atomic_store(&e->warden_asleep, false);
+                }
                 if (poll(fds, count, timeout_ms) > 0 && fds[0].revents)
                         eventfd_read(e->wake_fd, &woken);
         }
@@ -218,7 +221,9 @@ void stet_executor_stop(stet_executor *executor, int64_t timeout_ms)
         struct stet_executor *e = executor;
         if (!e)
                 return;
-        int64_t deadline_ns = clock_elapsed_ns() + (timeout_ms > 0 ? timeout_ms : 0) * MS;
+        const int64_t longest_ms = INT64_MAX / MS / 2;
+        timeout_ms = timeout_ms < 0 ? 0 : timeout_ms > longest_ms ? longest_ms : timeout_ms;
+        int64_t deadline_ns = clock_elapsed_ns() + timeout_ms * MS;
         if (e->stop_fd >= 0)
                 eventfd_write(e->stop_fd, 1);
         for (size_t i = 0; i < e->slots_count; i++)

@@ -26,7 +26,7 @@ enum { LABEL_HASH = 1, LANE_HASH = 2 };
 struct label *label_find(const struct map *labels, uint64_t hash_key, struct bytes name)
 {
         struct map_node *node = map_find(labels, hash_bytes(hash_key, LABEL_HASH, name));
-        for (; node; node = map_find_next(node)) {
+        for (; node; node = map_find_next(labels, node)) {
                 struct label *label = container_of(node, struct label, node);
                 if (bytes_equal(label->name, name))
                         return label;
@@ -83,8 +83,9 @@ struct lane *lane_get(struct lanes *all, struct bytes queue, struct bytes activi
         if (all->last && lane_is(all->last, queue, activity))
                 return all->last;
         uint64_t key = hash_bytes(all->hash_key, hash_bytes(all->hash_key, LANE_HASH, queue), activity);
+        struct map_node *node = map_find(&all->lanes, key);
         struct lane *lane = NULL;
-        for (struct map_node *node = map_find(&all->lanes, key); node && !lane; node = map_find_next(node)) {
+        for (; node && !lane; node = map_find_next(&all->lanes, node)) {
                 struct lane *found = container_of(node, struct lane, node);
                 if (lane_is(found, queue, activity))
                         lane = found;
@@ -122,8 +123,8 @@ static struct task *task_at(struct list *place)
         return container_of(place, struct task, place);
 }
 
-/* Where t belongs: before the place returned. A worker gives its tasks back in order, or in reverse, so that the search begins
- * where the last one was put. */
+/* Where t belongs: before the place returned. A worker gives its tasks back in order, or in reverse, so that
+ * the search begins where the last one was put. */
 static struct list *place_of(struct lane *lane, const struct task *t)
 {
         struct list *head = &lane->waiting;
@@ -175,7 +176,7 @@ struct connection *lane_turn(struct lane *lane)
 
 bool serving_add(struct lane *lane, struct connection *c)
 {
-        /* Servings are added for one connection after the other: if the lane has one of this, it is the last. */
+        /* Connections add theirs one after the other: if the lane has this one's already, it is the last. */
         if (!list_empty(&lane->servings) &&
             container_of(lane->servings.prev, struct serving, of_lane)->connection == c)
                 return false;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * A lane: the waiting tasks of one queue and one activity, by arrival, and the connections that serve it. Both sides find each
- * other without a search:
+ * A lane: the waiting tasks of one queue and one activity, by arrival, and the connections that serve it.
+ * Both sides find each other without a search:
  *
  *   a task that arrives takes the next connection in `ready`, the ring of those that may have room;
  *   a connection that gets room takes the lane with the oldest task out of its heap.
  *
- * Each (connection, lane) pair is a `serving`, and is in exactly one of three places: the lane's ring; the connection's
- * `aside`, when the ring came upon it while the connection had no room; or the connection's heap `backlog`, when the connection,
- * getting room, found tasks waiting in that lane. So a full connection costs its lanes nothing, and an idle lane costs its
- * connections nothing. It holds: while a connection has room, all its servings are in rings; and while tasks wait in a lane,
- * its ring has nobody with room.
+ * Each (connection, lane) pair is a `serving`, and is in exactly one of three places: the lane's ring; the
+ * connection's `aside`, when the ring came upon it while the connection had no room; or the connection's heap
+ * `backlog`, when the connection, getting room, found tasks waiting in that lane. So a full connection costs
+ * its lanes nothing, and an idle lane costs its connections nothing. It holds: while a connection has room,
+ * all its servings are in rings; and while tasks wait in a lane, its ring has nobody with room.
  *
- * A heap's key is the arrival of the lane's oldest task. It may be too low (another connection took that task): it is put
- * right when it comes up. It is never too high: lane_put_back() lowers it when an older task returns.
+ * A heap's key is the arrival of the lane's oldest task. It may be too low (another connection took that
+ * task): it is put right when it comes up. It is never too high: lane_put_back() lowers it when an older task
+ * returns.
  */
 #ifndef RUNTIME_LANE_H
 #define RUNTIME_LANE_H
@@ -68,7 +69,8 @@ struct lanes {
 void lanes_init(struct lanes *all, uint64_t hash_key);
 void lanes_fini(struct lanes *all); /* whose lanes have all been released */
 
-/* The lane of that queue and activity, made if need be. One without tasks and servings must be given to lane_release(). */
+/* The lane of that queue and activity, made if need be. One without tasks and servings must be given to
+ * lane_release(). */
 struct lane *lane_get(struct lanes *all, struct bytes queue, struct bytes activity);
 void lane_release(struct lanes *all, struct lane *lane); /* frees it if nothing needs it */
 
@@ -86,7 +88,8 @@ void lane_take(struct lane *lane, struct task *t);
 /* The connection whose turn it is among those that serve the lane and have room, or NULL. */
 struct connection *lane_turn(struct lane *lane);
 
-/* Makes the connection serve the lane; it takes part once connection_oldest() has been called. False if it does already. */
+/* Makes the connection serve the lane; it takes part once connection_oldest() has been called. False if it
+ * does already. */
 bool serving_add(struct lane *lane, struct connection *c);
 void serving_remove(struct lanes *all, struct serving *v);
 

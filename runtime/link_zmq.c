@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * ZMQ_IMMEDIATE is on: frames are only taken while a connection is up. What was queued when one breaks is gone, which is
- * right here, since the node asks WHO on the next one and everything that still matters is said again; a queue of old frames
- * would come before it.
+ * ZMQ_IMMEDIATE is on: frames are only taken while a connection is up. What was queued when one breaks is
+ * gone, which is right here, since the node asks WHO on the next one and everything that still matters is
+ * said again; a queue of old frames would come before it.
  */
 #include "runtime/link_zmq.h"
 
@@ -18,7 +18,7 @@
 struct link {
         void *socket;
         zmq_msg_t frame; /* what link_receive() gave last */
-        bool blocked; /* the last send was refused */
+        bool blocked;    /* the last send was refused */
 };
 
 static int connect_to(void *socket, const struct endpoint *e, stet_why *why)
@@ -39,7 +39,8 @@ int link_open(void *zmq_context, const char *endpoint, struct link **ret, stet_w
         int err = endpoint_parse(endpoint, false, &e, why);
         if (err)
                 return err;
-        err = socket_open(zmq_context, ZMQ_DEALER, e.kind == ENDPOINT_INPROC ? 0 : SOCKET_LINGER_MS, &socket, why);
+        err = socket_open(zmq_context, ZMQ_DEALER, e.kind == ENDPOINT_INPROC ? 0 : SOCKET_LINGER_MS, &socket,
+                          why);
         if (err)
                 return err;
         err = connect_to(socket, &e, why);

@@ -213,16 +213,17 @@ int stet_node_poll(stet_node *node, stet_why *why)
         return stet_node_error(node, why);
 }
 
-int node_drive(void *ctx, int64_t timeout_ms, stet_why *why)
+int node_drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why)
 {
         stet_node *n = ctx;
         int err = stet_node_poll(n, why);
         int64_t own = wait_ms(n);
         int64_t wait = own < 0 || (timeout_ms >= 0 && timeout_ms < own) ? timeout_ms : own;
-        struct pollfd fd = { .fd = n->epoll_fd, .events = POLLIN };
-        if (!err && wait != 0)
-                poll(&fd, 1, (int)earlier(wait < 0 ? WAIT_MAX_MS : wait, WAIT_MAX_MS));
-        return err ? err : stet_node_poll(n, why);
+        struct pollfd fds[2] = { { .fd = n->epoll_fd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+        if (err)
+                return err;
+        poll(fds, 2, (int)earlier(wait < 0 ? WAIT_MAX_MS : wait, WAIT_MAX_MS));
+        return stet_node_poll(n, why);
 }
 
 /* --- on its own thread --- */

@@ -49,7 +49,7 @@ void node_log(void *ctx, stet_log_level level, const char *line);
 void node_to_shard(void *ctx, uint32_t shard, const struct message *m);
 void node_from_shard(void *ctx, const struct message *m);
 void node_to_peer(void *ctx, uint64_t peer, const struct message *m);
-int node_drive(void *ctx, int64_t timeout_ms, stet_why *why);
+int node_drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why);
 void *node_main(void *arg);
 void node_drain(stet_node *n);
 

@@ -39,7 +39,8 @@ static uint64_t executor_key(const struct roster *r, bool local, struct bytes na
 static struct executor *executor_get(struct roster *r, bool local, struct bytes name, int64_t now_ns)
 {
         uint64_t key = executor_key(r, local, name);
-        for (struct map_node *node = map_find(&r->executors, key); node; node = map_find_next(node)) {
+        struct map_node *node = map_find(&r->executors, key);
+        for (; node; node = map_find_next(&r->executors, node)) {
                 struct executor *e = container_of(node, struct executor, node);
                 if (e->local == local && bytes_equal(e->name, name))
                         return e;
@@ -79,7 +80,8 @@ struct executor *roster_silent(struct roster *r, int64_t now_ns)
 
 /* --- connections --- */
 
-struct connection *roster_add(struct roster *r, uint64_t peer, bool local, struct bytes executor, int64_t now_ns)
+struct connection *roster_add(struct roster *r, uint64_t peer, bool local, struct bytes executor,
+                              int64_t now_ns)
 {
         struct connection *c = xcalloc(1, sizeof *c);
         c->peer = peer;

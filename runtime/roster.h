@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who is there to work: executors by name, and their connections by peer. An executor lives by its lease, which any sign of
- * life from any of its connections renews; a connection counts what it runs against its window.
+ * Who is there to work: executors by name, and their connections by peer. An executor lives by its lease,
+ * which any sign of life from any of its connections renews; a connection counts what it runs against its
+ * window.
  *
- * A connection that broke stays, without a peer and without lanes, while attempts are with it: its executor may yet claim
- * them through another. An executor stays while it has a connection.
+ * A connection that broke stays, without a peer and without lanes, while attempts are with it: its executor
+ * may yet claim them through another. An executor stays while it has a connection.
  */
 #ifndef RUNTIME_ROSTER_H
 #define RUNTIME_ROSTER_H
@@ -14,7 +15,7 @@
 struct executor {
         struct map_node node; /* by name */
         struct list all; /* by creation */
-        struct heap_node lease; /* due at heard_ns plus the lease, or earlier: it is put right when it comes up */
+        struct heap_node lease; /* due at heard_ns plus the lease, or too early: then it is put right */
         struct list connections; /* by creation */
         int64_t heard_ns;
         bool local; /* lives in this process: no lease */
@@ -29,7 +30,7 @@ struct connection {
         struct list running; /* tasks, by hand-out */
         uint32_t running_count;
         uint32_t window;
-        bool paused; /* it gave something back: nothing more while it runs what it kept, or until it says that it is free */
+        bool paused; /* it gave something back: nothing more while it runs others, until it says it is free */
         bool gone;
         struct list servings; /* by creation */
         struct list aside; /* see lane.h */
@@ -51,7 +52,8 @@ void roster_fini(struct roster *r); /* which is empty */
 struct connection *roster_find(const struct roster *r, uint64_t peer);
 
 /* A new connection, serving nothing yet, and its executor, if that is new, too. */
-struct connection *roster_add(struct roster *r, uint64_t peer, bool local, struct bytes executor, int64_t now_ns);
+struct connection *roster_add(struct roster *r, uint64_t peer, bool local, struct bytes executor,
+                              int64_t now_ns);
 
 /* Frees a connection that runs and serves nothing, and its executor after its last one. */
 void roster_remove(struct roster *r, struct connection *c);
@@ -59,9 +61,10 @@ void roster_remove(struct roster *r, struct connection *c);
 /* From now on nothing is handed to it, and its peer is unknown. */
 void roster_part(struct roster *r, struct lanes *lanes, struct connection *c);
 
+/* For a connection that serves something: one that is gone serves nothing. */
 static inline bool connection_has_room(const struct connection *c)
 {
-        return c->running_count < c->window && !(c->paused && c->running_count) && !c->gone;
+        return c->running_count < c->window && !(c->paused && c->running_count);
 }
 
 /* Ends what it serves. */

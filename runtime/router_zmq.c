@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Peers are known by the routing id that ROUTER makes up for each connection: a zero byte and 32 bits, counted up. A peer
- * that brings an id of another form is ignored, so that nobody chooses his number. One bit of ours says which of the two
- * sockets a number belongs to, and keeps 0 free for "nobody".
+ * Peers are known by the routing id that ROUTER makes up for each connection: a zero byte and 32 bits,
+ * counted up. A peer that brings an id of another form is ignored, so that nobody chooses his number. One bit
+ * of ours says which of the two sockets a number belongs to, and keeps 0 free for "nobody".
  *
- * ZMQ_FD is readable when something happened, not while frames wait, and any call on the socket may eat that signal. What
- * makes it safe here is that router_receive() says "none" only after both sockets said EAGAIN, which they do after looking at
- * all that happened: a caller who drains it after each wake-up and each send misses nothing. Where it says "none" too early, it
- * leaves `again_fd` readable.
+ * ZMQ_FD is readable when something happened, not while frames wait, and any call on the socket may eat that
+ * signal. What makes it safe here is that router_receive() says "none" only after both sockets said EAGAIN,
+ * which they do after looking at all that happened: a caller who drains it after each wake-up and each send
+ * misses nothing. Where it says "none" too early, it leaves `again_fd` readable.
  */
 #include "runtime/router_zmq.h"
 
@@ -28,17 +28,19 @@
 
 enum { REMOTE, LOCAL, SOCKETS };
 enum { ROUTING_ID_SIZE = 5 };
-enum { IGNORED_MAX = 1000 }; /* messages passed over in one call: a flood of them must not hold up the node's timers */
+enum {
+        IGNORED_MAX = 1000
+}; /* messages passed over in one call: a flood of them must not hold up the node's timers */
 
 static const uint64_t peer_bits[SOCKETS] = { UINT64_C(1) << 32, UINT64_C(1) << 33 };
 
 struct router {
         struct transport transport;
         void *sockets[SOCKETS];
-        int epoll_fd; /* over both ZMQ_FDs and again_fd */
-        int again_fd; /* an eventfd */
-        bool again; /* it is readable */
-        int turn; /* the socket to ask first, so that neither starves the other */
+        int epoll_fd;    /* over both ZMQ_FDs and again_fd */
+        int again_fd;    /* an eventfd */
+        bool again;      /* it is readable */
+        int turn;        /* the socket to ask first, so that neither starves the other */
         zmq_msg_t frame; /* what router_receive() gave last */
 };
 
@@ -51,7 +53,8 @@ static bool peer_decode(int which, const uint8_t *id, size_t size, uint64_t *ret
 {
         if (size != ROUTING_ID_SIZE || id[0] != 0)
                 return false;
-        *ret = peer_bits[which] | (uint64_t)id[1] << 24 | (uint64_t)id[2] << 16 | (uint64_t)id[3] << 8 | id[4];
+        *ret =
+            peer_bits[which] | (uint64_t)id[1] << 24 | (uint64_t)id[2] << 16 | (uint64_t)id[3] << 8 | id[4];
         return true;
 }
 
@@ -102,9 +105,9 @@ static int router_send(struct transport *t, uint64_t peer, struct bytes frame)
 
 static const struct transport_ops ops = { .send = router_send };
 
-/* ROUTER aborts the process when a peer brings the very id that it makes up for the next one, and it begins to count at rand(),
- * which is the same number in every process that never called srand(). So rand() has a secret state while the socket is
- * made. That state belongs to the whole process; hence the lock. */
+/* ROUTER aborts the process when a peer brings the very id that it makes up for the next one, and it begins
+ * to count at rand(), which is the same number in every process that never called srand(). So rand() has a
+ * secret state while the socket is made. That state belongs to the whole process; hence the lock. */
 static int open_unguessable(void *zmq_context, int linger_ms, void **ret, stet_why *why)
 {
         static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -139,7 +142,8 @@ static int open_descriptors(struct router *r, stet_why *why)
         r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         r->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (r->epoll_fd < 0 || r->again_fd < 0 || watch(r->epoll_fd, r->again_fd) != 0 ||
-            watch_socket(r->epoll_fd, r->sockets[REMOTE]) != 0 || watch_socket(r->epoll_fd, r->sockets[LOCAL]) != 0)
+            watch_socket(r->epoll_fd, r->sockets[REMOTE]) != 0 ||
+            watch_socket(r->epoll_fd, r->sockets[LOCAL]) != 0)
                 return stet_why_set(why, STET_EIO, "no descriptor to wait for frames: %s", strerror(errno));
         return 0;
 }
@@ -211,7 +215,8 @@ struct transport *router_transport(struct router *r)
         return &r->transport;
 }
 
-/* Reads one message whole, whatever it is; false: there is none. *ret_fits: an id of ours and exactly one part, now in r->frame. */
+/* Reads one message whole, whatever it is; false: there is none. *ret_fits: an id of ours and exactly one
+ * part, now in r->frame. */
 static bool receive_message(struct router *r, int which, uint64_t *ret_peer, bool *ret_fits)
 {
         void *socket = r->sockets[which];
@@ -230,7 +235,8 @@ static bool receive_message(struct router *r, int which, uint64_t *ret_peer, boo
 static void come_again(struct router *r, bool again)
 {
         eventfd_t count;
-        if (again != r->again && (again ? eventfd_write(r->again_fd, 1) : eventfd_read(r->again_fd, &count)) == 0)
+        if (again != r->again &&
+            (again ? eventfd_write(r->again_fd, 1) : eventfd_read(r->again_fd, &count)) == 0)
                 r->again = again;
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tasks come, wait, are handed out, run out of time, and go. Every change of state is a scheduler_leave() followed by one
- * function that enters the next, so that the counts, the lists and the timers can't disagree; whatever frees a place at a
- * connection ends with scheduler_settle(), so that no task waits beside a free one.
+ * Tasks come, wait, are handed out, run out of time, and go. Every change of state is a scheduler_leave()
+ * followed by one function that enters the next, so that the counts, the lists and the timers can't disagree;
+ * whatever frees a place at a connection ends with scheduler_settle(), so that no task waits beside a free
+ * one.
  *
- * Timers are lazy, since nearly every attempt ends long before its timeout. A task with a distant deadline is young first:
- * it joins the end of a list, in O(1), and moves to the heap when it outlives settle_ns. A heartbeat or a pulse only writes
- * the time down; a deadline that comes up too early for it is put back.
+ * Timers are lazy, since nearly every attempt ends long before its timeout. A task with a distant deadline is
+ * young first: it joins the end of a list, in O(1), and moves to the heap when it outlives settle_ns. A
+ * heartbeat or a pulse only writes the time down; a deadline that comes up too early for it is put back.
  */
 #include "runtime/scheduler_state.h"
 
@@ -85,7 +86,7 @@ void scheduler_free(struct scheduler *s)
 struct task *scheduler_find(const struct scheduler *s, uint64_t run, uint32_t op)
 {
         struct map_node *node = map_find(&s->tasks, task_key(run, op));
-        for (; node; node = map_find_next(node)) {
+        for (; node; node = map_find_next(&s->tasks, node)) {
                 struct task *t = container_of(node, struct task, node);
                 if (t->run == run && t->op == op)
                         return t;
@@ -169,7 +170,6 @@ static void hand_out(struct scheduler *s, struct task *t, struct connection *c, 
                              .timeout_ms = t->timeout_ms,
                              .heartbeat_ms = t->heartbeat_ms,
                              .name = t->lane->activity->name,
-                             .queue = t->lane->queue->name,
                              .value = bytes_of(t->input, t->input_size) };
         s->sink.to_peer(s->sink.ctx, c->peer, &m);
 }
@@ -353,7 +353,6 @@ static void note(struct scheduler *s, const struct task *t)
         struct message m = { .type = MSG_NOTE,
                              .token = token_of(s, t),
                              .started_ns = t->since_ns,
-                             .name = t->lane->activity->name,
                              .executor = t->connection->executor->name };
         s->sink.to_shard(s->sink.ctx, &m);
 }
@@ -375,9 +374,11 @@ static void timeout_text(const struct task *t, int64_t now_ns, char *buf, size_t
                 snprintf(buf, size, "schedule-to-start timeout: no executor took it within %lld ms",
                          (long long)t->schedule_timeout_ms);
         else if (timeout_after(t->since_ns, t->timeout_ms) <= now_ns)
-                snprintf(buf, size, "start-to-close timeout: no outcome within %lld ms", (long long)t->timeout_ms);
+                snprintf(buf, size, "start-to-close timeout: no outcome within %lld ms",
+                         (long long)t->timeout_ms);
         else
-                snprintf(buf, size, "heartbeat timeout: no heartbeat for %lld ms", (long long)t->heartbeat_ms);
+                snprintf(buf, size, "heartbeat timeout: no heartbeat for %lld ms",
+                         (long long)t->heartbeat_ms);
 }
 
 static void time_out(struct scheduler *s, struct task *t, int64_t now_ns)

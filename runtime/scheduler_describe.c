@@ -69,7 +69,8 @@ static void say_served(struct text *out, const struct label *queue)
 static unsigned place_in_lane(const struct task *t)
 {
         unsigned place = 1;
-        for (const struct list *at = t->place.prev; at != &t->lane->waiting && place < PLACE_MAX; at = at->prev)
+        for (const struct list *at = t->place.prev; at != &t->lane->waiting && place < PLACE_MAX;
+             at = at->prev)
                 place++;
         return place;
 }
@@ -99,7 +100,8 @@ static long long ms_between(int64_t from_ns, int64_t to_ns)
         return to_ns > from_ns ? (to_ns - from_ns) / 1000000 : 0;
 }
 
-int scheduler_describe(const struct scheduler *s, uint64_t run, uint32_t op, int64_t now_ns, char *buf, size_t size)
+int scheduler_describe(const struct scheduler *s, uint64_t run, uint32_t op, int64_t now_ns, char *buf,
+                       size_t size)
 {
         const struct task *t = scheduler_find(s, run, op);
         if (!t)
@@ -140,8 +142,8 @@ static struct label *label_of(const struct list *of_connection, bool queue)
         return queue ? lane->queue : lane->activity;
 }
 
-/* The names of the queues, or of the activities, that the executor's connections serve, each once: a first walk marks and
- * counts them, a second writes those that it finds marked. */
+/* The names of the queues, or of the activities, that the executor's connections serve, each once: a first
+ * walk marks and counts them, a second writes those that it finds marked. */
 static void put_served(const struct executor *e, bool queue, struct buffer *b)
 {
         uint32_t count = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What workers say. A token alone entitles: who holds the current attempt's may finish it, wherever the scheduler believes it
- * to be, since a worker may have come back over another connection or have outlived a restart of the node.
+ * What workers say. A token alone entitles: who holds the current attempt's may finish it, wherever the
+ * scheduler believes it to be, since a worker may have come back over another connection or have outlived a
+ * restart of the node.
  */
 #include "runtime/scheduler_state.h"
 
@@ -16,15 +17,16 @@ static const struct unpack_limits names_limits = { .depth_max = 1, .nodes_max = 
 static int check_names(struct bytes names, const char *what, uint32_t *ret_count, stet_why *why)
 {
         if (unpack_validate(names, &names_limits, 1, NULL))
-                return stet_why_set(why, STET_EPROTOCOL, "HELLO: %s is not an array of at most %d strings", what,
-                                    SERVES_MAX);
+                return stet_why_set(why, STET_EPROTOCOL, "HELLO: %s is not an array of at most %d strings",
+                                    what, SERVES_MAX);
         struct cursor c = cursor_of(names);
         uint32_t count = cursor_array(&c);
         for (uint32_t i = 0; i < count && !c.failed; i++) {
                 struct bytes name = cursor_str(&c);
                 if (!c.failed && (!name.size || name.size > WIRE_ID_MAX))
-                        return stet_why_set(why, STET_EINVAL, "HELLO: a name in %s has %zu bytes; 1 to %d are allowed",
-                                            what, name.size, WIRE_ID_MAX);
+                        return stet_why_set(why, STET_EINVAL,
+                                            "HELLO: a name in %s has %zu bytes; 1 to %d are allowed", what,
+                                            name.size, WIRE_ID_MAX);
         }
         if (c.failed)
                 return stet_why_set(why, STET_EPROTOCOL, "HELLO: %s is not an array of strings", what);
@@ -35,13 +37,15 @@ static int check_names(struct bytes names, const char *what, uint32_t *ret_count
 static const uint8_t empty_array[] = { 0x90 };
 static const uint8_t default_array[] = { 0x91, 0xa7, 'd', 'e', 'f', 'a', 'u', 'l', 't' };
 
-static int read_hello(const struct message *m, struct bytes *ret_activities, struct bytes *ret_queues, stet_why *why)
+static int read_hello(const struct message *m, struct bytes *ret_activities, struct bytes *ret_queues,
+                      stet_why *why)
 {
         struct bytes activities = m->names.size ? m->names : bytes_of(empty_array, sizeof empty_array);
         struct bytes queues = m->queues.size ? m->queues : bytes_of(default_array, sizeof default_array);
         uint32_t activities_count, queues_count;
         if (!m->name.size || m->name.size > WIRE_ID_MAX)
-                return stet_why_set(why, STET_EINVAL, "HELLO: the executor's name has %zu bytes; 1 to %d are allowed",
+                return stet_why_set(why, STET_EINVAL,
+                                    "HELLO: the executor's name has %zu bytes; 1 to %d are allowed",
                                     m->name.size, WIRE_ID_MAX);
         int err = check_names(activities, "activities", &activities_count, why);
         if (!err)
@@ -53,9 +57,10 @@ static int read_hello(const struct message *m, struct bytes *ret_activities, str
                 queues_count = 1;
         }
         if ((uint64_t)activities_count * queues_count > SERVES_MAX)
-                return stet_why_set(why, STET_ETOOBIG,
-                                    "HELLO: %u activities on %u queues; one connection may serve %d pairs of them",
-                                    activities_count, queues_count, SERVES_MAX);
+                return stet_why_set(
+                    why, STET_ETOOBIG,
+                    "HELLO: %u activities on %u queues; one connection may serve %d pairs of them",
+                    activities_count, queues_count, SERVES_MAX);
         *ret_activities = activities;
         *ret_queues = queues;
         return 0;
@@ -72,7 +77,8 @@ static void serve(struct scheduler *s, struct connection *c, struct bytes activi
         }
 }
 
-int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct message *m, int64_t now_ns, stet_why *why)
+int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct message *m, int64_t now_ns,
+                    stet_why *why)
 {
         struct bytes activities = { 0 }, queues = { 0 };
         int err = read_hello(m, &activities, &queues, why);
@@ -80,7 +86,8 @@ int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct
                 return err;
         struct connection *c = roster_find(&s->roster, peer);
         if (c && (c->executor->local != local || !bytes_equal(c->executor->name, m->name)))
-                return stet_why_set(why, STET_EINVAL, "HELLO: this connection is of executor \"%.*s\" already",
+                return stet_why_set(why, STET_EINVAL,
+                                    "HELLO: this connection is of executor \"%.*s\" already",
                                     (int)c->executor->name.size, (const char *)c->executor->name.data);
         if (!c)
                 c = roster_add(&s->roster, peer, local, m->name, now_ns);
@@ -193,8 +200,8 @@ static void receive_claim(struct scheduler *s, struct connection *c, const struc
                 move(s, t, c, now_ns);
 }
 
-/* Of what runs with this connection or another of its executor, whose thread may be busy. That one is paused, lest it get
- * back at once what it gave. */
+/* Of what runs with this connection or another of its executor, whose thread may be busy. That one is paused,
+ * lest it get back at once what it gave. */
 static void receive_return(struct scheduler *s, struct connection *c, const struct message *m, int64_t now_ns)
 {
         struct task *t = running_with(s, c, m);

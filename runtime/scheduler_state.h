@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The scheduler's inside, for its own files: scheduler.c decides, scheduler_peers.c hears what peers say, scheduler_describe.c
- * reads. The functions here are the moves that the first two share.
+ * The scheduler's inside, for its own files: scheduler.c decides, scheduler_peers.c hears what peers say,
+ * scheduler_describe.c reads. The functions here are the moves that the first two share.
  */
 #ifndef RUNTIME_SCHEDULER_STATE_H
 #define RUNTIME_SCHEDULER_STATE_H
@@ -38,8 +38,8 @@ static inline bool task_open(const struct task *t) /* not decided */
         return t->state <= TASK_RUNNING;
 }
 
-/* Takes the task out of the state it is in; the caller puts it into another at once. Returns the connection that was running
- * it, to be given to scheduler_settle(), or NULL. */
+/* Takes the task out of the state it is in; the caller puts it into another at once. Returns the connection
+ * that was running it, to be given to scheduler_settle(), or NULL. */
 struct connection *scheduler_leave(struct scheduler *s, struct task *t);
 
 /* The attempt is due: from now on it has a place in the order of arrival. */
@@ -57,7 +57,8 @@ void scheduler_decide(struct scheduler *s, struct task *t, enum task_state state
 /* Ends all that the connection runs as lost. */
 void scheduler_lose(struct scheduler *s, struct connection *c, const char *why);
 
-/* After a connection may have got room or lost its last task (NULL is fine): gives it tasks; frees it if it is gone. */
+/* After a connection may have got room or lost its last task (NULL is fine): gives it tasks; frees it if it
+ * is gone. */
 void scheduler_settle(struct scheduler *s, struct connection *c, int64_t now_ns);
 
 /* Says to the connection (NULL or gone: to nobody) that the task's current attempt is not wanted. */

@@ -56,7 +56,7 @@ struct run *shard_run_by_id(const struct shard *s, uint64_t id)
 struct run *shard_run_by_name(const struct shard *s, struct bytes ns, struct bytes id)
 {
         uint64_t key = name_hash(s->options.incarnation, ns, id);
-        for (struct map_node *n = map_find(&s->names, key); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&s->names, key); n; n = map_find_next(&s->names, n)) {
                 struct run *run = container_of(n, struct run, by_name);
                 if (bytes_equal(bytes_str(run->workflow_id), id) && bytes_equal(bytes_str(run->ns), ns))
                         return run;

@@ -53,7 +53,7 @@ void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correl
                 shard_tell_ending(s, run, peer, correlation);
                 return;
         }
-        for (struct map_node *n = map_find(&s->waiters, run->id); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&s->waiters, run->id); n; n = map_find_next(&s->waiters, n)) {
                 const struct waiter *w = container_of(n, struct waiter, by_run);
                 if (w->peer == peer && w->correlation == correlation)
                         return;

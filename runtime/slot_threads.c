@@ -15,6 +15,7 @@
 enum {
         EXCHANGE_AFTER_MS = 2, /* outcomes of a batch wait no longer for the rest of it */
         HAND_BACK_AFTER_MS = 100, /* what waits behind an activity that takes longer is for others */
+        BATCH_MAX = 256, /* run between two looks at whether to stop */
         LOOK_MS = 5, /* a heartbeat looks for messages no more often */
         ACKNOWLEDGED_WITHIN_MS = 1000, /* how long a slot that stops waits for its last outcomes to be durable */
 };
@@ -33,6 +34,8 @@ struct slot {
         int64_t looked_ns;
         struct worker_stats told; /* to the host */
         bool abandoned;
+        bool ended; /* nothing is left to the thread but to return */
+        pthread_cond_t end;
 };
 
 static void lock(struct slot *s)
@@ -48,6 +51,7 @@ static void unlock(struct slot *s)
 static void dispose(struct slot *s)
 {
         seat_close(&s->seat);
+        pthread_cond_destroy(&s->end);
         pthread_mutex_destroy(&s->mutex);
         free(s);
 }
@@ -134,11 +138,14 @@ static void tell_host(struct slot *s)
 static void serve(struct slot *s)
 {
         while (!s->abandoned && !stop_wanted(s)) {
+                bool ran = false;
                 exchange(s, clock_elapsed_ns());
-                if (run_one(s))
-                        continue;
+                for (int i = 0; i < BATCH_MAX && run_one(s); i++)
+                        ran = true;
                 if (s->abandoned)
                         return;
+                if (ran)
+                        continue; /* sends the outcomes */
                 tell_host(s);
                 wait_for_frames(s, s->host->stop_fd, INT64_MAX);
         }
@@ -171,6 +178,8 @@ static void *slot_main(void *arg)
         if (!s->abandoned)
                 part(s);
         bool abandoned = s->abandoned;
+        s->ended = true;
+        pthread_cond_signal(&s->end);
         unlock(s);
         if (abandoned)
                 dispose(s);
@@ -178,6 +187,16 @@ static void *slot_main(void *arg)
 }
 
 /* --- for the executor --- */
+
+static void init_locks(struct slot *s)
+{
+        pthread_condattr_t monotonic;
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&s->end, &monotonic);
+        pthread_condattr_destroy(&monotonic);
+        pthread_mutex_init(&s->mutex, NULL);
+}
 
 int slot_start(void *zmq_context, const struct slot_host *host, struct slot **ret, stet_why *why)
 {
@@ -189,7 +208,7 @@ int slot_start(void *zmq_context, const struct slot_host *host, struct slot **re
         }
         s->host = host;
         s->link_fd = link_fd(s->seat.link);
-        pthread_mutex_init(&s->mutex, NULL);
+        init_locks(s);
         int error = pthread_create(&s->thread, NULL, slot_main, s);
         if (error) {
                 dispose(s);
@@ -199,16 +218,30 @@ int slot_start(void *zmq_context, const struct slot_host *host, struct slot **re
         return 0;
 }
 
+/* A time from now as the condition wants it. */
+static struct timespec monotonic_after(int64_t left_ns)
+{
+        struct timespec at;
+        clock_gettime(CLOCK_MONOTONIC, &at);
+        int64_t at_ns = at.tv_nsec + (left_ns > 0 ? left_ns : 0);
+        at.tv_sec += at_ns / (1000 * MS);
+        at.tv_nsec = at_ns % (1000 * MS);
+        return at;
+}
+
 bool slot_join(struct slot *s, int64_t deadline_ns)
 {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t left_ns = deadline_ns - clock_elapsed_ns();
-        int64_t until_ns = until.tv_nsec + (left_ns > 0 ? left_ns : 0);
-        until.tv_sec += until_ns / (1000 * MS);
-        until.tv_nsec = until_ns % (1000 * MS);
-        s->joined = pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
-        return s->joined;
+        struct timespec until = monotonic_after(deadline_ns - clock_elapsed_ns());
+        int error = 0;
+        lock(s);
+        while (!s->ended && !error)
+                error = pthread_cond_timedwait(&s->end, &s->mutex, &until);
+        bool ended = s->ended;
+        unlock(s);
+        if (ended)
+                pthread_join(s->thread, NULL);
+        s->joined = ended;
+        return ended;
 }
 
 /* Leaves the thread to itself, unless it is just coming out of its activity. */

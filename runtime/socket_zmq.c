@@ -6,7 +6,8 @@
 #include <string.h>
 #include <zmq.h>
 
-/* A little above the largest frame, so that a sender of one that is just too big gets an answer instead of a cut connection. */
+/* A little above the largest frame, so that a sender of one that is just too big gets an answer instead of a
+ * cut connection. */
 static const int64_t frame_bytes_max = WIRE_FRAME_MAX + (64 << 10);
 
 static const struct {
@@ -32,7 +33,8 @@ static int set_role(void *socket, int type)
         if (type == ZMQ_ROUTER)
                 return zmq_setsockopt(socket, ZMQ_ROUTER_MANDATORY, &yes, sizeof yes) ||
                        zmq_setsockopt(socket, ZMQ_ROUTER_HANDOVER, &no, sizeof no);
-        /* Without IMMEDIATE ZeroMQ keeps unsent frames over a reconnect but does not probe again, and the node would not ask WHO. */
+        /* Without IMMEDIATE ZeroMQ keeps unsent frames over a reconnect but does not probe again, and the
+         * node would not ask WHO. */
         return zmq_setsockopt(socket, ZMQ_PROBE_ROUTER, &yes, sizeof yes) ||
                zmq_setsockopt(socket, ZMQ_IMMEDIATE, &yes, sizeof yes);
 }
@@ -52,7 +54,8 @@ int socket_open(void *zmq_context, int type, int linger_ms, void **ret, stet_why
         void *socket = zmq_socket(zmq_context, type);
 
         if (!socket)
-                return stet_why_set(why, STET_EENDPOINT, "ZeroMQ opens no socket: %s", zmq_strerror(zmq_errno()));
+                return stet_why_set(why, STET_EENDPOINT, "ZeroMQ opens no socket: %s",
+                                    zmq_strerror(zmq_errno()));
         if (set_all(socket, type, linger_ms)) {
                 int err = stet_why_set(why, STET_EINTERNAL, "ZeroMQ refuses a socket option: %s",
                                        zmq_strerror(zmq_errno()));

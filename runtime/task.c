@@ -29,8 +29,8 @@ struct task *task_new(struct task_pool *pool, struct bytes input)
         size_t size = block_size(size_class, input.size);
         struct task *t;
         if (size_class < TASK_CLASSES && pool->free[size_class]) {
-                t = container_of(pool->free[size_class], struct task, node);
-                pool->free[size_class] = t->node.next;
+                t = container_of(pool->free[size_class], struct task, place);
+                pool->free[size_class] = t->place.next;
                 pool->free_bytes[size_class] -= size;
         } else {
                 t = xmalloc(size);
@@ -53,8 +53,8 @@ void task_free(struct task_pool *pool, struct task *t)
                 free(t);
                 return;
         }
-        t->node.next = pool->free[size_class];
-        pool->free[size_class] = &t->node;
+        t->place.next = pool->free[size_class];
+        pool->free[size_class] = &t->place;
         pool->free_bytes[size_class] += size;
 }
 
@@ -62,9 +62,9 @@ void task_pool_fini(struct task_pool *pool)
 {
         for (unsigned i = 0; i < TASK_CLASSES; i++) {
                 while (pool->free[i]) {
-                        struct map_node *node = pool->free[i];
-                        pool->free[i] = node->next;
-                        free(container_of(node, struct task, node));
+                        struct list *place = pool->free[i];
+                        pool->free[i] = place->next;
+                        free(container_of(place, struct task, place));
                 }
                 pool->free_bytes[i] = 0;
         }

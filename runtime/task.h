@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A task: one activity that the scheduler knows of, from ENQUEUE to CLOSE, with its current attempt. One block of memory
- * holds it and its input; the names of its queue and activity are its lane's. Blocks come from a pool with free lists by size,
- * so that a steady flow of tasks allocates nothing.
+ * A task: one activity that the scheduler knows of, from ENQUEUE to CLOSE, with its current attempt. One
+ * block of memory holds it and its input; the names of its queue and activity are its lane's. Blocks come
+ * from a pool with free lists by size, so that a steady flow of tasks allocates nothing.
  */
 #ifndef RUNTIME_TASK_H
 #define RUNTIME_TASK_H
@@ -26,7 +26,7 @@ enum task_state {
 
 struct task {
         struct map_node node; /* by task_key() */
-        struct list place; /* in the list of its state: the lane's, the connection's, or one of the scheduler's */
+        struct list place; /* its state's list: the lane's, the connection's, or one of the scheduler's */
         struct list young; /* see watch() in scheduler.c */
         struct heap_node deadline;
 
@@ -37,7 +37,7 @@ struct task {
         struct connection *connection; /* while RUNNING */
         uint64_t arrival; /* its place among all that ever waited */
 
-        int64_t ready_ns; /* when this attempt may or might first be handed out; schedule-to-start counts from here */
+        int64_t ready_ns; /* when the attempt is due; schedule-to-start counts from here */
         int64_t since_ns; /* when it came into its state */
         int64_t beat_ns; /* its last heartbeat */
         int64_t timeout_ms; /* 0: none, here and below */
@@ -54,7 +54,7 @@ struct task {
 enum { TASK_CLASSES = 5, TASK_SIZE_MIN = 256 }; /* 256 bytes to 4 KiB; what is larger is not pooled */
 
 struct task_pool {
-        struct map_node *free[TASK_CLASSES]; /* the nodes of tasks that are not in use */
+        struct list *free[TASK_CLASSES]; /* tasks that are not in use, linked by place.next */
         size_t free_bytes[TASK_CLASSES];
         uint64_t bytes; /* of all blocks that are out */
 };

@@ -1,57 +1,59 @@
 /* SPDX-License-Identifier: MIT
  *
- * The protocol's tables and the frames. docs/PROTOCOL.md repeats the tables for people who write an executor in another
- * language; tests/unit/test_protocol_doc.c compares the two.
+ * The protocol's tables and the frames. docs/PROTOCOL.md repeats the tables for people who write an executor
+ * in another language; tests/unit/test_protocol_doc.c compares the two.
  *
- * Fields are only ever added at the end of a row: older readers pass over them, newer ones find them zero. What travels
- * once per task (TASK, DONE, ACK, ENQUEUE, OUTCOME, CLOSE) carries nothing that the receiver knows already. `peer` stands
- * only in messages that never leave the node: a peer is the connection it came by, whatever its bytes say.
+ * Fields are only ever added at the end of a row: older readers pass over them, newer ones find them zero.
+ * What travels once per task (TASK, DONE, ACK, ENQUEUE, OUTCOME, CLOSE) carries nothing that the receiver
+ * knows already. `peer` stands only in messages that never leave the node: a peer is the connection it came
+ * by, whatever its bytes say.
  */
 #include "runtime/wire.h"
 
-#define ENTRY(label, kind, member)                                                                          \
-        {                                                                                                   \
-                label, offsetof(struct message, member), kind                                               \
+#define ENTRY(label, kind, member)                                                                           \
+        {                                                                                                    \
+                label, offsetof(struct message, member), kind                                                \
         }
-#define RUN         ENTRY("run", FIELD_U64, token.run)
-#define OP          ENTRY("op", FIELD_U32, token.op)
-#define ATTEMPT     ENTRY("attempt", FIELD_U32, token.attempt)
-#define INCARNATION ENTRY("incarnation", FIELD_U64, token.incarnation)
-#define TOKEN       RUN, OP, ATTEMPT, INCARNATION
-#define CORRELATION ENTRY("correlation", FIELD_U64, correlation)
-#define PARENT_RUN  ENTRY("parent_run", FIELD_U64, parent_run)
-#define PARENT_OP   ENTRY("parent_op", FIELD_U32, parent_op)
-#define CODE        ENTRY("code", FIELD_U32, code)
-#define ROLE        ENTRY("role", FIELD_U32, role)
-#define ENDING      ENTRY("ending", FIELD_U32, role)
-#define PROTOCOL    ENTRY("protocol", FIELD_U32, protocol)
-#define COUNT       ENTRY("count", FIELD_U32, count)
-#define CONFLICT    ENTRY("conflict", FIELD_U32, conflict)
-#define REUSE       ENTRY("reuse", FIELD_U32, reuse)
-#define WAIT        ENTRY("wait", FIELD_BOOL, wait)
-#define PERMANENT   ENTRY("permanent", FIELD_BOOL, permanent)
-#define ABANDON     ENTRY("abandon", FIELD_BOOL, abandon)
-#define DUE         ENTRY("due_ns", FIELD_I64, due_ns)
-#define STARTED     ENTRY("started_ns", FIELD_I64, started_ns)
-#define TIMEOUT     ENTRY("timeout_ms", FIELD_I64, timeout_ms)
+#define RUN              ENTRY("run", FIELD_U64, token.run)
+#define OP               ENTRY("op", FIELD_U32, token.op)
+#define ATTEMPT          ENTRY("attempt", FIELD_U32, token.attempt)
+#define INCARNATION      ENTRY("incarnation", FIELD_U64, token.incarnation)
+#define TOKEN            RUN, OP, ATTEMPT, INCARNATION
+#define CORRELATION      ENTRY("correlation", FIELD_U64, correlation)
+#define PARENT_RUN       ENTRY("parent_run", FIELD_U64, parent_run)
+#define PARENT_OP        ENTRY("parent_op", FIELD_U32, parent_op)
+#define CODE             ENTRY("code", FIELD_U32, code)
+#define ROLE             ENTRY("role", FIELD_U32, role)
+#define ENDING           ENTRY("ending", FIELD_U32, role)
+#define PROTOCOL         ENTRY("protocol", FIELD_U32, protocol)
+#define COUNT            ENTRY("count", FIELD_U32, count)
+#define CONFLICT         ENTRY("conflict", FIELD_U32, conflict)
+#define REUSE            ENTRY("reuse", FIELD_U32, reuse)
+#define WAIT             ENTRY("wait", FIELD_BOOL, wait)
+#define PERMANENT        ENTRY("permanent", FIELD_BOOL, permanent)
+#define ABANDON          ENTRY("abandon", FIELD_BOOL, abandon)
+#define DUE              ENTRY("due_ns", FIELD_I64, due_ns)
+#define STARTED          ENTRY("started_ns", FIELD_I64, started_ns)
+#define TIMEOUT          ENTRY("timeout_ms", FIELD_I64, timeout_ms)
 #define SCHEDULE_TIMEOUT ENTRY("schedule_timeout_ms", FIELD_I64, schedule_timeout_ms)
-#define HEARTBEAT   ENTRY("heartbeat_ms", FIELD_I64, heartbeat_ms)
-#define PEER        ENTRY("peer", FIELD_U64, peer)
-#define REQUEST_ID  ENTRY("request_id", FIELD_STR, request_id)
-#define NS          ENTRY("ns", FIELD_STR, ns)
-#define ID          ENTRY("id", FIELD_STR, id)
-#define NAME        ENTRY("name", FIELD_STR, name)
-#define QUEUE       ENTRY("queue", FIELD_STR, queue)
-#define VALUE       ENTRY("value", FIELD_VALUE, value)
-#define KIND        ENTRY("kind", FIELD_STR, kind)
-#define TEXT        ENTRY("text", FIELD_STR, text)
-#define EXECUTOR    ENTRY("executor", FIELD_STR, executor)
-#define ACTIVITIES  ENTRY("activities", FIELD_VALUE, names)
-#define QUEUES      ENTRY("queues", FIELD_VALUE, queues)
+#define HEARTBEAT        ENTRY("heartbeat_ms", FIELD_I64, heartbeat_ms)
+#define PEER             ENTRY("peer", FIELD_U64, peer)
+#define REQUEST_ID       ENTRY("request_id", FIELD_STR, request_id)
+#define NS               ENTRY("ns", FIELD_STR, ns)
+#define ID               ENTRY("id", FIELD_STR, id)
+#define NAME             ENTRY("name", FIELD_STR, name)
+#define QUEUE            ENTRY("queue", FIELD_STR, queue)
+#define VALUE            ENTRY("value", FIELD_VALUE, value)
+#define KIND             ENTRY("kind", FIELD_STR, kind)
+#define TEXT             ENTRY("text", FIELD_STR, text)
+#define EXECUTOR         ENTRY("executor", FIELD_STR, executor)
+#define ACTIVITIES       ENTRY("activities", FIELD_VALUE, names)
+#define QUEUES           ENTRY("queues", FIELD_VALUE, queues)
 
 static const struct field hello[] = { PROTOCOL, ROLE, NAME, ACTIVITIES, QUEUES };
-static const struct field start[] = { CORRELATION, REQUEST_ID, NS,    NAME, ID,
-                                      VALUE,       CONFLICT,   REUSE, WAIT, DUE };
+static const struct field start[] = {
+        CORRELATION, REQUEST_ID, NS, NAME, ID, VALUE, CONFLICT, REUSE, WAIT, DUE
+};
 static const struct field signal[] = { CORRELATION, REQUEST_ID, NS, ID, NAME, VALUE };
 static const struct field cancel[] = { CORRELATION, REQUEST_ID, NS, ID, TEXT };
 static const struct field query[] = { CORRELATION, NS, ID, NAME, VALUE };
@@ -69,10 +71,11 @@ static const struct field result[] = { CORRELATION, RUN, ENDING, CODE, VALUE, KI
 static const struct field task[] = { TOKEN, NAME, VALUE, TIMEOUT, HEARTBEAT };
 static const struct field ack[] = { TOKEN, CODE };
 
-static const struct field enqueue[] = { RUN, OP,  ATTEMPT, NAME,             QUEUE,     VALUE,
+static const struct field enqueue[] = { RUN, OP,      ATTEMPT,          NAME,      QUEUE, VALUE,
                                         DUE, TIMEOUT, SCHEDULE_TIMEOUT, HEARTBEAT, COUNT };
 static const struct field close[] = { RUN, OP };
-static const struct field outcome[] = { TOKEN, PEER, CODE, STARTED, VALUE, KIND, TEXT, PERMANENT, EXECUTOR, COUNT };
+static const struct field outcome[] = { TOKEN, PEER, CODE,      STARTED,  VALUE,
+                                        KIND,  TEXT, PERMANENT, EXECUTOR, COUNT };
 static const struct field child_start[] = { PARENT_RUN, PARENT_OP, RUN,   NS,      NAME, ID,
                                             VALUE,      CONFLICT,  REUSE, ABANDON, DUE };
 static const struct field child_done[] = { PARENT_RUN, PARENT_OP, RUN, ENDING, CODE, VALUE, KIND, TEXT };
@@ -128,7 +131,8 @@ void frame_put(struct buffer *frame, const struct message *m)
 
 int frame_check(struct bytes frame, stet_why *why)
 {
-        static const struct unpack_limits limits = { .depth_max = WIRE_DEPTH_MAX, .nodes_max = WIRE_NODES_MAX };
+        static const struct unpack_limits limits = { .depth_max = WIRE_DEPTH_MAX,
+                                                     .nodes_max = WIRE_NODES_MAX };
         size_t offset = 0;
 
         if (frame.size == 0)
@@ -137,16 +141,18 @@ int frame_check(struct bytes frame, stet_why *why)
                 return stet_why_set(why, STET_ETOOBIG, "the frame has %zu bytes; the most is %d", frame.size,
                                     WIRE_FRAME_MAX);
         if (frame.data[0] >= 0x80)
-                return stet_why_set(why, STET_EPROTOCOL, "the frame begins with byte 0x%02x, not with a version",
-                                    frame.data[0]);
-        if (frame.data[0] != WIRE_VERSION)
-                return stet_why_set(why, STET_EPROTOCOL, "the frame is of protocol version %d; this side speaks %d",
-                                    frame.data[0], WIRE_VERSION);
-        if (unpack_validate(frame, &limits, 0, &offset) != 0)
                 return stet_why_set(why, STET_EPROTOCOL,
-                                    "byte %zu of the frame's %zu: not msgpack, not UTF-8, an ext type, more than %d "
-                                    "values or deeper than %d",
-                                    offset, frame.size, WIRE_NODES_MAX, WIRE_DEPTH_MAX);
+                                    "the frame begins with byte 0x%02x, not with a version", frame.data[0]);
+        if (frame.data[0] != WIRE_VERSION)
+                return stet_why_set(why, STET_EPROTOCOL,
+                                    "the frame is of protocol version %d; this side speaks %d", frame.data[0],
+                                    WIRE_VERSION);
+        if (unpack_validate(frame, &limits, 0, &offset) != 0)
+                return stet_why_set(
+                    why, STET_EPROTOCOL,
+                    "byte %zu of the frame's %zu: not msgpack, not UTF-8, an ext type, more than %d "
+                    "values or deeper than %d",
+                    offset, frame.size, WIRE_NODES_MAX, WIRE_DEPTH_MAX);
         return 0;
 }
 

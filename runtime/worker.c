@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * A task here is held (not begun), begun, or done (its outcome is not acknowledged); it is in the table by its token and in
- * one list by its state, oldest first. What is to be said about tasks (a CLAIM while held or begun, a DONE when done) is the
- * outbox: a second link in the task itself, so that saying everything again after a reconnect is putting every task into the
- * outbox, and an acknowledgement that overtakes it takes it out.
+ * A task here is held (not begun), begun, or done (its outcome is not acknowledged); it is in the table by
+ * its token and in one list by its state, oldest first. What is to be said about tasks (a CLAIM while held or
+ * begun, a DONE when done) is the outbox: a second link in the task itself, so that saying everything again
+ * after a reconnect is putting every task into the outbox, and an acknowledgement that overtakes it takes it
+ * out.
  *
- * An outcome is encoded once, into the task's own buffer, which then holds it until the ACK. Tasks and their buffers are
- * used again: in steady state nothing is allocated.
+ * An outcome is encoded once, into the task's own buffer, which then holds it until the ACK. Tasks and their
+ * buffers are used again: in steady state nothing is allocated.
  *
- * After a HELLO the window is granted last, behind the CLAIMs: a node that just started would otherwise hand out the very
- * attempts that are about to be claimed. A window that shrinks is said first, before the RETURNs that would fill it again.
+ * After a HELLO the window is granted last, behind the CLAIMs: a node that just started would otherwise hand
+ * out the very attempts that are about to be claimed. A window that shrinks is said first, before the RETURNs
+ * that would fill it again.
  */
 #include "runtime/worker.h"
 
@@ -45,7 +47,7 @@ struct task {
         struct list place; /* in the list of its state, or among the free ones */
         struct list outbox;
         enum task_state state;
-        bool dropped; /* begun, and no longer wanted */
+        bool dropped;    /* begun, and no longer wanted */
         bool beat_waits; /* it said that it is alive, and the node was not told yet */
         struct token token;
         struct buffer bytes; /* held, begun: the activity's name, then the input; done: the encoded DONE */
@@ -58,7 +60,7 @@ struct task {
 };
 
 struct worker {
-        struct buffer hello; /* encoded once */
+        struct buffer hello;   /* encoded once */
         struct buffer control; /* RETURNs and PULSEs to be sent */
         struct buffer scratch;
 
@@ -71,8 +73,8 @@ struct worker {
         uint32_t window; /* measured */
         uint32_t window_max;
         int64_t window_said; /* or WINDOW_UNSAID */
-        uint32_t finished; /* since the window grew */
-        int64_t average_ns; /* a task, from begin to finish */
+        uint32_t finished;   /* since the window grew */
+        int64_t average_ns;  /* a task, from begin to finish */
         bool measured;
         bool paused;
 
@@ -83,9 +85,9 @@ struct worker {
         int64_t pulse_ns; /* interval */
         int64_t pulse_due_ns;
         int64_t beat_due_ns; /* of the first begun task whose beat waits */
-        int64_t heard_ns; /* the last frame from the node */
-        int64_t said_ns; /* the last HELLO */
-        int64_t overdue_ns; /* interval */
+        int64_t heard_ns;    /* the last frame from the node */
+        int64_t said_ns;     /* the last HELLO */
+        int64_t overdue_ns;  /* interval */
 
         uint64_t done, stale, bad_frames;
 };
@@ -99,13 +101,14 @@ static uint64_t token_key(const struct token *t)
 
 static bool token_equal(const struct token *a, const struct token *b)
 {
-        return a->run == b->run && a->op == b->op && a->attempt == b->attempt && a->incarnation == b->incarnation;
+        return a->run == b->run && a->op == b->op && a->attempt == b->attempt &&
+               a->incarnation == b->incarnation;
 }
 
 static struct task *task_find(const struct worker *w, const struct token *token)
 {
         struct map_node *node = map_find(&w->tasks, token_key(token));
-        for (; node; node = map_find_next(node)) {
+        for (; node; node = map_find_next(&w->tasks, node)) {
                 struct task *t = container_of(node, struct task, by_token);
                 if (token_equal(&t->token, token))
                         return t;
@@ -205,8 +208,8 @@ static bool window_worth_growing(const struct worker *w, uint32_t grown)
                (grown >= w->window + (w->window + 1) / 2 || (grown == w->window_max && grown > w->window));
 }
 
-/* Shrinks as soon as the tasks turn out slow; grows by no more than double, and only after as many tasks as it has. Small changes are
- * not worth a message. */
+/* Shrinks as soon as the tasks turn out slow; grows by no more than double, and only after as many tasks as
+ * it has. Small changes are not worth a message. */
 static void window_measure(struct worker *w, int64_t took_ns)
 {
         w->average_ns = w->measured ? w->average_ns + (took_ns - w->average_ns) / AVERAGE_WEIGHT : took_ns;
@@ -228,7 +231,8 @@ static void say_all(struct worker *w)
         w->hello_due = true;
         w->window_said = WINDOW_UNSAID;
         for (enum task_state state = TASK_HELD; state <= TASK_DONE; state++)
-                list_each (at, &w->states[state]) {
+                list_each(at, &w->states[state])
+                {
                         struct task *t = container_of(at, struct task, place);
                         if (!t->dropped)
                                 task_owe(w, t);
@@ -242,7 +246,8 @@ static void on_welcome(struct worker *w, const struct message *m, int64_t now_ns
                 return;
         }
         for (enum task_state state = TASK_HELD; state <= TASK_DONE; state++)
-                list_each_safe (at, after, &w->states[state]) {
+                list_each_safe(at, after, &w->states[state])
+                {
                         struct task *t = container_of(at, struct task, place);
                         if (t->token.incarnation != m->token.incarnation)
                                 task_drop(w, t);
@@ -353,13 +358,13 @@ static void encode_done(struct buffer *b, const struct task *t, const struct mes
         buffer_clear(b);
         codec_encode(b, &message_shapes[MSG_DONE],
                      &(struct message){
-                             .token = t->token,
-                             .code = m->code,
-                             .started_ns = t->begun_ns,
-                             .value = m->value,
-                             .kind = m->kind,
-                             .text = m->text,
-                             .permanent = m->permanent,
+                         .token = t->token,
+                         .code = m->code,
+                         .started_ns = t->begun_ns,
+                         .value = m->value,
+                         .kind = m->kind,
+                         .text = m->text,
+                         .permanent = m->permanent,
                      });
 }
 
@@ -378,10 +383,10 @@ void worker_finish(struct worker *w, const struct token *token, const struct mes
         if (w->scratch.size >= WIRE_FRAME_MAX)
                 encode_done(&w->scratch, t,
                             &(struct message){
-                                    .code = STET_ETOOBIG,
-                                    .kind = bytes_str("ResultTooBig"),
-                                    .text = bytes_str("the activity's result does not fit a frame of 4 MiB"),
-                                    .permanent = true,
+                                .code = STET_ETOOBIG,
+                                .kind = bytes_str("ResultTooBig"),
+                                .text = bytes_str("the activity's result does not fit a frame of 4 MiB"),
+                                .permanent = true,
                             });
         buffer_swap(&w->scratch, &t->bytes);
         if (w->scratch.capacity > KEEP_CAPACITY)
@@ -408,7 +413,8 @@ static void send_beat(struct worker *w, struct task *t, int64_t now_ns)
         t->beat_waits = false;
 }
 
-/* User code may say it a million times a second; the node hears it four times per timeout, the last one never lost. */
+/* User code may say it a million times a second; the node hears it four times per timeout, the last one never
+ * lost. */
 int worker_heartbeat(struct worker *w, const struct token *token, int64_t now_ns)
 {
         struct task *t = task_find(w, token);
@@ -430,7 +436,8 @@ int worker_heartbeat(struct worker *w, const struct token *token, int64_t now_ns
 void worker_return(struct worker *w)
 {
         w->paused = true;
-        list_each_safe (at, after, &w->states[TASK_HELD]) {
+        list_each_safe(at, after, &w->states[TASK_HELD])
+        {
                 struct task *t = container_of(at, struct task, place);
                 put_token(w, MSG_RETURN, &t->token);
                 task_forget(w, t);
@@ -467,7 +474,9 @@ static void put_owed(struct worker *w, struct buffer *frame)
                 if (t->state == TASK_DONE)
                         buffer_append(frame, t->bytes.data, t->bytes.size);
                 else
-                        frame_put(frame, &(struct message){ .type = MSG_CLAIM, .token = t->token, .started_ns = t->begun_ns });
+                        frame_put(frame, &(struct message){ .type = MSG_CLAIM,
+                                                            .token = t->token,
+                                                            .started_ns = t->begun_ns });
         }
 }
 
@@ -506,7 +515,8 @@ bool worker_flush(struct worker *w, int64_t now_ns, struct buffer *ret_frame)
 static void send_beats(struct worker *w, int64_t now_ns)
 {
         w->beat_due_ns = FOREVER;
-        list_each (at, &w->states[TASK_BEGUN]) {
+        list_each(at, &w->states[TASK_BEGUN])
+        {
                 struct task *t = container_of(at, struct task, place);
                 if (!t->beat_waits || t->dropped)
                         continue;
@@ -606,12 +616,12 @@ static void encode_hello(struct buffer *b, const struct worker_options *o)
         else
                 pack_names(&queues, queue_default, 1);
         frame_put(b, &(struct message){
-                             .type = MSG_HELLO,
-                             .protocol = WIRE_VERSION,
-                             .role = ROLE_WORKER,
-                             .name = bytes_str(o->executor),
-                             .names = buffer_bytes(&activities),
-                             .queues = buffer_bytes(&queues),
+                         .type = MSG_HELLO,
+                         .protocol = WIRE_VERSION,
+                         .role = ROLE_WORKER,
+                         .name = bytes_str(o->executor),
+                         .names = buffer_bytes(&activities),
+                         .queues = buffer_bytes(&queues),
                      });
         buffer_fini(&activities);
         buffer_fini(&queues);
@@ -639,7 +649,8 @@ struct worker *worker_new(const struct worker_options *options)
 
 static void free_all(struct list *tasks)
 {
-        list_each_safe (at, after, tasks) {
+        list_each_safe(at, after, tasks)
+        {
                 struct task *t = container_of(at, struct task, place);
                 buffer_fini(&t->bytes);
                 free(t);

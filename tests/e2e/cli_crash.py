@@ -16,10 +16,14 @@ class WorkflowCrash(CliTest):
         return answer
 
     def test_a_workflow_that_crashes_is_named_with_its_run_and_signal(self):
-        answer = self.crash("crash", "SIGSEGV")
+        answer = self.crash("crash_later", "SIGSEGV")
         # Without the module, reading runs no workflow.
         [run] = self.expect(self.stet("list", "--data", self.data, "-o", "json"), OK).json
         self.assertIn(run["run_id"], answer.err)
+
+    def test_a_workflow_that_crashes_before_its_start_was_answered_leaves_the_others_alone(self):
+        self.crash("crash", "SIGSEGV")
+        self.expect(self.here("start", "echo", "--wait", "--id", "e"), OK)
 
     def test_a_stack_overflow_is_named_as_such(self):
         self.crash("overflow", "overflow", "stack")
@@ -31,7 +35,7 @@ class WorkflowCrash(CliTest):
         self.assertIn("crash", server.err())
 
     def test_a_run_that_crashes_again_and_again_is_set_aside_and_the_others_go_on(self):
-        self.crash("crash")
+        self.crash("crash_later")
         crashes = 1
         while self.here("start", "echo", "--wait", "--id", f"e{crashes}").code != OK:
             crashes += 1

@@ -26,9 +26,15 @@ class Endpoint(CliTest):
         self.expect(self.here("start", "echo", "--wait"), OK)
 
     def test_what_is_no_endpoint_is_refused(self):
-        wrongs = ("nonsense", "http://127.0.0.1:80", "tcp://127.0.0.1", "tcp://127.0.0.1:70000", "tcp://", "ipc://")
-        for wrong in wrongs:
-            self.expect_refusal(self.stet("list", "--connect", wrong), NO_ANSWER, wrong)
+        for wrong, word in (
+            ("nonsense", "nonsense"),
+            ("http://127.0.0.1:80", "http://127.0.0.1:80"),
+            ("tcp://127.0.0.1", "no port"),
+            ("tcp://127.0.0.1:70000", "70000"),
+            ("tcp://", "tcp://"),
+            ("ipc://", "no path"),
+        ):
+            self.expect_refusal(self.stet("list", "--connect", wrong), NO_ANSWER, word)
             self.expect_json_refusal(self.stet("list", "--connect", wrong, "-o", "json"), NO_ANSWER, "EENDPOINT")
         self.expect_refusal(self.stet("list", "--connect", ""), USAGE, "--connect")
         self.assertEqual(os.listdir(self.directory), [])

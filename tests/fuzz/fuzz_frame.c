@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Any bytes as a frame from a peer. What frame_check() passes is read to its end; each message that comes out of it, encoded
- * again, gives a frame that passes, too, and in it the same message.
+ * Any bytes as a frame from a peer. What frame_check() passes is read to its end; each message that comes out
+ * of it, encoded again, gives a frame that passes, too, and in it the same message.
  */
 #include "runtime/wire.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool claim)
-{
-        if (!claim)
-                abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void encode(struct buffer *frame, const struct message *m)
 {
@@ -23,19 +14,20 @@ static void encode(struct buffer *frame, const struct message *m)
 }
 
 /* Equal messages have equal bytes: the encoding is always the shortest. */
-static void expect_same_again(const struct message *m, struct buffer *once, struct buffer *twice)
+static void check_same_again(const struct message *m, struct buffer *once, struct buffer *twice)
 {
         struct message again;
 
         encode(once, m);
         if (once->size > WIRE_FRAME_MAX)
-                return; /* the shortest encoding still has all fields, which a shorter message may have left out */
-        expect(frame_check(buffer_bytes(once), NULL) == 0);
+                return; /* the shortest encoding still has all fields, which a shorter message may have left
+                           out */
+        FUZZ_CHECK(frame_check(buffer_bytes(once), NULL) == 0);
         struct cursor c = frame_cursor(buffer_bytes(once));
-        expect(frame_next(&c, &again) == 1 && again.type == m->type);
+        FUZZ_CHECK(frame_next(&c, &again) == 1 && again.type == m->type);
         encode(twice, &again);
-        expect(bytes_equal(buffer_bytes(once), buffer_bytes(twice)));
-        expect(frame_next(&c, &again) == 0);
+        FUZZ_CHECK(bytes_equal(buffer_bytes(once), buffer_bytes(twice)));
+        FUZZ_CHECK(frame_next(&c, &again) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -50,11 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct cursor c = frame_cursor(frame);
         const uint8_t *before = c.at;
         for (int rc; (rc = frame_next(&c, &m)) != 0; before = c.at) {
-                expect(c.at > before && c.at <= c.end);
+                FUZZ_CHECK(c.at > before && c.at <= c.end);
                 if (rc > 0)
-                        expect_same_again(&m, &once, &twice);
+                        check_same_again(&m, &once, &twice);
         }
-        expect(cursor_end(&c));
+        FUZZ_CHECK(cursor_end(&c));
         buffer_fini(&once);
         buffer_fini(&twice);
         return 0;

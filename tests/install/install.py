@@ -93,9 +93,12 @@ def archive_shows_the_public_functions_and_nothing_else(at):
 
 
 def every_header_stands_alone_in_c_and_cxx(at):
+    source = os.path.join(at.place, "alone.c")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write("int alone;\n")
     for header in at.headers():
-        run("cc", *C_FLAGS, "-fsyntax-only", "-I", at.include, "-x", "c", header)
-        run("c++", *CXX_FLAGS, "-fsyntax-only", "-I", at.include, "-x", "c++", header)
+        run("cc", *C_FLAGS, "-fsyntax-only", "-I", at.include, "-include", header, source)
+        run("c++", *CXX_FLAGS, "-fsyntax-only", "-I", at.include, "-include", header, "-x", "c++", source)
 
 
 def header_and_package_name_the_same_version(at):
@@ -123,7 +126,7 @@ def cxx_program_runs_a_workflow(at):
 
 def programs_in_the_documents_build(at):
     programs = 0
-    for path in [os.path.join(at.source, "README.md"), *glob.glob(os.path.join(at.source, "docs", "*.md"))]:
+    for path in [*glob.glob(os.path.join(at.source, "*.md")), *glob.glob(os.path.join(at.source, "docs", "*.md"))]:
         for block in C_BLOCK.findall(open(path, encoding="utf-8").read()):
             if re.search(r"^int main\(", block, re.MULTILINE):
                 programs += 1

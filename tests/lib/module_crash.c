@@ -31,6 +31,13 @@ static int crash(stet_run *run, const stet_value *in, stet_value *ret)
         return stet_value_set_int(ret, *nowhere);
 }
 
+/* Crashes when its start has long been acknowledged, and each time it is run again. */
+static int crash_later(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        int err = stet_sleep(run, 1);
+        return err ? err : crash(run, in, ret);
+}
+
 /* Reads what the next call wrote, so that no compiler turns it into a loop. */
 static unsigned deeper(unsigned depth)
 {
@@ -103,6 +110,7 @@ int stet_module(stet_app *app)
         stet_app_workflow(app, "echo", echo);
         stet_app_workflow(app, "fails", fails);
         stet_app_workflow(app, "crash", crash);
+        stet_app_workflow(app, "crash_later", crash_later);
         stet_app_workflow(app, "overflow", overflow);
         stet_app_workflow(app, "wait", wait_for_go);
         stet_app_workflow(app, "call", call_once);

@@ -79,10 +79,12 @@ def read_tree(tree):
         with open(log, encoding="utf-8") as file:
             for line in file:
                 result = json.loads(line)
-                results[result["name"].split(" / ")[-1]] = result
+                results[result["name"]] = result
     for test in tests:
-        suite = test["suite"][0].split(":")[-1]
-        yield f"{tree} {suite} {test['name']}", test["protocol"], results.get(test["name"])
+        suite, name = test["suite"][0], test["name"]
+        # Where there is one suite only, meson leaves it out.
+        result = results.get(f"{suite} / {name}", results.get(name))
+        yield f"{tree} {suite.split(':')[-1]} {name}", test["protocol"], result
 
 
 def tally(trees, broken):

@@ -594,7 +594,7 @@ Test(client, query_gives_the_codes_answer)
 Test(client, readings_carry_their_arguments_as_a_map)
 {
         struct rig r = rig_new(answer_value, NULL);
-        stet_value out = { 0 }, args;
+        stet_value out = { 0 }, args = { 0 };
         stet_list_filter filter = { .state = "failed", .workflow = "order", .limit = 5, .before_run_id = run_text };
         cr_assert_eq(stet_client_list(r.client, &filter, &out, NULL), 0);
         const struct message *m = fake_received(r.node, MSG_READ, 0, NULL);
@@ -826,9 +826,10 @@ Test(client, call_between_submit_and_collect_takes_nothing_from_the_batch)
 
 /* --- a node without threads --- */
 
-static int drive(void *ctx, int64_t timeout_ms, stet_why *why)
+static int drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why)
 {
         (void)why;
+        (void)fd;
         fake_node_turn(ctx, timeout_ms);
         return 0;
 }
@@ -855,9 +856,10 @@ Test(client, client_of_a_node_without_threads_drives_it_while_it_waits)
         context_close(context);
 }
 
-static int drive_broken(void *ctx, int64_t timeout_ms, stet_why *why)
+static int drive_broken(void *ctx, int fd, int64_t timeout_ms, stet_why *why)
 {
         (void)ctx;
+        (void)fd;
         (void)timeout_ms;
         return stet_why_set(why, STET_EIO, "the disk failed");
 }

@@ -45,8 +45,8 @@ Test(clock_os, it_never_goes_back)
         }
 }
 
-/* Between two readings of the one lie exactly as many nanoseconds as between two readings of the other, whatever the wall
- * clock did meanwhile. */
+/* Between two readings of the one lie exactly as many nanoseconds as between two readings of the other,
+ * whatever the wall clock did meanwhile. */
 Test(clock_os, it_goes_on_with_the_time_since_boot)
 {
         struct clock_os c;

@@ -55,9 +55,11 @@ Test(endpoint, port_0_and_star_mean_any_and_only_when_binding)
 
 Test(endpoint, what_is_off_the_loopback_is_refused)
 {
-        static const char *const hosts[] = { "0.0.0.0", "*", "10.0.0.1", "192.168.1.5", "example.com", "eth0", "[::]",
-                                             "[fe80::1]", "128.0.0.1", "127.0.0.1.example.com", "[127.0.0.1]",
-                                             "0127.0.0.1", "[]", "::1" };
+        static const char *const hosts[] = {
+                "0.0.0.0",     "*",          "10.0.0.1",  "192.168.1.5", "example.com",
+                "eth0",        "[::]",       "[fe80::1]", "128.0.0.1",   "127.0.0.1.example.com",
+                "[127.0.0.1]", "0127.0.0.1", "[]",        "::1"
+        };
         for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
                 char text[64];
                 snprintf(text, sizeof text, "tcp://%s:7233", hosts[i]);

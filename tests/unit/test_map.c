@@ -12,7 +12,7 @@ struct item {
 
 static bool holds(const struct map *m, const struct item *item, uint64_t key)
 {
-        for (struct map_node *at = map_find(m, key); at; at = map_find_next(at)) {
+        for (struct map_node *at = map_find(m, key); at; at = map_find_next(m, at)) {
                 cr_assert_eq(at->key, key);
                 if (container_of(at, struct item, node) == item)
                         return true;
@@ -51,7 +51,7 @@ Test(map, a_thousand_nodes_may_share_one_key)
         for (size_t i = 0; i < COUNT; i++)
                 map_put(&m, &items[i].node, 42);
         size_t found = 0;
-        for (struct map_node *at = map_find(&m, 42); at; at = map_find_next(at))
+        for (struct map_node *at = map_find(&m, 42); at; at = map_find_next(&m, at))
                 found++;
         cr_assert_eq(found, COUNT);
         cr_assert_null(map_find(&m, 43));
@@ -77,7 +77,7 @@ Test(map, different_keys_in_one_slot_are_told_apart)
                 }
         for (size_t i = 0; i < COUNT; i++) {
                 cr_assert_eq(map_find(&m, keys[i]), &items[i].node);
-                cr_assert_null(map_find_next(&items[i].node));
+                cr_assert_null(map_find_next(&m, &items[i].node));
         }
         map_remove(&m, &items[5].node);
         cr_assert_null(map_find(&m, keys[5]));

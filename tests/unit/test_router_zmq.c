@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The router and the link over real sockets; hostile peers speak ZMTP by hand (https://rfc.zeromq.org/spec/23/).
+ * The router and the link over real sockets; hostile peers speak ZMTP by hand
+ * (https://rfc.zeromq.org/spec/23/).
  */
 #include "base/buffer.h"
 #include "base/map.h"
@@ -47,7 +48,8 @@ static void setup(struct place *p)
         cr_assert_eq(router_open(p->context, &p->router, &why), 0, "%s", why.text);
         cr_assert_eq(router_bind(p->router, "inproc://node", NULL, 0, &why), 0, "%s", why.text);
         cr_assert_eq(router_bind(p->router, ipc, p->ipc, sizeof p->ipc, &why), 0, "%s", why.text);
-        cr_assert_eq(router_bind(p->router, "tcp://127.0.0.1:*", p->tcp, sizeof p->tcp, &why), 0, "%s", why.text);
+        cr_assert_eq(router_bind(p->router, "tcp://127.0.0.1:*", p->tcp, sizeof p->tcp, &why), 0, "%s",
+                     why.text);
         p->port = atoi(strrchr(p->tcp, ':') + 1);
 }
 
@@ -78,8 +80,8 @@ static int wait_fd(int fd, int timeout_ms)
         return poll(&p, 1, timeout_ms);
 }
 
-/* The next frame at the router. ZeroMQ finishes a connection in the thread that owns the socket, so the link (may be NULL) is
- * asked, too. */
+/* The next frame at the router. ZeroMQ finishes a connection in the thread that owns the socket, so the link
+ * (may be NULL) is asked, too. */
 static struct arrival arrives(struct place *p, struct link *l)
 {
         struct arrival a;
@@ -250,7 +252,8 @@ Test(router_zmq, a_peer_that_left_is_not_found)
         teardown(&p);
 }
 
-/* The peer reads nothing: sending says so after a bounded number of frames, at once, and others are served meanwhile. */
+/* The peer reads nothing: sending says so after a bounded number of frames, at once, and others are served
+ * meanwhile. */
 Test(router_zmq, a_slow_peer_fills_its_own_queue_and_nobody_elses)
 {
         struct place p;
@@ -263,7 +266,8 @@ Test(router_zmq, a_slow_peer_fills_its_own_queue_and_nobody_elses)
                 int64_t begun_ns = clock_elapsed_ns();
                 int err = 0, sent = 0;
                 for (; !err && sent < 10000; sent++)
-                        err = transport_send(router_transport(p.router), slow, bytes_of(data, WIRE_FRAME_AIM));
+                        err =
+                            transport_send(router_transport(p.router), slow, bytes_of(data, WIRE_FRAME_AIM));
                 cr_assert_eq(err, STET_EAGAIN, "%s: after %d frames", endpoints[i], sent);
                 cr_assert_lt(clock_elapsed_ns() - begun_ns, INT64_C(20000000000));
                 cr_assert_leq(sent, SOCKET_SEND_FRAMES_MAX + SOCKET_RECEIVE_FRAMES_MAX + 500);
@@ -305,7 +309,8 @@ Test(router_zmq, a_link_probes_again_after_each_reconnect)
                 router_close(p.router);
                 cr_assert_eq(router_open(p.context, &p.router, &why), 0);
                 int64_t until_ns = clock_elapsed_ns() + PATIENCE_MS * INT64_C(1000000);
-                while (router_bind(p.router, p.tcp, NULL, 0, &why) != 0) /* the old socket closes in the background */
+                while (router_bind(p.router, p.tcp, NULL, 0, &why) !=
+                       0) /* the old socket closes in the background */
                         cr_assert_lt(clock_elapsed_ns(), until_ns, "%s", why.text);
                 uint64_t after = probed(&p, l);
                 cr_assert_neq(after, before);
@@ -420,11 +425,13 @@ Test(router_zmq, the_sockets_have_the_settings_that_the_protocol_promises)
         struct link *tcp = connected(&p, p.tcp), *inproc = connected(&p, "inproc://node");
         for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
                 cr_assert_eq(router_option(p.router, expected[i].option, &value), 0);
-                cr_expect_eq(value, expected[i].value, "router, option %d: %ld", expected[i].option, (long)value);
+                cr_expect_eq(value, expected[i].value, "router, option %d: %ld", expected[i].option,
+                             (long)value);
                 if (!expected[i].link_too)
                         continue;
                 cr_assert_eq(link_option(tcp, expected[i].option, &value), 0);
-                cr_expect_eq(value, expected[i].value, "link, option %d: %ld", expected[i].option, (long)value);
+                cr_expect_eq(value, expected[i].value, "link, option %d: %ld", expected[i].option,
+                             (long)value);
         }
         cr_assert_eq(link_option(tcp, ZMQ_IMMEDIATE, &value), 0);
         cr_expect_eq(value, 1);
@@ -451,7 +458,8 @@ static int raw_connect(struct place *p)
 /* Without a signal when the node has cut the connection already. */
 static void raw_send(int fd, const void *data, size_t size)
 {
-        cr_assert(send(fd, data, size, MSG_NOSIGNAL) == (ssize_t)size || errno == EPIPE || errno == ECONNRESET);
+        cr_assert(send(fd, data, size, MSG_NOSIGNAL) == (ssize_t)size || errno == EPIPE ||
+                  errno == ECONNRESET);
 }
 
 /* Reads until the node closes the connection. */
@@ -670,5 +678,6 @@ Test(router_zmq, the_first_peers_number_cannot_be_guessed)
         }
         cr_assert_neq(first[0], first[1]);
         cr_assert_neq(first[1], first[2]);
-        cr_assert_neq(first[0], (UINT64_C(1) << 32) + 0x6b8b4567, "what rand() gives first when nobody seeded it");
+        cr_assert_neq(first[0], (UINT64_C(1) << 32) + 0x6b8b4567,
+                      "what rand() gives first when nobody seeded it");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The scheduler's claims, told as traces: a world drives it on its own clock (in ms) and writes down each message it sends, one
- * line each; a test says what it expects to read since the last time.
+ * The scheduler's claims, told as traces: a world drives it on its own clock (in ms) and writes down each
+ * message it sends, one line each; a test says what it expects to read since the last time.
  *
  *   to 1: TASK 7/1#2 charge          attempt 2 of run 7's op 1, an activity "charge", to peer 1
  *   shard: OUTCOME 7/1#2 ok by ann for 1
@@ -95,10 +95,54 @@ static void to_shard(void *ctx, const struct message *m)
 static void expect_at(struct world *w, const char *expected, int line)
 {
         w->trace[w->trace_used] = 0;
-        cr_assert_str_eq(w->trace, expected, "at line %d it happened:\n%sexpected was:\n%s", line, w->trace, expected);
+        cr_assert_str_eq(w->trace, expected, "at line %d it happened:\n%sexpected was:\n%s", line, w->trace,
+                         expected);
         w->trace_used = 0;
 }
 #define EXPECT(w, lines) expect_at(w, lines, __LINE__)
+
+/* One msgpack value as text, JSON without the fuss. */
+static void render(struct world *w, struct cursor *c)
+{
+        switch (cursor_type(c)) {
+        case UNPACK_ARRAY:
+                write_line(w, "[");
+                for (uint32_t i = 0, count = cursor_array(c); i < count; i++) {
+                        write_line(w, i ? " " : "");
+                        render(w, c);
+                }
+                write_line(w, "]");
+                break;
+        case UNPACK_MAP:
+                for (uint32_t i = 0, count = cursor_map(c); i < count; i++) {
+                        write_line(w, i ? " " : "");
+                        render(w, c);
+                        write_line(w, "=");
+                        render(w, c);
+                }
+                write_line(w, "\n");
+                break;
+        case UNPACK_STR: {
+                struct bytes text = cursor_str(c);
+                write_line(w, "%.*s", (int)text.size, (const char *)text.data);
+                break;
+        }
+        case UNPACK_BOOL:
+                write_line(w, cursor_bool(c) ? "yes" : "no");
+                break;
+        default:
+                write_line(w, "%lld", (long long)cursor_int(c));
+        }
+}
+
+static void render_all(struct world *w, struct buffer *b)
+{
+        static const struct unpack_limits limits = { .depth_max = 8, .nodes_max = 10000 };
+        cr_assert_eq(unpack_validate(buffer_bytes(b), &limits, 1, NULL), 0);
+        struct cursor c = cursor_of(buffer_bytes(b));
+        render(w, &c);
+        buffer_clear(b);
+}
 
 /* --- what the world does --- */
 
@@ -123,9 +167,11 @@ static void tick_at(struct world *w, int64_t ms)
         scheduler_tick(w->s, w->now_ns);
         size_t used = w->trace_used;
         w->now_ns++;
-        cr_assert_leq(scheduler_deadline(w->s), w->now_ns, "it does not want to be woken at %lld", (long long)ms);
+        cr_assert_leq(scheduler_deadline(w->s), w->now_ns, "it does not want to be woken at %lld",
+                      (long long)ms);
         scheduler_tick(w->s, w->now_ns);
-        cr_assert_gt(w->trace_used, used, "nothing happened at %lld, or all a nanosecond early", (long long)ms);
+        cr_assert_gt(w->trace_used, used, "nothing happened at %lld, or all a nanosecond early",
+                     (long long)ms);
 }
 
 static void advance(struct world *w, int64_t ms)
@@ -205,7 +251,8 @@ static void window(struct world *w, uint64_t peer, uint32_t count)
         scheduler_receive(w->s, peer, &m, w->now_ns);
 }
 
-static void worker(struct world *w, uint64_t peer, const char *executor, const char *activities, uint32_t count)
+static void worker(struct world *w, uint64_t peer, const char *executor, const char *activities,
+                   uint32_t count)
 {
         cr_assert_eq(hello(w, peer, false, executor, activities, "default"), 0, "%s", w->why.text);
         window(w, peer, count);
@@ -298,6 +345,22 @@ Test(scheduler, workers_with_room_take_turns)
         enqueue(&w, 8);
         EXPECT(&w, "to 2: TASK 7/1#1 charge\n"
                    "to 3: TASK 8/1#1 charge\n");
+        world_close(&w);
+}
+
+Test(scheduler, worker_that_names_an_activity_twice_gets_no_second_turn)
+{
+        struct world w;
+        world_open(&w, 0);
+        cr_assert_eq(hello(&w, 1, false, "ann", "charge ship charge", "default default"), 0);
+        window(&w, 1, 9);
+        worker(&w, 2, "bob", "charge", 9);
+        for (uint64_t run = 1; run <= 4; run++)
+                enqueue(&w, run);
+        EXPECT(&w, "to 1: TASK 1/1#1 charge\n"
+                   "to 2: TASK 2/1#1 charge\n"
+                   "to 1: TASK 3/1#1 charge\n"
+                   "to 2: TASK 4/1#1 charge\n");
         world_close(&w);
 }
 
@@ -433,8 +496,8 @@ Test(scheduler, only_the_current_attempts_token_is_accepted)
                         struct message m = { .type = says[j].type, .token = cases[i].token };
                         scheduler_receive(w.s, 1, &m, 0);
                         w.trace[w.trace_used] = 0;
-                        cr_expect_eq(strstr(w.trace, says[j].answer) == NULL, cases[i].current, "%s, type %d: %s",
-                                     cases[i].what, says[j].type, w.trace);
+                        cr_expect_eq(strstr(w.trace, says[j].answer) == NULL, cases[i].current,
+                                     "%s, type %d: %s", cases[i].what, says[j].type, w.trace);
                         world_close(&w);
                 }
         }
@@ -541,6 +604,19 @@ Test(scheduler, attempt_under_way_that_is_said_again_goes_on_and_another_takes_i
         world_close(&w);
 }
 
+Test(scheduler, attempt_that_is_said_again_after_its_outcome_runs_again_as_the_shard_wants)
+{
+        struct world w;
+        world_open(&w, 0);
+        worker(&w, 1, "ann", "charge", 1);
+        enqueue(&w, 1);
+        done(&w, 1, 1);
+        w.trace_used = 0;
+        enqueue(&w, 1);
+        EXPECT(&w, "to 1: TASK 1/1#1 charge\n");
+        world_close(&w);
+}
+
 Test(scheduler, close_drops_the_running_attempt_and_gives_its_place_to_the_next)
 {
         struct world w;
@@ -619,8 +695,10 @@ Test(scheduler, attempts_of_a_broken_connection_run_on_and_move_to_the_one_that_
         done(&w, 2, 2);
         EXPECT(&w, "shard: OUTCOME 2/1#1 ok by ann for 2\n");
         tick_at(&w, 3000); /* its clock went on */
-        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED Timeout start-to-close timeout: no outcome within 3000 ms by ann\n"
-                   "to 2: DROP 1/1#1\n");
+        EXPECT(
+            &w,
+            "shard: OUTCOME 1/1#1 EFAILED Timeout start-to-close timeout: no outcome within 3000 ms by ann\n"
+            "to 2: DROP 1/1#1\n");
         world_close(&w);
 }
 
@@ -698,7 +776,7 @@ Test(scheduler, one_connection_may_return_what_another_of_its_executor_has_and_n
         world_close(&w);
 }
 
-Test(scheduler, returned_tasks_keep_the_order_of_their_arrival_among_lanes)
+Test(scheduler, returned_task_is_older_than_what_waits_in_other_lanes)
 {
         struct world w;
         world_open(&w, 0);
@@ -708,24 +786,24 @@ Test(scheduler, returned_tasks_keep_the_order_of_their_arrival_among_lanes)
         enqueue(&w, 2);
         enqueue(&w, 3);
         enqueue(&w, 4, .activity = "refund");
-        enqueue(&w, 5);
-        done(&w, 2, 2); /* bob takes 4, having seen 5 */
+        enqueue(&w, 5, .activity = "refund");
+        enqueue(&w, 6);
+        done(&w, 2, 2); /* bob takes 4, having seen that the oldest charge is 6 */
         EXPECT(&w, "to 1: TASK 1/1#1 charge\n"
                    "to 2: TASK 2/1#1 charge\n"
                    "to 1: TASK 3/1#1 charge\n"
                    "shard: OUTCOME 2/1#1 ok by bob for 2\n"
                    "to 2: TASK 4/1#1 refund\n");
-        enqueue(&w, 6, .activity = "refund");
         say_of(&w, 1, MSG_RETURN, 3, 1);
-        say_of(&w, 2, MSG_DONE, 4, 1);
-        say_of(&w, 2, MSG_DONE, 3, 1);
-        say_of(&w, 2, MSG_DONE, 5, 1);
+        done(&w, 2, 4);
+        done(&w, 2, 3);
+        done(&w, 2, 5);
         EXPECT(&w, "shard: OUTCOME 4/1#1 ok by bob for 2\n"
                    "to 2: TASK 3/1#1 charge\n"
                    "shard: OUTCOME 3/1#1 ok by bob for 2\n"
-                   "to 2: TASK 5/1#1 charge\n"
+                   "to 2: TASK 5/1#1 refund\n"
                    "shard: OUTCOME 5/1#1 ok by bob for 2\n"
-                   "to 2: TASK 6/1#1 refund\n");
+                   "to 2: TASK 6/1#1 charge\n");
         world_close(&w);
 }
 
@@ -767,8 +845,10 @@ Test(scheduler, silent_executor_loses_all_its_attempts_and_is_forgotten)
         advance(&w, LEASE_MS);
         EXPECT(&w, "");
         tick_at(&w, 4000 + LEASE_MS);
-        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost executor \"ann\" gave no sign of life for 10000 ms by ann lost 1\n"
-                   "shard: OUTCOME 2/1#1 EFAILED ExecutorLost executor \"ann\" gave no sign of life for 10000 ms by ann lost 1\n");
+        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost executor \"ann\" gave no sign of life for "
+                   "10000 ms by ann lost 1\n"
+                   "shard: OUTCOME 2/1#1 EFAILED ExecutorLost executor \"ann\" gave no sign of life for "
+                   "10000 ms by ann lost 1\n");
         done(&w, 1, 1);
         EXPECT(&w, "to 1: WHO\n");
         worker(&w, 1, "ann", "charge", 1);
@@ -795,7 +875,8 @@ Test(scheduler, attempts_lost_in_a_row_are_counted_across_a_restart_and_until_an
         enqueue(&w, 1, .attempt = 5, .timeout_ms = 10);
         w.trace_used = 0;
         advance(&w, 2 * LEASE_MS + 10);
-        EXPECT(&w, "shard: OUTCOME 1/1#5 EFAILED Timeout start-to-close timeout: no outcome within 10 ms by ann since 20000\n"
+        EXPECT(&w, "shard: OUTCOME 1/1#5 EFAILED Timeout start-to-close timeout: no outcome within 10 ms by "
+                   "ann since 20000\n"
                    "to 3: DROP 1/1#5\n");
         world_close(&w);
 }
@@ -809,7 +890,8 @@ Test(scheduler, broken_connection_of_a_silent_executor_loses_its_attempts_with_t
         scheduler_peer_gone(w.s, 1, 0);
         w.trace_used = 0;
         tick_at(&w, LEASE_MS);
-        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost executor \"ann\" gave no sign of life for 10000 ms by ann lost 1\n");
+        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost executor \"ann\" gave no sign of life for "
+                   "10000 ms by ann lost 1\n");
         struct scheduler_stats stats;
         scheduler_stats(w.s, &stats);
         cr_assert_eq(stats.executors, 0);
@@ -828,7 +910,8 @@ Test(scheduler, local_executor_has_no_lease_and_loses_its_attempts_when_it_goes)
         advance(&w, 100 * LEASE_MS);
         EXPECT(&w, "");
         scheduler_peer_gone(w.s, 1, w.now_ns);
-        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost executor \"ann\" of this process closed its connection by ann lost 1\n");
+        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost executor \"ann\" of this process closed its "
+                   "connection by ann lost 1\n");
         world_close(&w);
 }
 
@@ -856,16 +939,33 @@ Test(scheduler, each_timeout_ends_the_attempt_in_time_and_says_which_it_was)
                 int64_t at_ms;
                 const char *text;
         } cases[] = {
-                { { .run = 1, .timeout_ms = 500 }, true, 500, "start-to-close timeout: no outcome within 500 ms" },
-                { { .run = 1, .timeout_ms = 5000 }, true, 5000, "start-to-close timeout: no outcome within 5000 ms" },
-                { { .run = 1, .heartbeat_ms = 300 }, true, 300, "heartbeat timeout: no heartbeat for 300 ms" },
-                { { .run = 1, .heartbeat_ms = 3000, .timeout_ms = 5000 }, true, 3000,
+                { { .run = 1, .timeout_ms = 500 },
+                  true,
+                  500,
+                  "start-to-close timeout: no outcome within 500 ms" },
+                { { .run = 1, .timeout_ms = 5000 },
+                  true,
+                  5000,
+                  "start-to-close timeout: no outcome within 5000 ms" },
+                { { .run = 1, .heartbeat_ms = 300 },
+                  true,
+                  300,
+                  "heartbeat timeout: no heartbeat for 300 ms" },
+                { { .run = 1, .heartbeat_ms = 3000, .timeout_ms = 5000 },
+                  true,
+                  3000,
                   "heartbeat timeout: no heartbeat for 3000 ms" },
-                { { .run = 1, .schedule_timeout_ms = 7 }, false, 7,
+                { { .run = 1, .schedule_timeout_ms = 7 },
+                  false,
+                  7,
                   "schedule-to-start timeout: no executor took it within 7 ms" },
-                { { .run = 1, .schedule_timeout_ms = 6000 }, false, 6000,
+                { { .run = 1, .schedule_timeout_ms = 6000 },
+                  false,
+                  6000,
                   "schedule-to-start timeout: no executor took it within 6000 ms" },
-                { { .run = 1, .schedule_timeout_ms = 2000, .due_ms = 2000 }, false, 4000,
+                { { .run = 1, .schedule_timeout_ms = 2000, .due_ms = 2000 },
+                  false,
+                  4000,
                   "schedule-to-start timeout: no executor took it within 2000 ms" },
         };
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -878,8 +978,8 @@ Test(scheduler, each_timeout_ends_the_attempt_in_time_and_says_which_it_was)
                 w.trace_used = 0;
                 tick_at(&w, cases[i].at_ms);
                 char expected[300];
-                snprintf(expected, sizeof expected, "shard: OUTCOME 1/1#1 EFAILED Timeout %s%s", cases[i].text,
-                         cases[i].served ? " by ann\nto 1: DROP 1/1#1\n" : "\n");
+                snprintf(expected, sizeof expected, "shard: OUTCOME 1/1#1 EFAILED Timeout %s%s",
+                         cases[i].text, cases[i].served ? " by ann\nto 1: DROP 1/1#1\n" : "\n");
                 EXPECT(&w, expected);
                 if (cases[i].served) { /* what comes after is too late */
                         done(&w, 1, 1);
@@ -936,9 +1036,11 @@ Test(scheduler, place_that_a_timeout_frees_is_used)
         enqueue(&w, 2);
         w.trace_used = 0;
         tick_at(&w, 100);
-        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED Timeout start-to-close timeout: no outcome within 100 ms by ann\n"
-                   "to 1: DROP 1/1#1\n"
-                   "to 1: TASK 2/1#1 charge\n");
+        EXPECT(
+            &w,
+            "shard: OUTCOME 1/1#1 EFAILED Timeout start-to-close timeout: no outcome within 100 ms by ann\n"
+            "to 1: DROP 1/1#1\n"
+            "to 1: TASK 2/1#1 charge\n");
         world_close(&w);
 }
 
@@ -953,7 +1055,8 @@ Test(scheduler, schedule_to_start_goes_on_when_an_attempt_is_returned)
         advance(&w, 3000);
         say_of(&w, 1, MSG_RETURN, 2, 1);
         tick_at(&w, 5000);
-        EXPECT(&w, "shard: OUTCOME 2/1#1 EFAILED Timeout schedule-to-start timeout: no executor took it within 5000 ms\n");
+        EXPECT(&w, "shard: OUTCOME 2/1#1 EFAILED Timeout schedule-to-start timeout: no executor took it "
+                   "within 5000 ms\n");
         world_close(&w);
 }
 
@@ -974,7 +1077,8 @@ Test(scheduler, attempt_that_runs_long_is_noted_once)
         tick_at(&w, 3500);
         EXPECT(&w, "shard: NOTE 3/1#1 by ann since 2500\n");
         tick_at(&w, 4500);
-        EXPECT(&w, "shard: OUTCOME 3/1#1 EFAILED Timeout start-to-close timeout: no outcome within 2000 ms by ann since 2500\n"
+        EXPECT(&w, "shard: OUTCOME 3/1#1 EFAILED Timeout start-to-close timeout: no outcome within 2000 ms "
+                   "by ann since 2500\n"
                    "to 1: DROP 3/1#1\n");
         advance(&w, 9000);
         EXPECT(&w, "");
@@ -1011,9 +1115,10 @@ Test(scheduler, hello_that_can_not_be_served_is_refused_and_changes_nothing)
                 { "another executor's name", "bob", buffer_bytes(&fine), bytes_of(NULL, 0), STET_EINVAL },
                 { "a number for a name", "ann", buffer_bytes(&number), bytes_of(NULL, 0), STET_EPROTOCOL },
                 { "no array", "ann", bytes_str("x"), bytes_of(NULL, 0), STET_EPROTOCOL },
-                { "a cut array", "ann", bytes_of(fine.data, fine.size - 1), bytes_of(NULL, 0), STET_EPROTOCOL },
-                { "an array that claims 2^32 - 1", "ann", bytes_of("\xdd\xff\xff\xff\xff", 5), bytes_of(NULL, 0),
+                { "a cut array", "ann", bytes_of(fine.data, fine.size - 1), bytes_of(NULL, 0),
                   STET_EPROTOCOL },
+                { "an array that claims 2^32 - 1", "ann", bytes_of("\xdd\xff\xff\xff\xff", 5),
+                  bytes_of(NULL, 0), STET_EPROTOCOL },
                 { "an empty name", "ann", buffer_bytes(&empty_name), bytes_of(NULL, 0), STET_EINVAL },
                 { "a long queue name", "ann", buffer_bytes(&fine), buffer_bytes(&long_name), STET_EINVAL },
                 { "too many pairs", "ann", buffer_bytes(&many), buffer_bytes(&many), STET_ETOOBIG },
@@ -1027,7 +1132,8 @@ Test(scheduler, hello_that_can_not_be_served_is_refused_and_changes_nothing)
                                      .names = cases[i].names,
                                      .queues = cases[i].queues };
                 w.why.text[0] = 0;
-                cr_expect_eq(scheduler_hello(w.s, 1, false, &m, 0, &w.why), cases[i].err, "%s", cases[i].what);
+                cr_expect_eq(scheduler_hello(w.s, 1, false, &m, 0, &w.why), cases[i].err, "%s",
+                             cases[i].what);
                 cr_expect_eq(strncmp(w.why.text, "HELLO: ", 7), 0, "%s: %s", cases[i].what, w.why.text);
         }
         enqueue(&w, 1);
@@ -1050,9 +1156,25 @@ Test(scheduler, hello_said_again_replaces_what_is_served_and_keeps_what_runs)
         w.trace_used = 0;
         cr_assert_eq(hello(&w, 1, false, "ann", "ship ship", "north south north"), 0);
         EXPECT(&w, "to 1: TASK 2/1#1 ship\n");
-        enqueue(&w, 3);
+        enqueue(&w, 3, .queue = "north");
         window(&w, 1, 5);
         EXPECT(&w, "");
+        char text[200];
+        cr_assert_eq(scheduler_describe(w.s, 3, 1, 0, text, sizeof text), 0);
+        cr_assert_str_eq(
+            text, "no executor serves activity \"charge\" on queue \"north\" (served there: \"ship\")");
+        struct buffer b = { 0 }; /* that it said each twice makes no difference */
+        scheduler_describe_executors(w.s, 0, &b);
+        render_all(&w, &b);
+        EXPECT(&w, "[name=ann local=no workers=1 window=5 running=2 activities=[ship] queues=[north south] "
+                   "silence_ms=0\n"
+                   "]");
+        buffer_fini(&b);
+        for (uint64_t run = 10; run < 13; run++)
+                enqueue(&w, run, .activity = "ship", .queue = "north");
+        EXPECT(&w, "to 1: TASK 10/1#1 ship\n"
+                   "to 1: TASK 11/1#1 ship\n"
+                   "to 1: TASK 12/1#1 ship\n");
         done(&w, 1, 1);
         EXPECT(&w, "shard: OUTCOME 1/1#1 ok by ann for 1\n");
         world_close(&w);
@@ -1096,10 +1218,14 @@ Test(scheduler, every_task_can_say_what_it_waits_for)
         w.now_ns = 500 * 1000000;
         static const char *const sentences[] = {
                 [1] = "attempt 1 runs with executor \"ann\" since 500 ms",
-                [2] = "waits for an executor with room for activity \"charge\" on queue \"default\": place 1 of 2",
-                [3] = "waits for an executor with room for activity \"charge\" on queue \"default\": place 2 of 2",
-                [4] = "no executor serves activity \"fly\" on queue \"default\" (served there: \"charge\", \"refund\")",
-                [5] = "no executor serves activity \"charge\" on queue \"moon\" (no executor serves that queue)",
+                [2] = "waits for an executor with room for activity \"charge\" on queue \"default\": place 1 "
+                      "of 2",
+                [3] = "waits for an executor with room for activity \"charge\" on queue \"default\": place 2 "
+                      "of 2",
+                [4] = "no executor serves activity \"fly\" on queue \"default\" (served there: \"charge\", "
+                      "\"refund\")",
+                [5] = "no executor serves activity \"charge\" on queue \"moon\" (no executor serves that "
+                      "queue)",
                 [6] = "attempt 2 is due in 1000 ms",
                 [7] = "attempt 1 has ended; its outcome is being recorded",
                 [8] = "attempt 1 runs with executor \"bob\" since 500 ms (its connection is gone)",
@@ -1117,49 +1243,6 @@ Test(scheduler, every_task_can_say_what_it_waits_for)
         world_close(&w);
 }
 
-/* One msgpack value as text, JSON without the fuss. */
-static void render(struct world *w, struct cursor *c)
-{
-        switch (cursor_type(c)) {
-        case UNPACK_ARRAY:
-                write_line(w, "[");
-                for (uint32_t i = 0, count = cursor_array(c); i < count; i++) {
-                        write_line(w, i ? " " : "");
-                        render(w, c);
-                }
-                write_line(w, "]");
-                break;
-        case UNPACK_MAP:
-                for (uint32_t i = 0, count = cursor_map(c); i < count; i++) {
-                        write_line(w, i ? " " : "");
-                        render(w, c);
-                        write_line(w, "=");
-                        render(w, c);
-                }
-                write_line(w, "\n");
-                break;
-        case UNPACK_STR: {
-                struct bytes text = cursor_str(c);
-                write_line(w, "%.*s", (int)text.size, (const char *)text.data);
-                break;
-        }
-        case UNPACK_BOOL:
-                write_line(w, cursor_bool(c) ? "yes" : "no");
-                break;
-        default:
-                write_line(w, "%lld", (long long)cursor_int(c));
-        }
-}
-
-static void render_all(struct world *w, struct buffer *b)
-{
-        static const struct unpack_limits limits = { .depth_max = 8, .nodes_max = 10000 };
-        cr_assert_eq(unpack_validate(buffer_bytes(b), &limits, 1, NULL), 0);
-        struct cursor c = cursor_of(buffer_bytes(b));
-        render(w, &c);
-        buffer_clear(b);
-}
-
 Test(scheduler, executors_and_queues_are_described_in_order_of_creation)
 {
         struct world w;
@@ -1174,10 +1257,11 @@ Test(scheduler, executors_and_queues_are_described_in_order_of_creation)
         struct buffer b = { 0 };
         scheduler_describe_executors(w.s, 1500 * INT64_C(1000000), &b);
         render_all(&w, &b);
-        EXPECT(&w,
-               "[name=zoe local=no workers=2 window=5 running=1 activities=[refund charge ship] queues=[default] silence_ms=1500\n"
-               " name=ann local=yes workers=1 window=0 running=0 activities=[charge] queues=[north default] silence_ms=1500\n"
-               "]");
+        EXPECT(&w, "[name=zoe local=no workers=2 window=5 running=1 activities=[refund charge ship] "
+                   "queues=[default] silence_ms=1500\n"
+                   " name=ann local=yes workers=1 window=0 running=0 activities=[charge] queues=[north "
+                   "default] silence_ms=1500\n"
+                   "]");
         scheduler_describe_queues(w.s, &b);
         render_all(&w, &b);
         EXPECT(&w, "[name=default waiting=0 delayed=1 running=1 activities=[refund charge ship]\n"

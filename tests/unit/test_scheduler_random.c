@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The scheduler against random operations: workers that come, break, lie, return and fall silent; shards that repeat, overtake
- * and close. A model beside it knows, in arrays without any cleverness, where every attempt is, and judges each message:
+ * The scheduler against random operations: workers that come, break, lie, return and fall silent; shards that
+ * repeat, overtake and close. A model beside it knows, in arrays without any cleverness, where every attempt
+ * is, and judges each message:
  *
- *   a TASK is a current attempt that waits and is due, to a connected worker that serves it and has room, and no older one waits
- *   that this worker could have; an OUTCOME ends an attempt that is not decided, for a reason that holds, and never early; an
- *   ACK, DROP, WHO or NOTE says what is so.
+ *   a TASK is a current attempt that waits and is due, to a connected worker that serves it and has room, and
+ *   no older one waits that this worker could have; an OUTCOME ends an attempt that is not decided, for a
+ *   reason that holds, and never early; an ACK, DROP, WHO or NOTE says what is so.
  *
- * After each step the counts agree and no task waits beside a worker that could take it; after each tick nothing is overdue.
- * In the end the faults stop, and everything must finish and leave nothing. Each seed runs twice and must decide alike.
+ * After each step the counts agree and no task waits beside a worker that could take it; after each tick
+ * nothing is overdue. In the end the faults stop, and everything must finish and leave nothing. Each seed
+ * runs twice and must decide alike.
  */
 #include "base/pack.h"
 #include "runtime/scheduler.h"
@@ -29,9 +31,9 @@ enum {
         INCARNATION = 77,
 };
 
-#define MS INT64_C(1000000)
+#define MS       INT64_C(1000000)
 #define LEASE_NS (3000 * MS)
-#define NOTE_NS (1000 * MS)
+#define NOTE_NS  (1000 * MS)
 
 static const char *const queue_names[QUEUES] = { "default", "north" };
 static const char *const activity_names[ACTIVITIES] = { "charge", "refund", "ship" };
@@ -63,11 +65,27 @@ struct model_connection {
         bool serves[LANES];
 };
 
-/* What the model saw over all seeds: a generator that never makes something happen proves nothing about it. */
+/* What happened over all seeds: a generator that never makes something happen proves nothing about it. */
 enum seen {
-        SEEN_TASK, SEEN_RETRY, SEEN_ACK, SEEN_DROP, SEEN_WHO, SEEN_NOTE, SEEN_DONE, SEEN_START_TO_CLOSE, SEEN_HEARTBEAT,
-        SEEN_SCHEDULE_TO_START, SEEN_LOST, SEEN_LOCAL_LOST, SEEN_MOVED, SEEN_CLAIMED, SEEN_RETURNED, SEEN_BYE, SEEN_LOST_TWICE,
-        SEEN_SUPERSEDED, SEEN_COUNT
+        SEEN_TASK,
+        SEEN_RETRY,
+        SEEN_ACK,
+        SEEN_DROP,
+        SEEN_WHO,
+        SEEN_NOTE,
+        SEEN_DONE,
+        SEEN_START_TO_CLOSE,
+        SEEN_HEARTBEAT,
+        SEEN_SCHEDULE_TO_START,
+        SEEN_LOST,
+        SEEN_LOCAL_LOST,
+        SEEN_MOVED,
+        SEEN_CLAIMED,
+        SEEN_RETURNED,
+        SEEN_BYE,
+        SEEN_LOST_TWICE,
+        SEEN_SUPERSEDED,
+        SEEN_COUNT
 };
 static uint64_t seen[SEEN_COUNT];
 
@@ -87,7 +105,7 @@ struct model {
         uint64_t hash; /* of all decisions */
 };
 
-#define CHECK(m, condition, ...)                                                                            \
+#define CHECK(m, condition, ...)                                                                             \
         cr_assert(condition, "seed %llu step %d: %s", (unsigned long long)(m)->seed, (m)->step, __VA_ARGS__)
 
 static uint64_t next_random(struct model *m)
@@ -121,7 +139,9 @@ static struct model_task *task_by_run(struct model *m, uint64_t run)
 static struct model_task *current(struct model *m, const struct token *token)
 {
         struct model_task *t = task_by_run(m, token->run);
-        return t && token->op == 1 && token->attempt == t->attempt && token->incarnation == INCARNATION ? t : NULL;
+        return t && token->op == 1 && token->attempt == t->attempt && token->incarnation == INCARNATION
+                   ? t
+                   : NULL;
 }
 
 static bool open_state(const struct model_task *t)
@@ -208,7 +228,8 @@ static void judge_task(struct model *m, int connection, const struct message *sa
         size_t input_size;
         input_of(t->run, input, &input_size);
         CHECK(m, bytes_equal(said->value, bytes_of(input, input_size)), "a TASK with another input");
-        CHECK(m, bytes_equal(said->name, bytes_str(activity_names[t->lane % ACTIVITIES])), "a TASK of another name");
+        CHECK(m, bytes_equal(said->name, bytes_str(activity_names[t->lane % ACTIVITIES])),
+              "a TASK of another name");
         CHECK(m, said->timeout_ms * MS == t->timeout_ns, "a TASK with another timeout");
         t->ready_ns = t->state == DELAYED ? m->now_ns : t->ready_ns;
         t->order = order;
@@ -235,12 +256,14 @@ static void to_peer(void *ctx, uint64_t peer, const struct message *said)
                 m->whos++;
                 break;
         case MSG_ACK:
-                CHECK(m, said->code == STET_ESTALE && (!t || t->state == ENDED), "an ACK of what is not stale");
+                CHECK(m, said->code == STET_ESTALE && (!t || t->state == ENDED),
+                      "an ACK of what is not stale");
                 m->acks++;
                 break;
         case MSG_DROP:
                 CHECK(m, connection >= 0, "a DROP to nobody");
-                CHECK(m, !t || t->state != RUNNING || !same_executor(m, t, connection), "a DROP of what is wanted");
+                CHECK(m, !t || t->state != RUNNING || !same_executor(m, t, connection),
+                      "a DROP of what is wanted");
                 m->drops++;
                 break;
         default:
@@ -257,10 +280,12 @@ static void judge_timeout(struct model *m, const struct model_task *t, const str
 {
         CHECK(m, m->ticking, "a Timeout outside a tick");
         if (starts_with(said->text, "start-to-close")) {
-                CHECK(m, t->state == RUNNING && end_ns(t->since_ns, t->timeout_ns) <= m->now_ns, "early start-to-close");
+                CHECK(m, t->state == RUNNING && end_ns(t->since_ns, t->timeout_ns) <= m->now_ns,
+                      "early start-to-close");
                 seen[SEEN_START_TO_CLOSE]++;
         } else if (starts_with(said->text, "heartbeat")) {
-                CHECK(m, t->state == RUNNING && end_ns(t->beat_ns, t->heartbeat_ns) <= m->now_ns, "early heartbeat");
+                CHECK(m, t->state == RUNNING && end_ns(t->beat_ns, t->heartbeat_ns) <= m->now_ns,
+                      "early heartbeat");
                 seen[SEEN_HEARTBEAT]++;
         } else {
                 CHECK(m, starts_with(said->text, "schedule-to-start"), "a Timeout that does not say which");
@@ -275,7 +300,8 @@ static void judge_lost(struct model *m, const struct model_task *t)
         CHECK(m, t->state == RUNNING, "lost, but it does not run");
         int executor = m->connections[t->connection].executor;
         if (m->ticking)
-                CHECK(m, executor != LOCAL && m->heard_ns[executor] + LEASE_NS <= m->now_ns, "lost before the lease ended");
+                CHECK(m, executor != LOCAL && m->heard_ns[executor] + LEASE_NS <= m->now_ns,
+                      "lost before the lease ended");
         else
                 CHECK(m, m->losing == t->connection, "lost though its connection is there");
         seen[m->ticking ? SEEN_LOST : SEEN_LOCAL_LOST]++;
@@ -288,7 +314,8 @@ static void to_shard(void *ctx, const struct message *said)
         struct model_task *t = current(m, &said->token);
         CHECK(m, t && open_state(t), "an OUTCOME or NOTE of an attempt that is decided or not current");
         if (said->type == MSG_NOTE) {
-                CHECK(m, t->state == RUNNING && !t->noted && t->since_ns + NOTE_NS <= m->now_ns, "a NOTE too many");
+                CHECK(m, t->state == RUNNING && !t->noted && t->since_ns + NOTE_NS <= m->now_ns,
+                      "a NOTE too many");
                 t->noted = true;
                 seen[SEEN_NOTE]++;
                 return;
@@ -332,7 +359,9 @@ static void enqueue(struct model *m, struct model_task *t, bool everything, int6
         uint8_t input[1000];
         size_t input_size;
         input_of(t->run, input, &input_size);
-        struct message said = { .type = MSG_ENQUEUE, .token = { t->run, 1, t->attempt, INCARNATION }, .due_ns = due_ns };
+        struct message said = { .type = MSG_ENQUEUE,
+                                .token = { t->run, 1, t->attempt, INCARNATION },
+                                .due_ns = due_ns };
         if (everything) {
                 said.name = bytes_str(activity_names[t->lane % ACTIVITIES]);
                 said.queue = bytes_str(queue_names[t->lane / ACTIVITIES]);
@@ -407,7 +436,8 @@ static void op_close(struct model *m)
                 close_task(m, t);
 }
 
-static void pack_served(struct model *m, struct buffer *b, const char *const *names, int count, int all, bool *ret_said)
+static void pack_served(struct model *m, struct buffer *b, const char *const *names, int count, int all,
+                        bool *ret_said)
 {
         uint32_t said_count = 0;
         for (int i = 0; i < count; i++) {
@@ -449,7 +479,7 @@ static int new_connection(struct model *m, int executor)
                 if (m->connections[i].here && !(m->connections[i].gone && running_at(m, i) == 0))
                         continue;
                 m->connections[i] =
-                        (struct model_connection){ .here = true, .peer = ++m->peer_next, .executor = executor };
+                    (struct model_connection){ .here = true, .peer = ++m->peer_next, .executor = executor };
                 return i;
         }
         return -1;
@@ -574,7 +604,8 @@ static void op_claim(struct model *m)
                 t->beat_ns = m->now_ns;
         }
         say(m, connection, &said);
-        CHECK(m, m->drops == !(waits || moves), "a CLAIM of what is not to be had needs a DROP, and no other");
+        CHECK(m, m->drops == !(waits || moves),
+              "a CLAIM of what is not to be had needs a DROP, and no other");
 }
 
 static void op_return(struct model *m)
@@ -624,7 +655,8 @@ static void break_connection(struct model *m, int connection)
         m->losing = c->executor == LOCAL ? connection : -1;
         scheduler_peer_gone(m->s, c->peer, m->now_ns);
         m->losing = -1;
-        CHECK(m, c->executor != LOCAL || running_at(m, connection) == 0, "a local connection went without its attempts");
+        CHECK(m, c->executor != LOCAL || running_at(m, connection) == 0,
+              "a local connection went without its attempts");
 }
 
 static void op_gone(struct model *m)
@@ -690,7 +722,8 @@ static void tick(struct model *m)
                         t->ready_ns = t->since_ns = m->now_ns;
                         t->order = m->order_next;
                 }
-                CHECK(m, t->state != RUNNING || m->connections[t->connection].here, "an attempt outlived its executor");
+                CHECK(m, t->state != RUNNING || m->connections[t->connection].here,
+                      "an attempt outlived its executor");
         }
         m->order_next++;
         CHECK(m, earliest_end(m) > m->now_ns, "something is overdue after a tick");
@@ -725,9 +758,11 @@ static void check_all(struct model *m)
         }
         for (int c = 0; c < CONNECTIONS_MAX; c++)
                 workers += m->connections[c].here && !m->connections[c].gone;
-        CHECK(m, stats.tasks == tasks && stats.waiting == waiting && stats.running == running, "the counts differ");
+        CHECK(m, stats.tasks == tasks && stats.waiting == waiting && stats.running == running,
+              "the counts differ");
         CHECK(m, stats.workers == workers, "the number of workers differs");
-        CHECK(m, (stats.bytes == 0) == (tasks == 0) && stats.bytes >= tasks * 200, "the bytes can't be right");
+        CHECK(m, (stats.bytes == 0) == (tasks == 0) && stats.bytes >= tasks * 200,
+              "the bytes can't be right");
         CHECK(m, scheduler_deadline(m->s) <= earliest_end(m), "it would be woken too late");
         char text[300];
         const struct model_task *t = &m->tasks[below(m, TASKS_MAX)];
@@ -738,7 +773,7 @@ static void check_all(struct model *m)
 /* --- a seed --- */
 
 static void (*const operations[])(struct model *m) = {
-        op_enqueue, op_next_attempt, op_enqueue_again, op_close, op_hello, op_window, op_done,
+        op_enqueue, op_next_attempt, op_enqueue_again, op_close, op_hello, op_window,   op_done,
         op_pulse,   op_claim,        op_return,        op_bye,   op_gone,  op_stranger, op_time,
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
@@ -804,7 +839,8 @@ static void finish_all(struct model *m)
                         if (t->state != RUNNING || t->connection != i || i == connection ||
                             m->connections[i].executor != 0)
                                 continue;
-                        struct message claim = { .type = MSG_CLAIM, .token = { t->run, 1, t->attempt, INCARNATION } };
+                        struct message claim = { .type = MSG_CLAIM,
+                                                 .token = { t->run, 1, t->attempt, INCARNATION } };
                         t->connection = connection;
                         t->beat_ns = m->now_ns;
                         say(m, connection, &claim);
@@ -830,9 +866,13 @@ static void finish_all(struct model *m)
 static uint64_t run_seed(uint64_t seed)
 {
         static struct model m;
-        struct scheduler_options options = { .incarnation = INCARNATION, .lease_ns = LEASE_NS, .note_after_ns = NOTE_NS };
+        struct scheduler_options options = { .incarnation = INCARNATION,
+                                             .lease_ns = LEASE_NS,
+                                             .note_after_ns = NOTE_NS };
         struct scheduler_sink sink = { .ctx = &m, .to_peer = to_peer, .to_shard = to_shard };
-        m = (struct model){ .seed = seed, .random = seed, .losing = -1, .now_ns = 1000000 * MS, .order_next = 1 };
+        m = (struct model){
+                .seed = seed, .random = seed, .losing = -1, .now_ns = 1000000 * MS, .order_next = 1
+        };
         m.s = scheduler_new(&options, &sink);
         play(&m);
         finish_all(&m);
@@ -845,8 +885,10 @@ Test(scheduler_random, every_rule_holds_after_every_step_and_the_same_seed_decid
         uint64_t before = 0;
         for (uint64_t seed = 1; seed <= SEEDS; seed++) {
                 uint64_t hash = run_seed(seed);
-                cr_assert_eq(run_seed(seed), hash, "seed %llu decided otherwise the second time", (unsigned long long)seed);
-                cr_assert_neq(hash, before, "seeds %llu and the one before decide alike", (unsigned long long)seed);
+                cr_assert_eq(run_seed(seed), hash, "seed %llu decided otherwise the second time",
+                             (unsigned long long)seed);
+                cr_assert_neq(hash, before, "seeds %llu and the one before decide alike",
+                              (unsigned long long)seed);
                 before = hash;
         }
         for (int i = 0; i < SEEN_COUNT; i++)

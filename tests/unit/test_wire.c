@@ -41,12 +41,15 @@ static void fill(const struct shape *shape, struct message *m, char storage[32][
 
 static bool field_equal(const struct field *field, const struct message *a, const struct message *b)
 {
-        static const size_t sizes[] = { [FIELD_BOOL] = sizeof(bool),      [FIELD_U32] = sizeof(uint32_t),
-                                        [FIELD_U64] = sizeof(uint64_t),   [FIELD_I64] = sizeof(int64_t),
+        static const size_t sizes[] = { [FIELD_BOOL] = sizeof(bool),
+                                        [FIELD_U32] = sizeof(uint32_t),
+                                        [FIELD_U64] = sizeof(uint64_t),
+                                        [FIELD_I64] = sizeof(int64_t),
                                         [FIELD_DOUBLE] = sizeof(double) };
         const char *at_a = (const char *)a + field->offset, *at_b = (const char *)b + field->offset;
         if (field->kind >= FIELD_STR)
-                return bytes_equal(*(const struct bytes *)(const void *)at_a, *(const struct bytes *)(const void *)at_b);
+                return bytes_equal(*(const struct bytes *)(const void *)at_a,
+                                   *(const struct bytes *)(const void *)at_b);
         return memcmp(at_a, at_b, sizes[field->kind]) == 0;
 }
 
@@ -87,7 +90,8 @@ Test(wire, every_message_comes_back_as_it_was)
                 cr_assert_eq(read_one(&frame, &got), 1, "%s", shape->name);
                 cr_assert_eq(got.type, type);
                 for (unsigned i = 0; i < shape->fields_count; i++)
-                        cr_assert(field_equal(&shape->fields[i], &m, &got), "%s.%s", shape->name, shape->fields[i].name);
+                        cr_assert(field_equal(&shape->fields[i], &m, &got), "%s.%s", shape->name,
+                                  shape->fields[i].name);
                 buffer_fini(&frame);
         }
 }
@@ -98,7 +102,8 @@ Test(wire, no_two_fields_of_a_message_share_a_place_or_a_name)
                 for (unsigned i = 0; known(type) && i < message_shapes[type].fields_count; i++)
                         for (unsigned j = 0; j < i; j++) {
                                 const struct field *a = &message_shapes[type].fields[i], *b = a - (i - j);
-                                cr_assert_neq(a->offset, b->offset, "%s.%s", message_shapes[type].name, a->name);
+                                cr_assert_neq(a->offset, b->offset, "%s.%s", message_shapes[type].name,
+                                              a->name);
                                 cr_assert_str_neq(a->name, b->name);
                         }
 }
@@ -112,8 +117,12 @@ Test(wire, the_peer_number_travels_only_inside_the_node)
 
 Test(wire, what_travels_once_per_task_is_small)
 {
-        struct message task = { .type = MSG_TASK, .token = { 1000000, 3, 1, 77 }, .name = bytes_str("charge") };
-        struct message done = { .type = MSG_DONE, .token = task.token, .started_ns = INT64_C(1700000000000000000) };
+        struct message task = { .type = MSG_TASK,
+                                .token = { 1000000, 3, 1, 77 },
+                                .name = bytes_str("charge") };
+        struct message done = { .type = MSG_DONE,
+                                .token = task.token,
+                                .started_ns = INT64_C(1700000000000000000) };
         struct message ack = { .type = MSG_ACK, .token = task.token };
         struct buffer b = { 0 };
         frame_put(&b, &task);
@@ -215,15 +224,15 @@ Test(wire, a_message_that_is_none_does_not_hide_the_next)
                 const char *bytes;
                 size_t size;
         } wrong[] = {
-                { "\x05", 1 }, /* no array */
-                { "\x80", 1 }, /* a map */
-                { "\x90", 1 }, /* an array without a type: the 5 behind it must not become one */
-                { "\x91\xa1x", 3 }, /* a type that is text */
-                { "\x91\xff", 2 }, /* a negative type */
+                { "\x05", 1 },          /* no array */
+                { "\x80", 1 },          /* a map */
+                { "\x90", 1 },          /* an array without a type: the 5 behind it must not become one */
+                { "\x91\xa1x", 3 },     /* a type that is text */
+                { "\x91\xff", 2 },      /* a negative type */
                 { "\x92\x0a\xa1x", 4 }, /* WINDOW with text for its count */
-                { "\x92\x0a\xff", 3 }, /* with a negative one */
+                { "\x92\x0a\xff", 3 },  /* with a negative one */
                 { "\x92\x0a\xcf\x00\x00\x00\x01\x00\x00\x00\x00", 11 }, /* with one of 33 bits */
-                { "\x92\x0a\xc0", 3 }, /* with nil */
+                { "\x92\x0a\xc0", 3 },                                  /* with nil */
         };
         for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
                 struct buffer frame = { 0 };
@@ -251,13 +260,13 @@ Test(wire, frames_that_are_not_the_protocol_are_refused)
                 { "\x02\x91\x10", 3, "version 2" },
                 { "\x00", 1, "version 0" },
                 { "\x91\x01", 2, "byte 0x91" },
-                { "\x01\x92\x0a", 3, "byte 1" }, /* cut short */
-                { "\x01\x91\xc1", 3, "byte 2" }, /* no msgpack */
+                { "\x01\x92\x0a", 3, "byte 1" },             /* cut short */
+                { "\x01\x91\xc1", 3, "byte 2" },             /* no msgpack */
                 { "\x01\xdd\x0f\xff\xff\xff", 6, "byte 1" }, /* claims 268 million items */
                 { "\x01\xdf\xff\xff\xff\xff", 6, "byte 1" },
                 { "\x01\x92\x0a\xc6\xff\xff\xff\xff", 8, "byte 3" }, /* claims 4 GiB */
-                { "\x01\x92\x12\xa2\xc3\x28", 6, "byte 3" }, /* text that is not UTF-8 */
-                { "\x01\x91\xd4\x01\x00", 5, "byte 2" }, /* an ext */
+                { "\x01\x92\x12\xa2\xc3\x28", 6, "byte 3" },         /* text that is not UTF-8 */
+                { "\x01\x91\xd4\x01\x00", 5, "byte 2" },             /* an ext */
         };
         for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
                 stet_why why = { "" };
@@ -323,7 +332,8 @@ Test(wire, arrays_nest_to_the_limit_and_no_deeper)
 {
         char deep[1 + WIRE_DEPTH_MAX + 2] = { 1 };
         memset(deep + 1, 0x91, WIRE_DEPTH_MAX + 1);
-        cr_assert_eq(check_bytes(deep, 1 + WIRE_DEPTH_MAX + 1, NULL), STET_EPROTOCOL, "the innermost is missing");
+        cr_assert_eq(check_bytes(deep, 1 + WIRE_DEPTH_MAX + 1, NULL), STET_EPROTOCOL,
+                     "the innermost is missing");
         deep[1 + WIRE_DEPTH_MAX] = 0;
         cr_assert_eq(check_bytes(deep, 1 + WIRE_DEPTH_MAX + 1, NULL), 0);
         deep[1 + WIRE_DEPTH_MAX] = (char)0x91;

@@ -28,9 +28,10 @@ struct desk {
 static struct desk *desk_new(uint32_t window_max)
 {
         static const char *const activities[] = { "charge", "refund" };
-        struct worker_options options = {
-                .executor = "till-1", .activities = activities, .activities_count = 2, .window_max = window_max
-        };
+        struct worker_options options = { .executor = "till-1",
+                                          .activities = activities,
+                                          .activities_count = 2,
+                                          .window_max = window_max };
         struct desk *d = xcalloc(1, sizeof *d);
         d->w = worker_new(&options);
         d->now_ns = START;
@@ -116,7 +117,8 @@ static void give(struct desk *d, uint64_t run)
 
 static void welcome_in(struct desk *d, uint64_t incarnation)
 {
-        tell(d, &(struct message){ .type = MSG_WELCOME, .token.incarnation = incarnation, .heartbeat_ms = 1000 });
+        tell(d, &(struct message){
+                    .type = MSG_WELCOME, .token.incarnation = incarnation, .heartbeat_ms = 1000 });
 }
 
 /* A worker that said HELLO and was welcomed. */
@@ -193,7 +195,8 @@ Test(worker, a_refusal_is_no_welcome)
 {
         struct desk *d = desk_new(0);
         listen_to(d);
-        tell(d, &(struct message){ .type = MSG_WELCOME, .code = STET_EPROTOCOL, .text = bytes_str("too new") });
+        tell(d,
+             &(struct message){ .type = MSG_WELCOME, .code = STET_EPROTOCOL, .text = bytes_str("too new") });
         cr_assert_not(stats_of(d).welcome);
         desk_free(d);
 }
@@ -274,9 +277,11 @@ Test(worker, a_result_may_be_a_part_of_the_input)
         struct desk *d = desk_open(0);
         char input[300];
         memset(input, 'i', sizeof input);
-        tell(d, &(struct message){ .type = MSG_TASK, .token = token_of(1), .value = bytes_of(input, sizeof input) });
+        tell(d, &(struct message){
+                    .type = MSG_TASK, .token = token_of(1), .value = bytes_of(input, sizeof input) });
         struct worker_task t = begin(d);
-        worker_finish(d->w, &t.token, &(struct message){ .value = bytes_of(t.input.data + 100, 200) }, d->now_ns);
+        worker_finish(d->w, &t.token, &(struct message){ .value = bytes_of(t.input.data + 100, 200) },
+                      d->now_ns);
         listen_to(d);
         cr_assert(bytes_equal(heard(d, MSG_DONE)->value, bytes_of(input, 200)));
         desk_free(d);
@@ -499,7 +504,8 @@ Test(worker, a_thousand_tasks_are_claimed_in_several_frames_and_the_window_is_in
                 struct token token = token_of(run);
                 give(d, run);
                 begin(d);
-                worker_finish(d->w, &token, &(struct message){ .text = bytes_of(text, sizeof text) }, d->now_ns);
+                worker_finish(d->w, &token, &(struct message){ .text = bytes_of(text, sizeof text) },
+                              d->now_ns);
         }
         listen_to(d);
         tell(d, &(struct message){ .type = MSG_WHO });
@@ -555,7 +561,8 @@ Test(worker, it_pulses_at_the_interval_of_the_welcome)
 {
         struct desk *d = desk_new(0);
         listen_to(d);
-        tell(d, &(struct message){ .type = MSG_WELCOME, .token.incarnation = INCARNATION, .heartbeat_ms = 250 });
+        tell(d,
+             &(struct message){ .type = MSG_WELCOME, .token.incarnation = INCARNATION, .heartbeat_ms = 250 });
         for (int i = 1; i <= 2; i++) {
                 next_tick(d);
                 cr_assert_eq(d->now_ns, START + i * 250 * MS);
@@ -721,9 +728,14 @@ Test(worker, the_window_holds_ten_milliseconds_of_work)
                 int64_t took_ns;
                 uint32_t least, most;
         } cases[] = {
-                { SECOND, 1, 1 },  { 20 * MS, 1, 1 },          { 10 * MS, 1, 1 },
-                { MS, 7, 10 },     { 100 * MS / 1000, 64, 100 }, { 20 * MS / 1000, 340, 500 },
-                { 1000, 1024, 1024 }, { 0, 1024, 1024 },
+                { SECOND, 1, 1 },
+                { 20 * MS, 1, 1 },
+                { 10 * MS, 1, 1 },
+                { MS, 7, 10 },
+                { 100 * MS / 1000, 64, 100 },
+                { 20 * MS / 1000, 340, 500 },
+                { 1000, 1024, 1024 },
+                { 0, 1024, 1024 },
         };
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
                 struct desk *d = desk_open(0);
@@ -858,7 +870,9 @@ Test(worker, absurd_times_do_no_harm)
         for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; i++) {
                 struct desk *d = desk_new(0);
                 listen_to(d);
-                tell(d, &(struct message){ .type = MSG_WELCOME, .token.incarnation = INCARNATION, .heartbeat_ms = absurd[i] });
+                tell(d, &(struct message){ .type = MSG_WELCOME,
+                                           .token.incarnation = INCARNATION,
+                                           .heartbeat_ms = absurd[i] });
                 struct token token = begin_with_heartbeat(d, absurd[i]);
                 cr_assert_eq(worker_heartbeat(d->w, &token, d->now_ns), 0);
                 cr_assert_eq(worker_heartbeat(d->w, &token, d->now_ns), 0);
