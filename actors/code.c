@@ -2,7 +2,7 @@
 #include "actors/code.h"
 
 #include "base/buffer.h"
-#include "base/map.h"
+#include "base/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,10 +158,12 @@ void code_activate(struct stet_run *code, int64_t now_ns, struct buffer *effects
                 return;
         code->now_ns = now_ns;
         code->effects = effects;
+        value_home = &code->arena;
         if (!coroutine_resume(code->coroutine)) {
                 coroutine_free(code->coroutine);
                 code->coroutine = NULL;
         }
+        value_home = NULL;
         code->effects = NULL;
 }
 
@@ -244,7 +246,9 @@ int code_query(struct stet_run *code, struct bytes name, struct bytes in, struct
         stet_value question = { in.data, in.size, &code->arena, true };
         stet_value answer = { NULL, 0, &code->arena, false };
         code->in_query = true;
+        value_home = &code->arena;
         int err = query->fn(query->context, &question, &answer);
+        value_home = NULL;
         code->in_query = false;
         if (err)
                 return stet_why_set(why, err, "the query failed: %s", stet_error_text(err));

@@ -35,7 +35,16 @@ static void op_close(struct run_tables *tables, struct op *op)
 static void close_all(struct run *run, struct run_tables *tables)
 {
         list_each_safe(at, after, &run->ops)
-                op_close(tables, container_of(at, struct op, in_run));
+        {
+                struct op *op = container_of(at, struct op, in_run);
+                if (op->abandon && tables->let_go) {
+                        list_remove(at);
+                        run->ops_count--;
+                        list_push(tables->let_go, at);
+                } else {
+                        op_close(tables, op);
+                }
+        }
         list_each_safe(at, after, &run->signals)
                 free(container_of(at, struct run_signal, in_run));
         list_init(&run->signals);
@@ -59,6 +68,12 @@ void run_free(struct run *run, struct run_tables *tables)
         free(run->workflow_id);
         free(run->blocked);
         free(run);
+}
+
+void run_forget_let_go(struct run_tables *tables, struct op *op)
+{
+        op->run->ops_count++; /* it left the count when its run ended */
+        op_close(tables, op);
 }
 
 struct op *run_op(const struct run_tables *tables, uint64_t run, uint32_t op)

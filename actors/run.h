@@ -105,6 +105,7 @@ struct run_tables {
         struct map ops; /* struct op, by op_key() */
         struct map requests; /* struct run_request, by hash */
         struct heap timers; /* struct op.timer */
+        struct list *let_go; /* while the log is read: children let go by runs that ended, which may not have started; else NULL */
 };
 
 struct run *run_new(uint64_t id);
@@ -127,6 +128,9 @@ enum run_verdict run_judge(const struct run *run, const struct run_tables *table
 /* Takes over one transition of the run: the record's body, LSN, flags and time. Returns 0, or STET_ECORRUPT when the body can't be read
  * or does not fit the state (then the run is as far as it got). */
 int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns, struct bytes body);
+
+/* Forgets an op that was let go (run_tables.let_go). */
+void run_forget_let_go(struct run_tables *tables, struct op *op);
 
 /* The request with that id that a run of this table has applied, or NULL. */
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes id);

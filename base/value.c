@@ -41,9 +41,15 @@ static bool is_container(struct bytes data)
         return type == UNPACK_ARRAY || type == UNPACK_MAP;
 }
 
-static void *allocate(stet_arena *arena, size_t size)
+_Thread_local stet_arena *value_home;
+
+/* Memory for what v is to become: where v lives already, or where the code that this thread is in lives. */
+static void *allocate(stet_value *v, size_t size)
 {
-        return arena ? arena_alloc(arena, size) : xmalloc(size);
+        bool on_heap = v->data && !v->borrowed && !v->arena;
+        if (!v->arena && !on_heap)
+                v->arena = value_home;
+        return v->arena ? arena_alloc(v->arena, size) : xmalloc(size);
 }
 
 void stet_value_free(stet_value *v)
@@ -59,7 +65,7 @@ int value_replace(stet_value *v, struct bytes data)
 {
         if (data.size > STET_VALUE_SIZE_MAX)
                 return STET_ETOOBIG;
-        void *copy = allocate(v->arena, is_container(data) ? room_for(data.size) : data.size);
+        void *copy = allocate(v, is_container(data) ? room_for(data.size) : data.size);
         memcpy(copy, data.data, data.size);
         stet_value_free(v);
         v->data = copy;
@@ -75,7 +81,7 @@ uint8_t *value_reserve(stet_value *v, size_t size)
         } else if (v->data && !v->borrowed && size <= room_for(v->size)) {
                 return (uint8_t *)(uintptr_t)v->data;
         } else {
-                data = allocate(v->arena, room_for(size));
+                data = allocate(v, room_for(size));
                 memcpy(data, value_bytes(v).data, v->size);
         }
         v->data = data;

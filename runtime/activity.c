@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the code fails with goes to people's terminals and over the wire as text, so it is made whole UTF-8 here, whatever the
- * code hands in: a frame with other bytes would be refused as a whole.
+ * What the code fails with goes to people's terminals and over the wire as text, so it is made whole UTF-8
+ * here, whatever the code hands in: a frame with other bytes would be refused as a whole.
  */
 #include "runtime/activity.h"
 
@@ -27,7 +27,8 @@ static void fail_with(stet_activity *a, bool permanent, const char *kind, const 
         a->permanent = permanent;
 }
 
-static int fail_formatted(stet_activity *a, bool permanent, const char *kind, const char *format, va_list args)
+static int fail_formatted(stet_activity *a, bool permanent, const char *kind, const char *format,
+                          va_list args)
 {
         char message[sizeof a->message.text];
         vsnprintf(message, sizeof message, format ? format : "", args);
@@ -121,7 +122,9 @@ static int call(stet_activity *a, stet_activity_fn *fn, const struct worker_task
         stet_value in = value_borrow(&a->arena, task->input);
         struct running_code before = running_code;
         running_code = (struct running_code){ .what = "activity", .name = a->name, .run = task->token.run };
+        value_home = &a->arena;
         int err = fn(a, &in, ret);
+        value_home = NULL;
         running_code = before;
         return err;
 }
@@ -136,16 +139,18 @@ static void settle_failure(stet_activity *a, int err)
         fail_with(a, false, stet_error_name(err), message);
 }
 
-void activity_run(stet_activity *a, const stet_app *app, const struct worker_task *task, struct activity_heart heart,
-                  struct message *ret)
+void activity_run(stet_activity *a, const stet_app *app, const struct worker_task *task,
+                  struct activity_heart heart, struct message *ret)
 {
         init(a, task, heart);
         stet_value out = { .arena = &a->arena };
         stet_activity_fn *fn = app_activity(app, task->activity, &a->context);
-        int err = fn ? call(a, fn, task, &out) : stet_fail(a, "UnknownActivity", "this executor has no activity \"%s\"", a->name);
+        int err = fn ? call(a, fn, task, &out)
+                     : stet_fail(a, "UnknownActivity", "this executor has no activity \"%s\"", a->name);
         if (!err && out.size > STET_VALUE_SIZE_MAX)
-                err = stet_fail_permanently(a, stet_error_name(STET_ETOOBIG), "the result has %zu bytes; the most is %d",
-                                            out.size, STET_VALUE_SIZE_MAX);
+                err = stet_fail_permanently(a, stet_error_name(STET_ETOOBIG),
+                                            "the result has %zu bytes; the most is %d", out.size,
+                                            STET_VALUE_SIZE_MAX);
         *ret = (struct message){ .token = task->token };
         if (!err) {
                 ret->value = bytes_of(out.data, out.size);

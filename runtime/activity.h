@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One attempt at one activity: what stands behind stet_activity while user code runs, and its outcome as a message.
+ * One attempt at one activity: what stands behind stet_activity while user code runs, and its outcome as a
+ * message.
  */
 #ifndef RUNTIME_ACTIVITY_H
 #define RUNTIME_ACTIVITY_H
@@ -30,10 +31,11 @@ struct stet_activity {
         stet_why message;
 };
 
-/* Runs the task's function on this thread. *ret is the outcome for worker_finish(): its bytes belong to the task and to *a, so
- * activity_fini() comes after that. The app is not touched after the function has begun. */
-void activity_run(stet_activity *a, const stet_app *app, const struct worker_task *task, struct activity_heart heart,
-                  struct message *ret);
+/* Runs the task's function on this thread. *ret is the outcome for worker_finish(): its bytes belong to the
+ * task and to *a, so activity_fini() comes after that. The app is not touched after the function has begun.
+ */
+void activity_run(stet_activity *a, const stet_app *app, const struct worker_task *task,
+                  struct activity_heart heart, struct message *ret);
 void activity_fini(stet_activity *a);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The public calls that wait for one answer. Each checks its arguments, fills in a message, asks, and turns the answer into
- * what the header promises.
+ * The public calls that wait for one answer. Each checks its arguments, fills in a message, asks, and turns
+ * the answer into what the header promises.
  */
 #include "runtime/client_state.h"
 
@@ -18,10 +18,12 @@ static const int64_t timeout_default_ms = 10000, timeout_max_ms = INT64_C(100) *
 
 /* --- opening and closing --- */
 
-int client_open(void *zmq_context, const char *endpoint, const struct client_driver *driver, stet_client **ret, stet_why *why)
+int client_open(void *zmq_context, const char *endpoint, const struct client_driver *driver,
+                stet_client **ret, stet_why *why)
 {
         if (!endpoint || !ret)
-                return stet_why_set(why, STET_EINVAL, "a client needs an endpoint and a place to be returned in");
+                return stet_why_set(why, STET_EINVAL,
+                                    "a client needs an endpoint and a place to be returned in");
         stet_client *c = xcalloc(1, sizeof *c);
         if (getrandom(c->seed, sizeof c->seed, 0) != (ssize_t)sizeof c->seed) {
                 free(c);
@@ -65,10 +67,11 @@ static int unreachable(const stet_client *c, int64_t waited_ms, stet_why *why)
 {
         const struct client_line *l = &c->line;
         if (!l->heard_ns && l->bad_frames)
-                return stet_why_set(why, STET_EPROTOCOL, "what answers at %s is no node that this client understands: %s",
+                return stet_why_set(why, STET_EPROTOCOL,
+                                    "what answers at %s is no node that this client understands: %s",
                                     l->endpoint, l->why.text);
-        return stet_why_set(why, STET_EUNREACHABLE, "no answer from the node at %s within %" PRId64 " ms%s", l->endpoint,
-                            waited_ms, c->request.was_sent ? "" : "; nothing was sent");
+        return stet_why_set(why, STET_EUNREACHABLE, "no answer from the node at %s within %" PRId64 " ms%s",
+                            l->endpoint, waited_ms, c->request.was_sent ? "" : "; nothing was sent");
 }
 
 static int refused(const struct message *reply, stet_why *why)
@@ -96,12 +99,15 @@ int client_take_value(const struct message *answer, stet_value *ret, stet_why *w
 {
         stet_value view = { 0 };
         if (answer->value.size && stet_value_from_msgpack(&view, answer->value.data, answer->value.size) != 0)
-                return stet_why_set(why, STET_EPROTOCOL, "the node's answer holds a value that is larger or deeper than values may be");
+                return stet_why_set(
+                    why, STET_EPROTOCOL,
+                    "the node's answer holds a value that is larger or deeper than values may be");
         return stet_value_copy(ret, &view);
 }
 
 /* A command that changes something: unlike a reading, it may have had its effect when no answer comes. */
-static int command(stet_client *c, struct message *m, const char *request_id, const struct message **ret, stet_why *why)
+static int command(stet_client *c, struct message *m, const char *request_id, const struct message **ret,
+                   stet_why *why)
 {
         struct client_request_id made;
         m->request_id = request_id ? bytes_str(request_id) : client_request_id_new(c, &made);
@@ -113,7 +119,8 @@ static int command(stet_client *c, struct message *m, const char *request_id, co
                 return stet_why_set(why, STET_EUNKNOWN,
                                     "no answer from the node at %s within %" PRId64
                                     " ms: whether it was done is unknown; repeat it with request id \"%.*s\"",
-                                    c->line.endpoint, c->timeout_ms, (int)m->request_id.size, (const char *)m->request_id.data);
+                                    c->line.endpoint, c->timeout_ms, (int)m->request_id.size,
+                                    (const char *)m->request_id.data);
         if (!err && answer->type == MSG_REPLY && answer->code)
                 return refused(answer, why);
         if (!err)
@@ -215,14 +222,17 @@ static int look(stet_client *c, struct message *m, const struct message **ret, s
         return client_read(c, m, ret, why);
 }
 
-static int wait_for(stet_client *c, struct message *m, const char *run, int64_t timeout_ms, const struct message **ret, stet_why *why)
+static int wait_for(stet_client *c, struct message *m, const char *run, int64_t timeout_ms,
+                    const struct message **ret, stet_why *why)
 {
         const struct message *answer;
         int err = client_ask(c, m, timeout_ms, &answer, why);
         if (err == STET_ETIMEDOUT && !c->line.heard_ns)
-                return unreachable(c, timeout_ms > 0 && timeout_ms < c->timeout_ms ? timeout_ms : c->timeout_ms, why);
+                return unreachable(
+                    c, timeout_ms > 0 && timeout_ms < c->timeout_ms ? timeout_ms : c->timeout_ms, why);
         if (err == STET_ETIMEDOUT)
-                return stet_why_set(why, err, "run \"%s\" is still open after %" PRId64 " ms", run, timeout_ms);
+                return stet_why_set(why, err, "run \"%s\" is still open after %" PRId64 " ms", run,
+                                    timeout_ms);
         if (!err && answer->type == MSG_REPLY)
                 return refused(answer, why);
         if (!err)
@@ -230,7 +240,8 @@ static int wait_for(stet_client *c, struct message *m, const char *run, int64_t 
         return err;
 }
 
-int stet_client_wait(stet_client *client, const char *run, int64_t timeout_ms, stet_result *ret, stet_why *why)
+int stet_client_wait(stet_client *client, const char *run, int64_t timeout_ms, stet_result *ret,
+                     stet_why *why)
 {
         int err = check_client(client, ret, why);
         if (!err)
@@ -239,13 +250,15 @@ int stet_client_wait(stet_client *client, const char *run, int64_t timeout_ms, s
                 return err;
         struct message m = { .type = MSG_WAIT, .id = bytes_str(run) };
         const struct message *answer;
-        err = timeout_ms == 0 ? look(client, &m, &answer, why) : wait_for(client, &m, run, timeout_ms, &answer, why);
+        err = timeout_ms == 0 ? look(client, &m, &answer, why)
+                              : wait_for(client, &m, run, timeout_ms, &answer, why);
         return err ? err : take_result(answer, ret, why);
 }
 
 /* --- commands to a run --- */
 
-static int command_run(stet_client *c, struct message *m, const char *run, const char *request_id, stet_why *why)
+static int command_run(stet_client *c, struct message *m, const char *run, const char *request_id,
+                       stet_why *why)
 {
         int err = check_client(c, c, why);
         if (!err)
@@ -259,8 +272,8 @@ static int command_run(stet_client *c, struct message *m, const char *run, const
         return command(c, m, request_id, &answer, why);
 }
 
-int stet_client_signal(stet_client *client, const char *run, const char *name, const stet_value *value, const char *request_id,
-                       stet_why *why)
+int stet_client_signal(stet_client *client, const char *run, const char *name, const stet_value *value,
+                       const char *request_id, stet_why *why)
 {
         int err = check_name(name, "the signal's name", why);
         if (!err)
@@ -273,8 +286,8 @@ int stet_client_signal(stet_client *client, const char *run, const char *name, c
         return command_run(client, &m, run, request_id, why);
 }
 
-static int command_with_reason(stet_client *c, enum message_type type, const char *run, const char *reason, const char *request_id,
-                               stet_why *why)
+static int command_with_reason(stet_client *c, enum message_type type, const char *run, const char *reason,
+                               const char *request_id, stet_why *why)
 {
         int err = check_reason(reason, why);
         if (err)
@@ -283,17 +296,20 @@ static int command_with_reason(stet_client *c, enum message_type type, const cha
         return command_run(c, &m, run, request_id, why);
 }
 
-int stet_client_cancel(stet_client *client, const char *run, const char *reason, const char *request_id, stet_why *why)
+int stet_client_cancel(stet_client *client, const char *run, const char *reason, const char *request_id,
+                       stet_why *why)
 {
         return command_with_reason(client, MSG_CANCEL, run, reason, request_id, why);
 }
 
-int stet_client_terminate(stet_client *client, const char *run, const char *reason, const char *request_id, stet_why *why)
+int stet_client_terminate(stet_client *client, const char *run, const char *reason, const char *request_id,
+                          stet_why *why)
 {
         return command_with_reason(client, MSG_TERMINATE, run, reason, request_id, why);
 }
 
-int stet_client_query(stet_client *client, const char *run, const char *name, const stet_value *in, stet_value *ret, stet_why *why)
+int stet_client_query(stet_client *client, const char *run, const char *name, const stet_value *in,
+                      stet_value *ret, stet_why *why)
 {
         int err = check_client(client, ret, why);
         if (!err)

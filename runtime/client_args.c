@@ -10,7 +10,8 @@ int check_name(const char *name, const char *what, stet_why *why)
                 return stet_why_set(why, STET_EINVAL, "%s is missing", what);
         if (name_valid(bytes_str(name), STET_ID_SIZE_MAX))
                 return 0;
-        return stet_why_set(why, STET_EINVAL, "%s takes 1 to %d bytes of UTF-8 without control characters; this has %zu", what,
+        return stet_why_set(why, STET_EINVAL,
+                            "%s takes 1 to %d bytes of UTF-8 without control characters; this has %zu", what,
                             STET_ID_SIZE_MAX, strlen(name));
 }
 
@@ -23,7 +24,8 @@ int check_value(const stet_value *value, const char *what, stet_why *why)
 {
         if (!value || value->size <= STET_VALUE_SIZE_MAX)
                 return 0;
-        return stet_why_set(why, STET_ETOOBIG, "%s has %zu bytes; the most is %d", what, value->size, STET_VALUE_SIZE_MAX);
+        return stet_why_set(why, STET_ETOOBIG, "%s has %zu bytes; the most is %d", what, value->size,
+                            STET_VALUE_SIZE_MAX);
 }
 
 int check_reason(const char *reason, stet_why *why)
@@ -38,9 +40,11 @@ int check_reason(const char *reason, stet_why *why)
 static int check_policies(const stet_start *start, stet_why *why)
 {
         if ((unsigned)start->on_conflict > STET_CONFLICT_TERMINATE_EXISTING)
-                return stet_why_set(why, STET_EINVAL, "on_conflict is %d, which is no stet_on_conflict", (int)start->on_conflict);
+                return stet_why_set(why, STET_EINVAL, "on_conflict is %d, which is no stet_on_conflict",
+                                    (int)start->on_conflict);
         if ((unsigned)start->on_reuse > STET_REUSE_REJECT)
-                return stet_why_set(why, STET_EINVAL, "on_reuse is %d, which is no stet_on_reuse", (int)start->on_reuse);
+                return stet_why_set(why, STET_EINVAL, "on_reuse is %d, which is no stet_on_reuse",
+                                    (int)start->on_reuse);
         return 0;
 }
 
@@ -73,12 +77,15 @@ int check_list_filter(const stet_list_filter *filter, stet_why *why)
         enum { LIMIT_MAX = 1000 };
         if (filter->state && !state_known(filter->state))
                 return stet_why_set(why, STET_EINVAL,
-                                    "no run is ever \"%.100s\"; a state is open, completed, failed, canceled, terminated, continued or "
+                                    "no run is ever \"%.100s\"; a state is open, completed, failed, "
+                                    "canceled, terminated, continued or "
                                     "blocked",
                                     filter->state);
         if (filter->limit > LIMIT_MAX)
-                return stet_why_set(why, STET_EINVAL, "a list has at most %d runs, not %u; ask for the next page with before_run_id",
-                                    LIMIT_MAX, filter->limit);
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "a list has at most %d runs, not %u; ask for the next page with before_run_id", LIMIT_MAX,
+                    filter->limit);
         int err = check_optional(filter->workflow, "the workflow's name", why);
         return err ? err : check_optional(filter->before_run_id, "the run id before which to list", why);
 }

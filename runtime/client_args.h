@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What clients check before they send anything: a message with a name that can't be one would be refused by the node, or, when it
- * is no UTF-8, take the whole frame with it. Each gives 0 or an error with a sentence.
+ * What clients check before they send anything: a message with a name that can't be one would be refused by
+ * the node, or, when it is no UTF-8, take the whole frame with it. Each gives 0 or an error with a sentence.
  */
 #ifndef RUNTIME_CLIENT_ARGS_H
 #define RUNTIME_CLIENT_ARGS_H
@@ -11,7 +11,7 @@
 
 enum { CLIENT_REASON_SIZE_MAX = 1024 };
 
-int check_name(const char *name, const char *what, stet_why *why); /* must be there */
+int check_name(const char *name, const char *what, stet_why *why);     /* must be there */
 int check_optional(const char *name, const char *what, stet_why *why); /* may be NULL */
 int check_value(const stet_value *value, const char *what, stet_why *why);
 int check_reason(const char *reason, stet_why *why);

@@ -103,7 +103,9 @@ static void put_wait(const struct batch_slot *s, struct client_line *line)
         frame_next(&c, &start);
         char run[RUN_ID_SIZE];
         run_id_print(s->run, run);
-        struct message m = { .type = MSG_WAIT, .correlation = s->correlation, .ns = start.ns, .id = bytes_str(run) };
+        struct message m = {
+                .type = MSG_WAIT, .correlation = s->correlation, .ns = start.ns, .id = bytes_str(run)
+        };
         struct buffer encoded = { 0 };
         frame_put(&encoded, &m);
         line_put(line, buffer_bytes(&encoded));
@@ -112,7 +114,8 @@ static void put_wait(const struct batch_slot *s, struct client_line *line)
 
 void batch_put(struct client_batch *b, struct client_line *line)
 {
-        while (line->known && b->unsent != &b->in_flight && (line->out.size < WIRE_FRAME_AIM || line_flush(line))) {
+        while (line->known && b->unsent != &b->in_flight &&
+               (line->out.size < WIRE_FRAME_AIM || line_flush(line))) {
                 struct batch_slot *s = slot_of(b->unsent);
                 b->unsent = b->unsent->next;
                 if (s->started)
@@ -148,7 +151,8 @@ static void start_answered(struct client_batch *b, struct batch_slot *s, const s
 {
         if (s->started && !m->code)
                 return; /* again, after the START was said again */
-        push_answer(b, (struct batch_answer){ s->tag, m->code ? s->run : m->token.run, (int)m->code, 0, s->started });
+        push_answer(
+            b, (struct batch_answer){ s->tag, m->code ? s->run : m->token.run, (int)m->code, 0, s->started });
         s->started = true;
         s->run = m->token.run;
         if (m->code || !s->wait)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Starts under way without anyone waiting for each. Each has a slot: it keeps the encoded START until its reply says that it
- * is durable, and then, if the ending is wanted, what a WAIT needs until the RESULT has come. The slots in flight are in the
- * order of their submission, which is also the order in which they are said again.
+ * Starts under way without anyone waiting for each. Each has a slot: it keeps the encoded START until its
+ * reply says that it is durable, and then, if the ending is wanted, what a WAIT needs until the RESULT has
+ * come. The slots in flight are in the order of their submission, which is also the order in which they are
+ * said again.
  *
- * A request's number on the wire is its slot's index and a serial number, so that an answer finds its slot without a search and
- * an answer to an older tenant finds nobody.
+ * A request's number on the wire is its slot's index and a serial number, so that an answer finds its slot
+ * without a search and an answer to an older tenant finds nobody.
  */
 #ifndef RUNTIME_CLIENT_BATCH_H
 #define RUNTIME_CLIENT_BATCH_H
@@ -19,10 +20,10 @@ enum {
 };
 
 struct batch_slot {
-        struct list place; /* in flight or free */
+        struct list place;    /* in flight or free */
         uint64_t correlation; /* 0: free */
         uint64_t tag;
-        uint64_t run; /* once started */
+        uint64_t run;        /* once started */
         struct buffer start; /* the encoded message */
         uint32_t index;
         bool wait;
@@ -44,8 +45,8 @@ struct client_batch {
         struct list in_flight;
         struct list free;
         struct list *unsent; /* the first in flight that this connection has not been told; the head: none */
-        size_t count; /* in flight */
-        int64_t quiet_since_ns; /* nothing was to be heard before */
+        size_t count;        /* in flight */
+        int64_t quiet_since_ns;       /* nothing was to be heard before */
         struct batch_answer *answers; /* those from answers_taken on */
         size_t answers_taken, answers_count, answers_capacity;
 };

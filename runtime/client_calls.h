@@ -7,7 +7,8 @@
 
 #include "runtime/client_state.h"
 
-/* Asks for something that changes nothing. STET_EUNREACHABLE, or the error and sentence of the node's reply. */
+/* Asks for something that changes nothing. STET_EUNREACHABLE, or the error and sentence of the node's reply.
+ */
 int client_read(stet_client *c, struct message *m, const struct message **ret, stet_why *why);
 
 /* Copies the answer's value, once it is checked. */

@@ -9,16 +9,18 @@
 
 enum {
         ASKED_WITHIN_MS = 100, /* a new connection is asked WHO at once; if not, we speak first */
-        SILENT_MS = 2000, /* then we ask whether anyone is there */
+        SILENT_MS = 2000,      /* then we ask whether anyone is there */
 };
 
-int line_open(struct client_line *l, void *zmq_context, const char *endpoint, const struct client_driver *driver, stet_why *why)
+int line_open(struct client_line *l, void *zmq_context, const char *endpoint,
+              const struct client_driver *driver, stet_why *why)
 {
         void *own_context = NULL;
         struct link *link;
         if (!zmq_context && strncmp(endpoint, "inproc:", 7) == 0)
                 return stet_why_set(why, STET_EENDPOINT,
-                                    "%s is a node in this process: stet_node_client() makes a client for it", endpoint);
+                                    "%s is a node in this process: stet_node_client() makes a client for it",
+                                    endpoint);
         int err = zmq_context ? 0 : context_open(&own_context, why);
         if (!err)
                 err = link_open(zmq_context ? zmq_context : own_context, endpoint, &link, why);
@@ -95,8 +97,8 @@ static void on_welcome(struct client_line *l, const struct message *m)
                 l->known = true;
                 return;
         }
-        stet_why_set(&l->why, l->err, "the node at %s refuses this client: %.*s", l->endpoint, (int)m->text.size,
-                     (const char *)m->text.data);
+        stet_why_set(&l->why, l->err, "the node at %s refuses this client: %.*s", l->endpoint,
+                     (int)m->text.size, (const char *)m->text.data);
 }
 
 static bool next_frame(struct client_line *l, int64_t now_ns)

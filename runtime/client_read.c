@@ -5,7 +5,8 @@
 #include "runtime/client_args.h"
 #include "runtime/client_calls.h"
 
-static int reading(stet_client *c, const char *name, const char *run, const stet_value *args, stet_value *ret, stet_why *why)
+static int reading(stet_client *c, const char *name, const char *run, const stet_value *args, stet_value *ret,
+                   stet_why *why)
 {
         if (!c || !ret)
                 return stet_why_set(why, STET_EINVAL, "the client or the place for the answer is missing");
@@ -57,11 +58,13 @@ int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_v
         return err;
 }
 
-int stet_client_history(stet_client *client, const char *run, uint64_t from, uint32_t limit, stet_value *ret, stet_why *why)
+int stet_client_history(stet_client *client, const char *run, uint64_t from, uint32_t limit, stet_value *ret,
+                        stet_why *why)
 {
         int err = check_name(run, "the run", why);
         if (!err && from > INT64_MAX)
-                err = stet_why_set(why, STET_EINVAL, "no history is as long as its part that is asked for begins");
+                err = stet_why_set(why, STET_EINVAL,
+                                   "no history is as long as its part that is asked for begins");
         if (err)
                 return err;
         stet_value args = { 0 };

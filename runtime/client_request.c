@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One request at a time, repeated until it is answered: at once when the node has to be told again, else every two seconds. A
- * WAIT is repeated only when the node has to be told again: it may stand for years.
+ * One request at a time, repeated until it is answered: at once when the node has to be told again, else
+ * every two seconds. A WAIT is repeated only when the node has to be told again: it may stand for years.
  */
 #include "runtime/client_state.h"
 
@@ -79,7 +79,8 @@ static void begin(stet_client *c, struct message *m)
 
 static int64_t after_ms(int64_t now_ns, int64_t timeout_ms)
 {
-        return timeout_ms < 0 || timeout_ms > (INT64_MAX - now_ns) / MS ? INT64_MAX : now_ns + timeout_ms * MS;
+        return timeout_ms < 0 || timeout_ms > (INT64_MAX - now_ns) / MS ? INT64_MAX
+                                                                        : now_ns + timeout_ms * MS;
 }
 
 static int wait_for_answer(stet_client *c, int64_t timeout_ms, stet_why *why)
@@ -104,7 +105,8 @@ static int wait_for_answer(stet_client *c, int64_t timeout_ms, stet_why *why)
         }
 }
 
-int client_ask(stet_client *c, struct message *m, int64_t timeout_ms, const struct message **ret, stet_why *why)
+int client_ask(stet_client *c, struct message *m, int64_t timeout_ms, const struct message **ret,
+               stet_why *why)
 {
         begin(c, m);
         int err = wait_for_answer(c, timeout_ms, why);

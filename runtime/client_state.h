@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A client's insides: its line to the node, the one request that a call is waiting for, and the starts that are under way
- * in batches.
+ * A client's insides: its line to the node, the one request that a call is waiting for, and the starts that
+ * are under way in batches.
  */
 #ifndef RUNTIME_CLIENT_STATE_H
 #define RUNTIME_CLIENT_STATE_H
@@ -14,11 +14,11 @@ struct client_request {
         uint64_t correlation; /* 0: there is none */
         struct buffer frame;
         bool until_result; /* a WAIT: only a RESULT or a refusal answers it */
-        bool sent; /* on this connection */
-        bool was_sent; /* on any */
+        bool sent;         /* on this connection */
+        bool was_sent;     /* on any */
         int64_t sent_ns;
         bool answered;
-        struct buffer copy; /* of the answer */
+        struct buffer copy;    /* of the answer */
         struct message answer; /* its bytes are in the copy */
 };
 
@@ -27,7 +27,7 @@ struct stet_client {
         struct client_request request;
         struct client_batch batch;
         int64_t timeout_ms;
-        uint64_t serial; /* of the last request */
+        uint64_t serial;  /* of the last request */
         uint64_t seed[2]; /* of the request ids it makes up */
         uint64_t request_ids;
 };
@@ -41,9 +41,10 @@ struct bytes client_request_id_new(stet_client *c, struct client_request_id *ret
 /* Takes what came and sends what is to be sent, without waiting. */
 void client_turn(stet_client *c, int64_t now_ns);
 
-/* Sends the message and waits for its answer, which is valid until the next call. STET_ETIMEDOUT: none came (see c->request.was_sent);
- * timeout_ms < 0: no limit, once the node has said anything. The error of a driver or of a node that refuses us has its sentence in
- * *why. */
-int client_ask(stet_client *c, struct message *m, int64_t timeout_ms, const struct message **ret, stet_why *why);
+/* Sends the message and waits for its answer, which is valid until the next call. STET_ETIMEDOUT: none came
+ * (see c->request.was_sent); timeout_ms < 0: no limit, once the node has said anything. The error of a driver
+ * or of a node that refuses us has its sentence in *why. */
+int client_ask(stet_client *c, struct message *m, int64_t timeout_ms, const struct message **ret,
+               stet_why *why);
 
 #endif

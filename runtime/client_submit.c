@@ -27,7 +27,9 @@ int stet_client_submit(stet_client *client, const stet_start *start, uint64_t ta
                 client->batch.quiet_since_ns = clock_elapsed_ns();
         err = batch_add(&client->batch, &m, ++client->serial, tag);
         if (err)
-                return stet_why_set(why, err, "%zu starts are under way on this client; collect answers first", client->batch.count);
+                return stet_why_set(why, err,
+                                    "%zu starts are under way on this client; collect answers first",
+                                    client->batch.count);
         batch_put(&client->batch, &client->line);
         return 0;
 }
@@ -67,12 +69,14 @@ static int no_answer(stet_client *c, int64_t now_ns, stet_why *why)
                             l->endpoint, c->timeout_ms, c->batch.count);
 }
 
-int stet_client_collect(stet_client *client, stet_answer *answers, size_t max, int64_t timeout_ms, size_t *ret_count, stet_why *why)
+int stet_client_collect(stet_client *client, stet_answer *answers, size_t max, int64_t timeout_ms,
+                        size_t *ret_count, stet_why *why)
 {
         if (!client || !answers || !max || !ret_count)
                 return stet_why_set(why, STET_EINVAL, "the client or the place for the answers is missing");
         int64_t now_ns = clock_elapsed_ns();
-        int64_t due_ns = timeout_ms < 0 || timeout_ms > INT64_MAX / MS / 2 ? INT64_MAX : now_ns + timeout_ms * MS;
+        int64_t due_ns =
+            timeout_ms < 0 || timeout_ms > INT64_MAX / MS / 2 ? INT64_MAX : now_ns + timeout_ms * MS;
         for (;; now_ns = clock_elapsed_ns()) {
                 client_turn(client, now_ns);
                 *ret_count = hand_out(&client->batch, answers, max);

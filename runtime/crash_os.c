@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The crash guard: says which user code crashed, notes it for the next node on the data directory, and ends the process.
+ * The crash guard: says which user code crashed, notes it for the next node on the data directory, and ends
+ * the process.
  *
- * A handler runs in the middle of anything, with any lock held, so it only builds text on its stack and calls write(), pause()
- * and _exit(). A thread that crashes while another one is telling waits for the end. A handler that crashes itself ends the
- * process by the signal, since its signal is blocked while it runs.
+ * A handler runs in the middle of anything, with any lock held, so it only builds text on its stack and calls
+ * write(), pause() and _exit(). A thread that crashes while another one is telling waits for the end. A
+ * handler that crashes itself ends the process by the signal, since its signal is blocked while it runs.
  */
 #include "runtime/crash_os.h"
 
@@ -142,7 +143,8 @@ void crash_guard_thread(void)
 {
         if (!atomic_load(&installed) || pthread_getspecific(stack_key))
                 return;
-        running_code.what = NULL; /* also makes sure that the thread has its copy: a handler must not be the first to ask */
+        running_code.what =
+            NULL; /* also makes sure that the thread has its copy: a handler must not be the first to ask */
         stack_t stack = { .ss_sp = xmalloc(SIGNAL_STACK_SIZE), .ss_size = SIGNAL_STACK_SIZE };
         pthread_setspecific(stack_key, stack.ss_sp);
         sigaltstack(&stack, NULL);

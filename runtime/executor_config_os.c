@@ -11,7 +11,8 @@
 static int take_options(const stet_executor_options *given, stet_executor_options *ret, stet_why *why)
 {
         if (!given || given->struct_size < sizeof given->struct_size)
-                return stet_why_set(why, STET_EINVAL, "an executor needs options that begin as STET_EXECUTOR_OPTIONS");
+                return stet_why_set(why, STET_EINVAL,
+                                    "an executor needs options that begin as STET_EXECUTOR_OPTIONS");
         *ret = (stet_executor_options){ 0 };
         memcpy(ret, given, given->struct_size < sizeof *ret ? given->struct_size : sizeof *ret);
         return 0;
@@ -31,12 +32,15 @@ static int check_app(const stet_app *app, stet_why *why)
 static int check_names(const stet_executor_options *o, stet_why *why)
 {
         if (o->name && !name_valid(bytes_str(o->name), NAME_SIZE_MAX))
-                return stet_why_set(why, STET_EINVAL,
-                                    "the executor's name takes 1 to %d bytes of UTF-8 without control characters", NAME_SIZE_MAX);
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "the executor's name takes 1 to %d bytes of UTF-8 without control characters",
+                    NAME_SIZE_MAX);
         for (size_t i = 0; o->queues && o->queues[i]; i++)
                 if (!name_valid(bytes_str(o->queues[i]), NAME_SIZE_MAX))
                         return stet_why_set(why, STET_EINVAL,
-                                            "queue number %zu: a name takes 1 to %d bytes of UTF-8 without control characters",
+                                            "queue number %zu: a name takes 1 to %d bytes of UTF-8 without "
+                                            "control characters",
                                             i + 1, NAME_SIZE_MAX);
         return 0;
 }
@@ -51,7 +55,8 @@ static int check(const stet_executor_options *o, stet_why *why)
         if (!o->endpoint || !*o->endpoint)
                 return stet_why_set(why, STET_EINVAL, "an executor needs the endpoint of a node");
         if (o->slots > EXECUTOR_SLOTS_MAX)
-                return stet_why_set(why, STET_EINVAL, "%u slots: an executor has at most %d; start another one beside it",
+                return stet_why_set(why, STET_EINVAL,
+                                    "%u slots: an executor has at most %d; start another one beside it",
                                     o->slots, EXECUTOR_SLOTS_MAX);
         return 0;
 }
@@ -91,10 +96,9 @@ int executor_config_init(struct executor_config *c, const stet_executor_options 
                 err = check(&o, why);
         if (err)
                 return err;
-        *c = (struct executor_config){ .app = o.app,
-                                       .slots = o.slots ? o.slots : 1,
-                                       .log = o.log,
-                                       .log_context = o.log_context };
+        *c = (struct executor_config){
+                .app = o.app, .slots = o.slots ? o.slots : 1, .log = o.log, .log_context = o.log_context
+        };
         c->endpoint = copy_text(o.endpoint);
         c->name = o.name ? copy_text(o.name) : own_name();
         copy_lists(c, &o);

@@ -13,7 +13,7 @@ enum { EXECUTOR_SLOTS_MAX = 1024 };
 struct executor_config {
         char *endpoint;
         char *name;
-        const stet_app *app; /* borrowed */
+        const stet_app *app;     /* borrowed */
         const char **activities; /* names borrowed from the app */
         char **queues;
         size_t queues_count;

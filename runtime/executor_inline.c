@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The executor of a node without threads: its activities run inside stet_node_poll(). The node answers nothing while one
- * runs, so a heartbeat is only noted, and sent with the outcomes.
+ * The executor of a node without threads: its activities run inside stet_node_poll(). The node answers
+ * nothing while one runs, so a heartbeat is only noted, and sent with the outcomes.
  */
 #include "runtime/executor.h"
 
@@ -15,10 +15,11 @@ struct executor_inline {
         struct executor_config config;
         struct seat seat;
         struct worker_task task; /* that runs now */
-        int64_t skew_ns; /* the node's time minus the clock's */
+        int64_t skew_ns;         /* the node's time minus the clock's */
 };
 
-int executor_inline_new(void *zmq_context, const stet_executor_options *options, struct executor_inline **ret, stet_why *why)
+int executor_inline_new(void *zmq_context, const stet_executor_options *options, struct executor_inline **ret,
+                        stet_why *why)
 {
         struct executor_inline *e = xcalloc(1, sizeof *e);
         int err = executor_config_init(&e->config, options, why);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * An executor with threads: one a slot (slot_threads.h), and a warden that tends the slots whose threads are in user code.
- * The warden sleeps without end while no slot is busy; the first activity after that wakes it. While slots are busy with short
- * activities it looks some fifty times a second; beside a long one it waits for frames and the worker's deadline.
+ * An executor with threads: one a slot (slot_threads.h), and a warden that tends the slots whose threads are
+ * in user code. The warden sleeps without end while no slot is busy; the first activity after that wakes it.
+ * While slots are busy with short activities it looks some fifty times a second; beside a long one it waits
+ * for frames and the worker's deadline.
  */
 #include "runtime/executor.h"
 
@@ -36,7 +37,7 @@ struct stet_executor {
         atomic_bool warden_stops;
 
         pthread_mutex_t log_mutex; /* so that lines come one after the other */
-        uint32_t connected_count; /* slots that the node knows */
+        uint32_t connected_count;  /* slots that the node knows */
 };
 
 /* --- what slots tell --- */
@@ -77,7 +78,8 @@ static void slot_changed(void *ctx, const struct worker_stats *before, const str
 
 /* --- the warden --- */
 
-/* Tends all slots: the time until the next look, and the descriptors to watch until then after the first, which is taken. */
+/* Tends all slots: the time until the next look, and the descriptors to watch until then after the first,
+ * which is taken. */
 static int tend_all(struct stet_executor *e, struct pollfd *fds, nfds_t *ret_fds_count)
 {
         int64_t now_ns = clock_elapsed_ns(), due_ns = INT64_MAX;
@@ -107,7 +109,8 @@ static void *warden_main(void *arg)
                 eventfd_t woken;
                 int timeout_ms = tend_all(e, fds, &count);
                 if (timeout_ms < 0 || timeout_ms > SLOT_TEND_AFTER_MS) {
-                        /* Said before a second look: a slot that becomes busy after that one sees it and wakes us. */
+                        /* Said before a second look: a slot that becomes busy after that one sees it and
+                         * wakes us. */
                         atomic_store(&e->warden_asleep, true);
                         timeout_ms = tend_all(e, fds, &count);
                         if (timeout_ms >= 0 && timeout_ms <= SLOT_TEND_AFTER_MS)
@@ -146,7 +149,8 @@ static int start_threads(struct stet_executor *e, void *zmq_context, stet_why *w
         return 0;
 }
 
-static int start(void *zmq_context, void *own_context, const stet_executor_options *options, stet_executor **ret, stet_why *why)
+static int start(void *zmq_context, void *own_context, const stet_executor_options *options,
+                 stet_executor **ret, stet_why *why)
 {
         struct stet_executor *e = xcalloc(1, sizeof *e);
         e->own_context = own_context;
@@ -166,7 +170,8 @@ static int start(void *zmq_context, void *own_context, const stet_executor_optio
         return 0;
 }
 
-int executor_start(void *zmq_context, const stet_executor_options *options, stet_executor **ret, stet_why *why)
+int executor_start(void *zmq_context, const stet_executor_options *options, stet_executor **ret,
+                   stet_why *why)
 {
         return start(zmq_context, NULL, options, ret, why);
 }

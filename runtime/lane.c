@@ -143,7 +143,8 @@ void lane_put_back(struct lane *lane, struct task *t)
         lane->returned = t;
         if (lane_oldest(lane) != t)
                 return;
-        list_each(at, &lane->servings) {
+        list_each(at, &lane->servings)
+        {
                 struct serving *v = container_of(at, struct serving, of_lane);
                 if (heap_holds(&v->backlog))
                         heap_put(&v->connection->backlog, &v->backlog, (int64_t)t->arrival);
@@ -206,7 +207,8 @@ void serving_remove(struct lanes *all, struct serving *v)
 
 static void sort_aside(struct connection *c)
 {
-        list_each_safe(at, after, &c->aside) {
+        list_each_safe(at, after, &c->aside)
+        {
                 struct serving *v = container_of(at, struct serving, turn);
                 struct task *oldest = lane_oldest(v->lane);
                 list_remove(&v->turn);

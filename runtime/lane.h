@@ -24,7 +24,7 @@
 /* The name of a queue or of an activity, with the lanes that bear it. */
 struct label {
         struct map_node node;
-        struct list all; /* by creation */
+        struct list all;   /* by creation */
         struct list lanes; /* by creation */
         uint64_t servings; /* of its lanes */
         bool marked; /* false except inside a function that makes a list of labels without repeating any */
@@ -37,18 +37,18 @@ struct lane {
         struct label *activity;
         struct list of_queue;
         struct list of_activity;
-        struct list waiting; /* tasks, by arrival */
-        struct list ready; /* servings; whose turn it is comes first */
-        struct list servings; /* all, by creation */
+        struct list waiting;   /* tasks, by arrival */
+        struct list ready;     /* servings; whose turn it is comes first */
+        struct list servings;  /* all, by creation */
         struct task *returned; /* in waiting: where the last one was put back; or NULL */
-        uint64_t tasks_count; /* in whatever state */
+        uint64_t tasks_count;  /* in whatever state */
         uint64_t delayed_count;
         uint64_t waiting_count;
         uint64_t running_count;
 };
 
 struct serving {
-        struct list turn; /* in the lane's ring or in the connection's aside */
+        struct list turn;         /* in the lane's ring or in the connection's aside */
         struct heap_node backlog; /* in the connection's heap */
         struct list of_lane;
         struct list of_connection;
@@ -81,7 +81,7 @@ static inline struct task *lane_oldest(const struct lane *lane)
         return list_empty(&lane->waiting) ? NULL : container_of(lane->waiting.next, struct task, place);
 }
 
-void lane_put(struct lane *lane, struct task *t); /* at the end */
+void lane_put(struct lane *lane, struct task *t);      /* at the end */
 void lane_put_back(struct lane *lane, struct task *t); /* at the front: where its arrival belongs */
 void lane_take(struct lane *lane, struct task *t);
 

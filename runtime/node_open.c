@@ -120,6 +120,8 @@ static void set_aside_crashing(stet_node *n, const char *path)
                         continue;
                 ids = xrealloc(ids, (count + 1) * sizeof *ids);
                 ids[count++] = id;
+                if (shard_of_run(id) < n->dir.shards)
+                        shard_be_careful(shard_at(n, shard_of_run(id)));
                 size_t times = 0;
                 for (size_t i = 0; i < count; i++)
                         times += ids[i] == id;
@@ -281,8 +283,10 @@ void stet_node_close(stet_node *n)
         if (!n)
                 return;
         stet_executor_stop(n->executor, STOP_TIMEOUT_MS);
-        executor_inline_free(n->inline_executor);
-        n->inline_executor = NULL;
+        if (!n->options.threads) {
+                executor_inline_free(n->inline_executor);
+                n->inline_executor = NULL;
+        }
         if (n->thread_started) {
                 uint64_t one = 1;
                 __atomic_store_n(&n->stopping, true, __ATOMIC_RELEASE);

@@ -97,7 +97,9 @@ struct connection *roster_add(struct roster *r, uint64_t peer, bool local, struc
 void connection_serve_nothing(struct lanes *lanes, struct connection *c)
 {
         list_each_safe(at, after, &c->servings)
+        {
                 serving_remove(lanes, container_of(at, struct serving, of_connection));
+        }
 }
 
 void roster_part(struct roster *r, struct lanes *lanes, struct connection *c)

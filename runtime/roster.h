@@ -13,12 +13,12 @@
 #include "runtime/lane.h"
 
 struct executor {
-        struct map_node node; /* by name */
-        struct list all; /* by creation */
-        struct heap_node lease; /* due at heard_ns plus the lease, or too early: then it is put right */
+        struct map_node node;    /* by name */
+        struct list all;         /* by creation */
+        struct heap_node lease;  /* due at heard_ns plus the lease, or too early: then it is put right */
         struct list connections; /* by creation */
         int64_t heard_ns;
-        bool local; /* lives in this process: no lease */
+        bool local;        /* lives in this process: no lease */
         struct bytes name; /* its bytes follow the struct */
 };
 
@@ -33,7 +33,7 @@ struct connection {
         bool paused; /* it gave something back: nothing more while it runs others, until it says it is free */
         bool gone;
         struct list servings; /* by creation */
-        struct list aside; /* see lane.h */
+        struct list aside;    /* see lane.h */
         struct heap backlog;
 };
 

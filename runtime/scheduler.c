@@ -44,7 +44,9 @@ static void forget(struct scheduler *s, struct task *t)
 static void forget_all(struct scheduler *s, struct list *places)
 {
         list_each_safe(at, after, places)
+        {
                 forget(s, container_of(at, struct task, place));
+        }
         list_init(places);
 }
 
@@ -66,7 +68,9 @@ void scheduler_free(struct scheduler *s)
         forget_all(s, &s->delayed);
         forget_all(s, &s->decided);
         list_each_safe(at, after, &s->roster.executors_all)
+        {
                 forget_executor(s, container_of(at, struct executor, all));
+        }
         while (!list_empty(&s->lanes.queues_all)) { /* those lanes that are left have tasks waiting */
                 struct label *queue = container_of(s->lanes.queues_all.next, struct label, all);
                 struct task *t = lane_oldest(container_of(queue->lanes.next, struct lane, of_queue));
@@ -232,7 +236,8 @@ void scheduler_decide(struct scheduler *s, struct task *t, enum task_state state
 
 void scheduler_lose(struct scheduler *s, struct connection *c, const char *why)
 {
-        list_each_safe(at, after, &c->running) {
+        list_each_safe(at, after, &c->running)
+        {
                 struct task *t = container_of(at, struct task, place);
                 struct message m = { .code = STET_EFAILED,
                                      .started_ns = t->since_ns,
@@ -339,7 +344,9 @@ static void lose_executor(struct scheduler *s, struct executor *e)
         snprintf(why, sizeof why, "executor \"%.*s\" gave no sign of life for %lld ms", (int)e->name.size,
                  (const char *)e->name.data, (long long)(s->options.lease_ns / 1000000));
         list_each(at, &e->connections)
+        {
                 roster_part(&s->roster, &s->lanes, container_of(at, struct connection, of_executor));
+        }
         for (bool more = true; more;) {
                 struct connection *c = container_of(e->connections.next, struct connection, of_executor);
                 more = c->of_executor.next != &e->connections;

@@ -55,7 +55,8 @@ static void say_name(struct text *out, struct bytes name)
 static void say_served(struct text *out, const struct label *queue)
 {
         const char *before = " (served there: ";
-        list_each(at, &queue->lanes) {
+        list_each(at, &queue->lanes)
+        {
                 const struct lane *lane = container_of(at, struct lane, of_queue);
                 if (list_empty(&lane->servings))
                         continue;
@@ -147,16 +148,20 @@ static struct label *label_of(const struct list *of_connection, bool queue)
 static void put_served(const struct executor *e, bool queue, struct buffer *b)
 {
         uint32_t count = 0;
-        list_each(of, &e->connections) {
-                list_each(at, &container_of(of, struct connection, of_executor)->servings) {
+        list_each(of, &e->connections)
+        {
+                list_each(at, &container_of(of, struct connection, of_executor)->servings)
+                {
                         struct label *label = label_of(at, queue);
                         count += !label->marked;
                         label->marked = true;
                 }
         }
         pack_array(b, count);
-        list_each(of, &e->connections) {
-                list_each(at, &container_of(of, struct connection, of_executor)->servings) {
+        list_each(of, &e->connections)
+        {
+                list_each(at, &container_of(of, struct connection, of_executor)->servings)
+                {
                         struct label *label = label_of(at, queue);
                         if (label->marked)
                                 pack_str(b, label->name);
@@ -168,7 +173,8 @@ static void put_served(const struct executor *e, bool queue, struct buffer *b)
 static void put_executor(const struct executor *e, int64_t now_ns, struct buffer *b)
 {
         uint64_t workers = 0, window = 0, running = 0;
-        list_each(at, &e->connections) {
+        list_each(at, &e->connections)
+        {
                 const struct connection *c = container_of(at, struct connection, of_executor);
                 workers += !c->gone;
                 window += c->gone ? 0 : c->window;
@@ -193,21 +199,26 @@ void scheduler_describe_executors(const struct scheduler *s, int64_t now_ns, str
 {
         pack_array(ret, (uint32_t)s->roster.executors.count);
         list_each(at, &s->roster.executors_all)
+        {
                 put_executor(container_of(at, struct executor, all), now_ns, ret);
+        }
 }
 
 static uint64_t list_count(const struct list *head)
 {
         uint64_t count = 0;
         list_each(at, head)
+        {
                 count++;
+        }
         return count;
 }
 
 static void put_queue(const struct label *queue, struct buffer *b)
 {
         uint64_t waiting = 0, delayed = 0, running = 0;
-        list_each(at, &queue->lanes) {
+        list_each(at, &queue->lanes)
+        {
                 const struct lane *lane = container_of(at, struct lane, of_queue);
                 waiting += lane->waiting_count;
                 delayed += lane->delayed_count;
@@ -222,12 +233,16 @@ static void put_queue(const struct label *queue, struct buffer *b)
         pack_cstr(b, "activities");
         pack_array(b, (uint32_t)list_count(&queue->lanes));
         list_each(at, &queue->lanes)
+        {
                 pack_str(b, container_of(at, struct lane, of_queue)->activity->name);
+        }
 }
 
 void scheduler_describe_queues(const struct scheduler *s, struct buffer *ret)
 {
         pack_array(ret, (uint32_t)s->lanes.queues.count);
         list_each(at, &s->lanes.queues_all)
+        {
                 put_queue(container_of(at, struct label, all), ret);
+        }
 }

@@ -17,8 +17,8 @@ struct scheduler {
         struct lanes lanes;
         struct roster roster;
         struct heap deadlines; /* of tasks; a node may be due too early, and is put right when it comes up */
-        struct list young; /* tasks, by since_ns */
-        struct list delayed; /* tasks */
+        struct list young;     /* tasks, by since_ns */
+        struct list delayed;   /* tasks */
         struct list decided;
         int64_t settle_ns; /* how long a task is young */
         uint64_t arrival_next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A worker and its link to the node: the place at which one thread runs activities. Frames go back and forth by
- * seat_exchange(); what is begun and finished goes through the worker itself.
+ * A worker and its link to the node: the place at which one thread runs activities. Frames go back and forth
+ * by seat_exchange(); what is begun and finished goes through the worker itself.
  */
 #ifndef RUNTIME_SEAT_H
 #define RUNTIME_SEAT_H
@@ -17,10 +17,12 @@ struct seat {
 
 int seat_open(struct seat *s, void *zmq_context, const struct executor_config *config, stet_why *why);
 
-/* Takes what has come, does what is due and sends what there is to say, until nothing of it is left. True if a frame came. */
+/* Takes what has come, does what is due and sends what there is to say, until nothing of it is left. True if
+ * a frame came. */
 bool seat_exchange(struct seat *s, int64_t now_ns);
 
-/* Gives back what was not begun, says goodbye and closes the link. The worker stays, with the tasks that are under way. */
+/* Gives back what was not begun, says goodbye and closes the link. The worker stays, with the tasks that are
+ * under way. */
 void seat_leave(struct seat *s, int64_t now_ns);
 void seat_close(struct seat *s); /* leave first, to part in order */
 

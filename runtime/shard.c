@@ -76,6 +76,13 @@ struct run *shard_run_find(const struct shard *s, struct bytes ns, struct bytes 
         return run;
 }
 
+struct run *shard_last_of_chain(const struct shard *s, struct run *run)
+{
+        while (run->ending == RUN_CONTINUED && run->continued_as)
+                run = shard_run_by_id(s, run->continued_as);
+        return run;
+}
+
 void shard_name_run(struct shard *s, struct run *run)
 {
         struct bytes ns = bytes_str(run->ns), id = bytes_str(run->workflow_id);
@@ -355,6 +362,7 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         s->code_env = (struct code_env){ stack_pool_new(options->stack_size), code_log, s };
         list_init(&s->all);
         list_init(&s->awake);
+        list_init(&s->let_go);
         s->durable_lsn = options->log->last_lsn;
         s->log_stats = options->log->stats;
         s->filling = &s->groups[0];
@@ -382,6 +390,8 @@ void shard_close(struct shard *s)
 {
         if (!s)
                 return;
+        while (!list_empty(&s->let_go))
+                run_forget_let_go(&s->tables, container_of(s->let_go.next, struct op, in_run));
         while (!list_empty(&s->all)) {
                 struct run *run = container_of(s->all.next, struct run, in_shard);
                 struct map_node *n;
@@ -405,6 +415,11 @@ void shard_close(struct shard *s)
         buffer_fini(&s->effects);
         stack_pool_free(s->code_env.stacks);
         free(s);
+}
+
+void shard_be_careful(struct shard *s)
+{
+        s->careful = true;
 }
 
 void shard_set_aside(struct shard *s, uint64_t id, const char *sentence)

@@ -44,6 +44,10 @@ void shard_close(struct shard *s); /* nothing may be under way at the writer */
 /* The last time in the log: the clock must not be earlier. */
 int64_t shard_last_time_ns(const struct shard *s);
 
+/* From now on a start is made durable before its code runs for the first time: for a node whose process was crashed by user
+ * code, so that a run that crashes at once can be found and set aside. */
+void shard_be_careful(struct shard *s);
+
 /* Blocks an open run before shard_resume(): its code is not run in this process. */
 void shard_set_aside(struct shard *s, uint64_t run, const char *sentence);
 

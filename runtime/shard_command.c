@@ -39,16 +39,9 @@ static void reply_run(struct shard *s, const struct message *to, const struct ru
 
 /* --- waiting for an ending --- */
 
-static struct run *last_of_chain(const struct shard *s, struct run *run)
-{
-        while (run->ending == RUN_CONTINUED && run->continued_as)
-                run = shard_run_by_id(s, run->continued_as);
-        return run;
-}
-
 void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correlation)
 {
-        run = last_of_chain(s, run);
+        run = shard_last_of_chain(s, run);
         if (run->ending != RUN_OPEN) {
                 shard_tell_ending(s, run, peer, correlation);
                 return;
@@ -66,7 +59,7 @@ void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correl
 
 static void handle_wait(struct shard *s, const struct message *m, struct run *run)
 {
-        if (m->due_ns < 0 && last_of_chain(s, run)->ending == RUN_OPEN)
+        if (m->due_ns < 0 && shard_last_of_chain(s, run)->ending == RUN_OPEN)
                 shard_reply(s, m, STET_ETIMEDOUT, run->id, run->workflow_id, "the run is still open");
         else
                 shard_wait(s, run, m->peer, m->correlation);

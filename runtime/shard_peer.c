@@ -76,8 +76,7 @@ static void child_start(struct shard *s, const struct message *m, int64_t now_ns
 {
         struct run *child = child_of(s, m);
         if (child) {
-                while (child->ending == RUN_CONTINUED && child->continued_as)
-                        child = shard_run_by_id(s, child->continued_as);
+                child = shard_last_of_chain(s, child);
                 if (child->ending != RUN_OPEN)
                         shard_tell_parent(s, child);
                 return;
@@ -125,8 +124,7 @@ static void child_done(struct shard *s, const struct message *m, int64_t now_ns)
 static void child_cancel(struct shard *s, const struct message *m, int64_t now_ns)
 {
         struct run *child = m->token.run ? shard_run_by_id(s, m->token.run) : child_of(s, m);
-        while (child && child->ending == RUN_CONTINUED && child->continued_as)
-                child = shard_run_by_id(s, child->continued_as);
+        child = child ? shard_last_of_chain(s, child) : NULL;
         if (!child || child->ending != RUN_OPEN || child->cancel_requested)
                 return;
         struct event e = { .type = EVENT_CANCEL, .text = bytes_str("its parent no longer waits for it") };
@@ -186,6 +184,15 @@ static void send_done(struct shard *s, const struct message *m, int64_t now_ns)
                 shard_step(s, run, &e, now_ns);
 }
 
+/* A start that was made durable before its code runs for the first time. */
+static void wake(struct shard *s, const struct message *m, int64_t now_ns)
+{
+        struct run *run = shard_run_by_id(s, m->parent_run);
+        struct event e = { .type = EVENT_WAKE };
+        if (run && run->pending && shard_awaken(s, run))
+                shard_step(s, run, &e, now_ns);
+}
+
 void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns)
 {
         switch ((enum message_type)m->type) {
@@ -206,6 +213,9 @@ void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns)
                 break;
         case MSG_SEND_DONE:
                 send_done(s, m, now_ns);
+                break;
+        case MSG_WAKE:
+                wake(s, m, now_ns);
                 break;
         case MSG_NOTE:
                 note(s, m, now_ns);

@@ -67,6 +67,7 @@ static int recover_record(void *ctx, const struct record *record)
 int shard_recover(struct shard *s, stet_why *why)
 {
         struct recovery r = { s, why };
+        s->tables.let_go = &s->let_go;
         return log_read(s->options.log, 1, recover_record, &r, why);
 }
 
@@ -117,10 +118,22 @@ static void check_parent(struct shard *s, const struct run *run)
         shard_hold(s, &m);
 }
 
+/* Children that ended runs had let go: the word to start them may have died with the node. Starting is repeated harmlessly. */
+static void start_let_go(struct shard *s, int64_t now_ns)
+{
+        s->tables.let_go = NULL;
+        while (!list_empty(&s->let_go)) {
+                struct op *op = container_of(s->let_go.next, struct op, in_run);
+                reissue(s, op, now_ns);
+                run_forget_let_go(&s->tables, op);
+        }
+}
+
 void shard_resume(struct shard *s, int64_t now_ns)
 {
         if (now_ns > s->last_time_ns)
                 s->last_time_ns = now_ns;
+        start_let_go(s, now_ns);
         uint64_t last_before = s->durable_lsn; /* runs that start from here on are not to be resumed */
         list_each(at, &s->all)
         {

@@ -49,6 +49,8 @@ struct shard {
         struct list awake; /* runs whose code is in memory, the longest untouched first */
         uint32_t awake_count;
         struct run_tables tables;
+        struct list let_go; /* between the reading of the log and shard_resume() */
+        bool careful; /* code has crashed the process: a start is made durable before its code runs */
         struct map waiters;
 
         struct buffer effects; /* of the transition under way */
@@ -63,6 +65,7 @@ struct run *shard_run_by_id(const struct shard *s, uint64_t id);
 struct run *shard_run_by_name(const struct shard *s, struct bytes ns, struct bytes id);
 /* By workflow id first, then as a run id. */
 struct run *shard_run_find(const struct shard *s, struct bytes ns, struct bytes id);
+struct run *shard_last_of_chain(const struct shard *s, struct run *run); /* where it continued as new, again and again */
 void shard_name_run(struct shard *s, struct run *run); /* makes it the latest of its workflow id */
 void shard_forget_run(struct shard *s, struct run *run);
 void shard_hold(struct shard *s, const struct message *m); /* leaves when all that was stepped so far is durable */

@@ -199,37 +199,39 @@ void shard_issue(struct shard *s, const struct run *run, const struct effect *e,
         shard_hold(s, &m);
 }
 
-static void issue_effect(struct shard *s, const struct run *run, const struct effect *e)
+/* What ends ops, told while they are still known: before the transition is applied. */
+static void issue_endings(struct shard *s, const struct run *run, const struct event *event, uint8_t flags)
 {
-        const struct op *op;
-        switch ((enum effect_type)e->type) {
-        case EFFECT_CALL:
-        case EFFECT_SEND:
-        case EFFECT_CHILD:
-                shard_issue(s, run, e, 1, 0);
-                break;
-        case EFFECT_RETRY:
-                shard_issue(s, run, e, e->attempt, e->due_ns);
-                break;
-        case EFFECT_DROP:
-                op = run_op(&s->tables, run->id, e->op);
-                if (op)
-                        give_up(s, run, op);
-                break;
-        case EFFECT_FINISH:
+        struct cursor c = cursor_of(buffer_bytes(&s->effects));
+        struct effect e;
+        if (event->type == EVENT_ACTIVITY && flags & TRANSITION_DELIVERED)
+                hold_close(s, run, event->op);
+        while (effect_decode(&c, &e)) {
+                const struct op *dropped = e.type == EFFECT_DROP ? run_op(&s->tables, run->id, e.op) : NULL;
+                if (dropped)
+                        give_up(s, run, dropped);
+                if (e.type != EFFECT_FINISH)
+                        continue;
                 list_each(at, &run->ops)
                 {
-                        op = container_of(at, struct op, in_run);
+                        const struct op *op = container_of(at, struct op, in_run);
                         if (!op->abandon)
                                 give_up(s, run, op);
                 }
-                break;
-        case EFFECT_TIMER:
-        case EFFECT_WAIT_SIGNAL:
-        case EFFECT_STATUS:
-        case EFFECT_PATCH:
-        case EFFECT_TYPES:
-                break;
+        }
+}
+
+/* What begins or goes on: after the transition is applied. What it gave up itself at once never begins. */
+static void issue_beginnings(struct shard *s, const struct run *run)
+{
+        struct cursor c = cursor_of(buffer_bytes(&s->effects));
+        struct effect e;
+        while (effect_decode(&c, &e)) {
+                bool begins = e.type == EFFECT_CALL || e.type == EFFECT_SEND || e.type == EFFECT_CHILD;
+                if (begins && (run_op(&s->tables, run->id, e.op) || (e.type == EFFECT_CHILD && e.abandon)))
+                        shard_issue(s, run, &e, 1, 0);
+                else if (e.type == EFFECT_RETRY)
+                        shard_issue(s, run, &e, e.attempt, e.due_ns);
         }
 }
 
@@ -317,12 +319,12 @@ static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
                                .abandon = run->abandon,
                                .continued_from = run->id };
         struct run *next = shard_start(s, &start, now_ns);
-        for (const struct code_signal *signal = code->signals; signal && next->ending == RUN_OPEN; signal = signal->next) {
+        for (const struct code_signal *signal = code->signals; signal; signal = signal->next) {
                 struct event again = { .type = EVENT_SIGNAL, .name = signal->name, .value = signal->value };
+                next = shard_last_of_chain(s, next); /* a signal may have ended it as it ended this one */
                 shard_step(s, next, &again, now_ns);
         }
-        while (next->ending == RUN_CONTINUED)
-                next = shard_run_by_id(s, next->continued_as);
+        next = shard_last_of_chain(s, next);
         struct map_node *n;
         while ((n = map_find(&s->waiters, run->id))) {
                 struct waiter *w = container_of(n, struct waiter, by_run);
@@ -349,9 +351,6 @@ static void ended(struct shard *s, struct run *run, int64_t now_ns)
 static void write_transition(struct shard *s, struct run *run, const struct event *event, uint8_t flags, int64_t now_ns)
 {
         struct held_group *g = s->filling;
-        struct cursor c = cursor_of(buffer_bytes(&s->effects));
-        struct effect effect;
-
         size_t offset = log_group_begin(&g->log, RECORD_TRANSITION, flags, run->id, run->last_lsn, now_ns);
         event_encode(&g->log.bytes, event);
         buffer_append(&g->log.bytes, s->effects.data, s->effects.size);
@@ -359,16 +358,14 @@ static void write_transition(struct shard *s, struct run *run, const struct even
         uint32_t place = (uint32_t)offset;
         buffer_append(&g->offsets, &place, sizeof place);
 
-        if (event->type == EVENT_ACTIVITY && flags & TRANSITION_DELIVERED)
-                hold_close(s, run, event->op);
-        while (effect_decode(&c, &effect))
-                issue_effect(s, run, &effect);
+        issue_endings(s, run, event, flags);
         size_t body = offset + RECORD_HEADER_SIZE;
         int err = run_apply(run, &s->tables, lsn, flags, now_ns,
                             bytes_of(g->log.bytes.data + body, g->log.bytes.size - body));
         if (err)
                 shard_log(s, STET_LOG_ERROR, "run %016llx does not fit its own transition %llu",
                           (unsigned long long)run->id, (unsigned long long)lsn);
+        issue_beginnings(s, run);
 }
 
 /* A transition has one record, and a record has a limit: a run that asks for more at once ends. */
@@ -444,10 +441,14 @@ struct run *shard_start(struct shard *s, struct event *start, int64_t now_ns)
         uint8_t flags = TRANSITION_DELIVERED;
         buffer_clear(&s->effects);
         run_judge(run, &s->tables, start, now_ns, &s->effects, &err);
-        if (run_code(s, run, start, now_ns))
+        if (!s->careful && run_code(s, run, start, now_ns))
                 flags |= TRANSITION_ACTIVATED;
         write_transition(s, run, start, flags, now_ns);
         shard_name_run(s, run);
+        if (s->careful) {
+                struct message wake = { .type = MSG_WAKE, .parent_run = run->id };
+                shard_hold(s, &wake);
+        }
         if (run->ending != RUN_OPEN)
                 ended(s, run, now_ns);
         else if (run->code)

@@ -13,11 +13,12 @@
 #define MS INT64_C(1000000)
 
 enum {
-        EXCHANGE_AFTER_MS = 2, /* outcomes of a batch wait no longer for the rest of it */
+        EXCHANGE_AFTER_MS = 2,    /* outcomes of a batch wait no longer for the rest of it */
         HAND_BACK_AFTER_MS = 100, /* what waits behind an activity that takes longer is for others */
-        BATCH_MAX = 256, /* run between two looks at whether to stop */
-        LOOK_MS = 5, /* a heartbeat looks for messages no more often */
-        ACKNOWLEDGED_WITHIN_MS = 1000, /* how long a slot that stops waits for its last outcomes to be durable */
+        BATCH_MAX = 256,          /* run between two looks at whether to stop */
+        LOOK_MS = 5,              /* a heartbeat looks for messages no more often */
+        ACKNOWLEDGED_WITHIN_MS =
+            1000, /* how long a slot that stops waits for its last outcomes to be durable */
 };
 
 struct slot {
@@ -29,7 +30,7 @@ struct slot {
         pthread_mutex_t mutex; /* guards what follows */
         struct seat seat;
         struct worker_task task; /* that it runs now */
-        int64_t inside_ns; /* since when; 0: it is in no activity */
+        int64_t inside_ns;       /* since when; 0: it is in no activity */
         int64_t exchanged_ns;
         int64_t looked_ns;
         struct worker_stats told; /* to the host */
@@ -151,7 +152,8 @@ static void serve(struct slot *s)
         }
 }
 
-/* Lets the last outcomes become durable: they would be executed again otherwise, if the node stopped just now. */
+/* Lets the last outcomes become durable: they would be executed again otherwise, if the node stopped just
+ * now. */
 static void part(struct slot *s)
 {
         struct worker_stats stats;
@@ -212,7 +214,8 @@ int slot_start(void *zmq_context, const struct slot_host *host, struct slot **re
         int error = pthread_create(&s->thread, NULL, slot_main, s);
         if (error) {
                 dispose(s);
-                return stet_why_set(why, STET_EIO, "the executor can't start a thread for a slot: %s", strerror(error));
+                return stet_why_set(why, STET_EIO, "the executor can't start a thread for a slot: %s",
+                                    strerror(error));
         }
         *ret = s;
         return 0;
@@ -273,7 +276,8 @@ int64_t slot_tend(struct slot *s, int64_t now_ns, int *ret_fd)
         int64_t due_ns = INT64_MAX;
         *ret_fd = -1;
         lock(s);
-        int64_t tend_ns = s->inside_ns + SLOT_TEND_AFTER_MS * MS, hand_back_ns = s->inside_ns + HAND_BACK_AFTER_MS * MS;
+        int64_t tend_ns = s->inside_ns + SLOT_TEND_AFTER_MS * MS,
+                hand_back_ns = s->inside_ns + HAND_BACK_AFTER_MS * MS;
         if (s->inside_ns && now_ns < tend_ns) {
                 due_ns = tend_ns;
         } else if (s->inside_ns) {

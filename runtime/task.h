@@ -20,14 +20,14 @@ enum task_state {
         TASK_DELAYED, /* not before ready_ns */
         TASK_WAITING, /* in its lane */
         TASK_RUNNING, /* with a connection */
-        TASK_DONE, /* a DONE became its outcome; the shard's answer, and after it an ACK, will follow */
-        TASK_ENDED, /* it timed out or was lost; the shard's answer will follow */
+        TASK_DONE,    /* a DONE became its outcome; the shard's answer, and after it an ACK, will follow */
+        TASK_ENDED,   /* it timed out or was lost; the shard's answer will follow */
 };
 
 struct task {
         struct map_node node; /* by task_key() */
-        struct list place; /* its state's list: the lane's, the connection's, or one of the scheduler's */
-        struct list young; /* see watch() in scheduler.c */
+        struct list place;    /* its state's list: the lane's, the connection's, or one of the scheduler's */
+        struct list young;    /* see watch() in scheduler.c */
         struct heap_node deadline;
 
         uint64_t run;
@@ -35,11 +35,11 @@ struct task {
         uint32_t attempt;
         struct lane *lane;
         struct connection *connection; /* while RUNNING */
-        uint64_t arrival; /* its place among all that ever waited */
+        uint64_t arrival;              /* its place among all that ever waited */
 
-        int64_t ready_ns; /* when the attempt is due; schedule-to-start counts from here */
-        int64_t since_ns; /* when it came into its state */
-        int64_t beat_ns; /* its last heartbeat */
+        int64_t ready_ns;   /* when the attempt is due; schedule-to-start counts from here */
+        int64_t since_ns;   /* when it came into its state */
+        int64_t beat_ns;    /* its last heartbeat */
         int64_t timeout_ms; /* 0: none, here and below */
         int64_t schedule_timeout_ms;
         int64_t heartbeat_ms;

@@ -3,9 +3,9 @@
  * Values: what workflows and activities take and return. Inside, a value is one msgpack value
  * (https://github.com/msgpack/msgpack/blob/master/spec.md) without ext types; outside it reads and prints as JSON.
  *
- * Ownership. A value that stet hands to a workflow or an activity, or fills for it, belongs to that run or attempt
- * and is freed with it: never free it. Elsewhere (client code, main) a value that was filled owns heap memory: give
- * it to stet_value_free(). Start every value of your own as `stet_value v = {0};`, which is null.
+ * Ownership. Inside a workflow or an activity every value, whether stet hands it over or the code makes it, belongs to that
+ * run or attempt and is freed with it; stet_value_free() on it is harmless. Elsewhere (client code, main) a value that
+ * was filled owns heap memory: give it to stet_value_free(). Start every value of your own as `stet_value v = {0};`, which is null.
  * An assignment a = b makes two names for one memory; stet_value_copy() makes two values.
  *
  * Threads: a value is used by one thread at a time; different values by different threads.

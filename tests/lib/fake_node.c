@@ -64,7 +64,8 @@ static void keep(struct fake_node *n, uint64_t peer, const struct message *m)
         size_t place = n->kept_count[m->type];
         if (place == n->kept_capacity[m->type]) {
                 n->kept_capacity[m->type] = place ? place * 2 : 16;
-                n->kept[m->type] = xrealloc(n->kept[m->type], n->kept_capacity[m->type] * sizeof(struct kept *));
+                n->kept[m->type] =
+                    xrealloc(n->kept[m->type], n->kept_capacity[m->type] * sizeof(struct kept *));
         }
         struct kept *k = n->kept[m->type][place] = xcalloc(1, sizeof *k);
         k->peer = peer;
@@ -99,7 +100,8 @@ bool fake_await(struct fake_node *n, enum message_type type, size_t count)
         return came;
 }
 
-const struct message *fake_received(struct fake_node *n, enum message_type type, size_t place, uint64_t *ret_peer)
+const struct message *fake_received(struct fake_node *n, enum message_type type, size_t place,
+                                    uint64_t *ret_peer)
 {
         pthread_mutex_lock(&n->mutex);
         must(place < n->kept_count[type], "the test looks at a message that has not come");
@@ -138,7 +140,8 @@ static void send_outgoing(struct fake_node *n)
         pthread_mutex_lock(&n->mutex);
         while (n->outgoing) {
                 struct outgoing *o = n->outgoing;
-                if (transport_send(router_transport(n->router), o->peer, buffer_bytes(&o->frame)) == STET_EAGAIN)
+                if (transport_send(router_transport(n->router), o->peer, buffer_bytes(&o->frame)) ==
+                    STET_EAGAIN)
                         break;
                 n->outgoing = o->next;
                 if (!n->outgoing)
@@ -168,8 +171,10 @@ static void welcome(struct fake_node *n, uint64_t peer)
         pthread_mutex_lock(&n->mutex);
         n->last_peer = peer;
         pthread_mutex_unlock(&n->mutex);
-        fake_send(n, peer,
-                  &(struct message){ .type = MSG_WELCOME, .protocol = WIRE_VERSION, .token.incarnation = 1, .heartbeat_ms = 200 });
+        fake_send(
+            n, peer,
+            &(struct message){
+                .type = MSG_WELCOME, .protocol = WIRE_VERSION, .token.incarnation = 1, .heartbeat_ms = 200 });
 }
 
 static void take_message(struct fake_node *n, uint64_t peer, const struct message *m)
@@ -215,7 +220,8 @@ static bool take_all(struct fake_node *n)
 
 void fake_node_turn(struct fake_node *n, int64_t timeout_ms)
 {
-        struct pollfd fds[] = { { .fd = router_fd(n->router), .events = POLLIN }, { .fd = n->wake_fd, .events = POLLIN } };
+        struct pollfd fds[] = { { .fd = router_fd(n->router), .events = POLLIN },
+                                { .fd = n->wake_fd, .events = POLLIN } };
         if (take_all(n))
                 return;
         if (poll(fds, 2, (int)timeout_ms) > 0 && fds[1].revents) {
@@ -305,7 +311,8 @@ struct fake_node *fake_node_new(const struct fake_options *options)
         pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
         pthread_cond_init(&n->came, &attr);
         pthread_condattr_destroy(&attr);
-        snprintf(n->endpoint, sizeof n->endpoint, "%s", options->endpoint ? options->endpoint : "tcp://127.0.0.1:0");
+        snprintf(n->endpoint, sizeof n->endpoint, "%s",
+                 options->endpoint ? options->endpoint : "tcp://127.0.0.1:0");
         if (!options->zmq_context && context_open(&n->own_context, &why) != 0)
                 must(false, why.text);
         fake_node_up(n);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A node that is only its wire: it asks new connections WHO, welcomes whoever says HELLO, keeps what it receives, and answers
- * what the test's handler says. It can go down and come back on the same endpoint, having forgotten everyone.
+ * A node that is only its wire: it asks new connections WHO, welcomes whoever says HELLO, keeps what it
+ * receives, and answers what the test's handler says. It can go down and come back on the same endpoint,
+ * having forgotten everyone.
  */
 #ifndef TESTS_LIB_FAKE_NODE_H
 #define TESTS_LIB_FAKE_NODE_H
@@ -14,12 +15,12 @@ struct fake_node;
 typedef void fake_handler(void *ctx, struct fake_node *node, uint64_t peer, const struct message *m);
 
 struct fake_options {
-        void *zmq_context; /* NULL: its own */
-        const char *endpoint; /* NULL: a free tcp port */
+        void *zmq_context;     /* NULL: its own */
+        const char *endpoint;  /* NULL: a free tcp port */
         fake_handler *handler; /* NULL: answers nothing */
         void *ctx;
         bool driven; /* no thread: the test calls fake_node_turn() */
-        bool mute; /* takes messages, but neither asks nor welcomes */
+        bool mute;   /* takes messages, but neither asks nor welcomes */
 };
 
 struct fake_node *fake_node_new(const struct fake_options *options);
@@ -43,6 +44,7 @@ size_t fake_count(struct fake_node *n, enum message_type type);
 bool fake_await(struct fake_node *n, enum message_type type, size_t count);
 
 /* The place-th message of that type, from 0; kept until the node is freed. Must have come. */
-const struct message *fake_received(struct fake_node *n, enum message_type type, size_t place, uint64_t *ret_peer);
+const struct message *fake_received(struct fake_node *n, enum message_type type, size_t place,
+                                    uint64_t *ret_peer);
 
 #endif

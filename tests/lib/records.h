@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Records for tests of the log: everything in them follows from their LSN, so that a reader can be checked anywhere.
+ * Records for tests of the log: everything in them follows from their LSN, so that a reader can be checked
+ * anywhere.
  */
 #ifndef TESTS_LIB_RECORDS_H
 #define TESTS_LIB_RECORDS_H
@@ -24,7 +25,8 @@ static inline uint64_t records_put(struct log_group *g, size_t body_size)
 {
         uint64_t lsn = log_group_next_lsn(g);
         uint64_t previous = lsn > RECORDS_STREAMS ? lsn - RECORDS_STREAMS : 0;
-        size_t offset = log_group_begin(g, RECORD_TRANSITION, 3, records_stream(lsn), previous, (int64_t)lsn * 1000);
+        size_t offset =
+            log_group_begin(g, RECORD_TRANSITION, 3, records_stream(lsn), previous, (int64_t)lsn * 1000);
         uint8_t *body = buffer_reserve(&g->bytes, body_size);
         for (size_t i = 0; i < body_size; i++)
                 body[i] = records_byte(lsn, i);

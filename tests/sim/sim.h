@@ -113,7 +113,7 @@ enum sim_operation {
         X(LOST_RETRY, "lost-retry", "now and then a retry never reaches the scheduler")                     \
         X(DOUBLE_START, "double-start", "now and then a start is delivered twice as two")                   \
         X(SWAPPED_SIGNALS, "swapped-signals", "signals between runs overtake each other")                   \
-        X(LOST_GROUP, "lost-group", "a crash takes back a group that was durable")
+        X(SWAPPED_RESULTS, "swapped-results", "now and then an outcome comes with another one's result")
 
 enum sim_bug {
         BUG_NONE,

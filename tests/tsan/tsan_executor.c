@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * An executor whose slots are often busy for long, so that its warden takes their connections over and gives them back while
- * the node goes down and comes back. A plain program, as ThreadSanitizer does not work under Criterion; its output is TAP.
+ * An executor whose slots are often busy for long, so that its warden takes their connections over and gives
+ * them back while the node goes down and comes back. A plain program, as ThreadSanitizer does not work under
+ * Criterion; its output is TAP.
  */
 #include "runtime/clock.h"
 #include "tests/lib/fake_node.h"
@@ -90,7 +91,8 @@ static bool busy_slots_are_tended_through_a_restart(const stet_app *app)
         fake_node_up(n);
         good = good && reaches(e, ROUNDS) && stet_executor_connected(e);
         stet_executor_stop(e, WITHIN_MS);
-        good = good && fake_await(n, MSG_BYE, SLOTS) && fake_count(n, MSG_RETURN) > 0 && atomic_load(&ran) >= ROUNDS;
+        good = good && fake_await(n, MSG_BYE, SLOTS) && fake_count(n, MSG_RETURN) > 0 &&
+               atomic_load(&ran) >= ROUNDS;
         fake_node_free(n);
         return good;
 }

@@ -44,7 +44,12 @@ Test(block, keys_sort_by_lsn_and_piece)
 
 Test(block, what_was_encoded_is_decoded)
 {
-        struct block b = { .lsn = 77, .commit = 5, .pieces = 1, .count = 3, .body = bytes_str("the records") }, r;
+        struct block b = { .lsn = 77,
+                           .commit = 5,
+                           .pieces = 1,
+                           .count = 3,
+                           .body = bytes_str("the records") },
+                     r;
         struct encoded e = encode(&b);
         cr_assert_eq(decode(&e, &r), 0);
         cr_assert_eq(r.lsn, 77);
@@ -94,7 +99,8 @@ Test(block, sizes_that_no_block_has_are_refused)
         uint8_t large[BLOCK_SIZE_MAX + 1] = { 0 };
         memcpy(large, e.value, e.size);
         cr_assert_eq(block_decode(bytes_of(e.key, 9), bytes_of(e.value, e.size), &r), STET_ECORRUPT);
-        cr_assert_eq(block_decode(bytes_of(e.key, 10), bytes_of(e.value, BLOCK_HEADER_SIZE), &r), STET_ECORRUPT);
+        cr_assert_eq(block_decode(bytes_of(e.key, 10), bytes_of(e.value, BLOCK_HEADER_SIZE), &r),
+                     STET_ECORRUPT);
         cr_assert_eq(block_decode(bytes_of(e.key, 10), bytes_of(e.value, 3), &r), STET_ECORRUPT);
         cr_assert_eq(block_decode(bytes_of(e.key, 10), bytes_of(large, sizeof large), &r), STET_ECORRUPT);
         cr_assert_eq(block_decode(bytes_of(e.key, 10), bytes_of(large, sizeof large - 1), &r), 0);
@@ -146,7 +152,8 @@ Test(block, a_record_beyond_a_block_is_cut_into_pieces)
                 { BLOCK_BODY_MAX - RECORD_HEADER_SIZE + 1, 2 },
                 { 2 * BLOCK_BODY_MAX - RECORD_HEADER_SIZE, 2 },
                 { 2 * BLOCK_BODY_MAX - RECORD_HEADER_SIZE + 1, 3 },
-                { RECORD_BODY_MAX, (RECORD_BODY_MAX + RECORD_HEADER_SIZE + BLOCK_BODY_MAX - 1) / BLOCK_BODY_MAX },
+                { RECORD_BODY_MAX,
+                  (RECORD_BODY_MAX + RECORD_HEADER_SIZE + BLOCK_BODY_MAX - 1) / BLOCK_BODY_MAX },
         };
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
                 struct log_group g = { 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients against a node that is only its wire: what they say, when they say it again, and what they make of answers and of
- * silence.
+ * Clients against a node that is only its wire: what they say, when they say it again, and what they make of
+ * answers and of silence.
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -50,7 +50,9 @@ static int start_order(stet_client *client, const char *request_id, stet_started
 
 static void reply_started(struct fake_node *n, uint64_t peer, const struct message *m)
 {
-        struct message reply = { .type = MSG_REPLY, .correlation = m->correlation, .token.run = run_number, .id = m->id };
+        struct message reply = {
+                .type = MSG_REPLY, .correlation = m->correlation, .token.run = run_number, .id = m->id
+        };
         fake_send(n, peer, &reply);
 }
 
@@ -108,7 +110,11 @@ Test(client, start_sends_its_arguments_and_returns_the_run)
 static void say_existing(void *ctx, struct fake_node *n, uint64_t peer, const struct message *m)
 {
         (void)ctx;
-        struct message reply = { .type = MSG_REPLY, .correlation = m->correlation, .token.run = run_number, .id = m->id, .count = 1 };
+        struct message reply = { .type = MSG_REPLY,
+                                 .correlation = m->correlation,
+                                 .token.run = run_number,
+                                 .id = m->id,
+                                 .count = 1 };
         fake_send(n, peer, &reply);
 }
 
@@ -173,7 +179,8 @@ Test(client, start_is_repeated_with_its_request_id_when_the_answer_is_lost)
         int64_t begun_ns = clock_elapsed_ns();
         cr_assert_eq(start_order(r.client, NULL, &started, &why), 0, "%s", why.text);
         cr_assert_geq(clock_elapsed_ns() - begun_ns, 1900 * MS, "a repeat every two seconds");
-        const struct message *first = fake_received(r.node, MSG_START, 0, NULL), *second = fake_received(r.node, MSG_START, 1, NULL);
+        const struct message *first = fake_received(r.node, MSG_START, 0, NULL),
+                             *second = fake_received(r.node, MSG_START, 1, NULL);
         cr_assert(bytes_equal(first->request_id, second->request_id));
         cr_assert_eq(first->correlation, second->correlation);
         rig_free(&r);
@@ -259,7 +266,8 @@ Test(client, waits_and_readings_without_a_node_are_unreachable)
         stet_why why;
         cr_assert_eq(stet_client_show(client, "o-1", &value, &why), STET_EUNREACHABLE);
         cr_assert_eq(stet_client_wait(client, "o-1", 0, &result, &why), STET_EUNREACHABLE);
-        cr_assert_eq(stet_client_wait(client, "o-1", -1, &result, &why), STET_EUNREACHABLE, "also without a limit");
+        cr_assert_eq(stet_client_wait(client, "o-1", -1, &result, &why), STET_EUNREACHABLE,
+                     "also without a limit");
         stet_client_close(client);
         temp_dir_free(dir);
 }
@@ -298,7 +306,8 @@ static void answer_late(void *ctx, struct fake_node *n, uint64_t peer, const str
                 *first = m->correlation;
                 return;
         }
-        fake_send(n, peer, &(struct message){ .type = MSG_REPLY, .correlation = *first, .code = STET_EINTERNAL });
+        fake_send(n, peer,
+                  &(struct message){ .type = MSG_REPLY, .correlation = *first, .code = STET_EINTERNAL });
         reply_started(n, peer, m);
 }
 
@@ -338,7 +347,8 @@ Test(client, peer_that_never_speaks_the_protocol_is_named_as_such)
         stet_why why;
         cr_assert_eq(stet_client_connect(fake_node_endpoint(node), &client, NULL), 0);
         stet_client_set_timeout(client, 200);
-        cr_assert_eq(start_order(client, NULL, &started, NULL), STET_EUNREACHABLE, "it says HELLO when nobody asks");
+        cr_assert_eq(start_order(client, NULL, &started, NULL), STET_EUNREACHABLE,
+                     "it says HELLO when nobody asks");
         cr_assert(fake_await(node, MSG_HELLO, 1));
         cr_assert_eq(fake_count(node, MSG_START), 0, "and nothing else");
         uint64_t peer;
@@ -355,7 +365,9 @@ static void refuse_hello(struct fake_node *node)
         uint64_t peer;
         cr_assert(fake_await(node, MSG_HELLO, 1));
         fake_received(node, MSG_HELLO, 0, &peer);
-        fake_send(node, peer, &(struct message){ .type = MSG_WELCOME, .code = STET_ENEWER, .text = bytes_str("too new") });
+        fake_send(
+            node, peer,
+            &(struct message){ .type = MSG_WELCOME, .code = STET_ENEWER, .text = bytes_str("too new") });
 }
 
 Test(client, node_that_refuses_the_client_is_believed)
@@ -413,7 +425,8 @@ Test(client, arguments_that_cannot_be_right_are_refused_before_anything_is_sent)
         cr_assert_eq(stet_client_cancel(c, "o-1", "\xff", NULL, &why), STET_EINVAL);
         cr_assert_eq(stet_client_terminate(c, NULL, NULL, NULL, &why), STET_EINVAL);
         cr_assert_eq(stet_client_query(c, "o-1", "state", &big, &value, &why), STET_ETOOBIG);
-        cr_assert_eq(stet_client_list(c, &(stet_list_filter){ .state = "broken" }, &value, &why), STET_EINVAL);
+        cr_assert_eq(stet_client_list(c, &(stet_list_filter){ .state = "broken" }, &value, &why),
+                     STET_EINVAL);
         assert_says(&why, "\"broken\"");
         cr_assert_eq(stet_client_list(c, &(stet_list_filter){ .limit = 1001 }, &value, &why), STET_EINVAL);
         cr_assert_eq(stet_client_show(c, NULL, &value, &why), STET_EINVAL);
@@ -421,7 +434,9 @@ Test(client, arguments_that_cannot_be_right_are_refused_before_anything_is_sent)
         start = (stet_start){ .workflow = "order" };
         cr_assert_eq(stet_client_start(c, &start, &started, &why), 0, "the client still works");
         cr_assert_eq(fake_count(r.node, MSG_START), 1);
-        cr_assert_eq(fake_count(r.node, MSG_SIGNAL) + fake_count(r.node, MSG_CANCEL) + fake_count(r.node, MSG_READ), 0);
+        cr_assert_eq(fake_count(r.node, MSG_SIGNAL) + fake_count(r.node, MSG_CANCEL) +
+                         fake_count(r.node, MSG_READ),
+                     0);
         rig_free(&r);
 }
 
@@ -475,7 +490,9 @@ static void complete(void *ctx, struct fake_node *n, uint64_t peer, const struct
                                   .correlation = m->correlation,
                                   .token.run = run_number,
                                   .role = STET_RUN_COMPLETED,
-                                  .value = bytes_of("\xa4" "done", 5) };
+                                  .value = bytes_of("\xa4"
+                                                    "done",
+                                                    5) };
         fake_send(n, peer, &(struct message){ .type = MSG_REPLY, .correlation = m->correlation });
         fake_send(n, peer, &result);
 }
@@ -497,7 +514,9 @@ static void long_failure(void *ctx, struct fake_node *n, uint64_t peer, const st
         char text[1001];
         for (size_t i = 0; i < sizeof text - 1; i += 2)
                 memcpy(text + i, "\xc3\xa9", 2); /* é */
-        struct message result = { .type = MSG_RESULT, .correlation = m->correlation, .role = STET_RUN_FAILED };
+        struct message result = { .type = MSG_RESULT,
+                                  .correlation = m->correlation,
+                                  .role = STET_RUN_FAILED };
         result.text = bytes_of(text, sizeof text - 1);
         fake_send(n, peer, &result);
 }
@@ -515,7 +534,9 @@ static void still_open(void *ctx, struct fake_node *n, uint64_t peer, const stru
 {
         (void)ctx;
         if (m->due_ns < 0)
-                fake_send(n, peer, &(struct message){ .type = MSG_REPLY, .correlation = m->correlation, .code = STET_ETIMEDOUT });
+                fake_send(n, peer,
+                          &(struct message){
+                              .type = MSG_REPLY, .correlation = m->correlation, .code = STET_ETIMEDOUT });
 }
 
 Test(client, look_asks_for_an_answer_at_once)
@@ -572,7 +593,9 @@ static void answer_value(void *ctx, struct fake_node *n, uint64_t peer, const st
 {
         (void)ctx;
         fake_send(n, peer,
-                  &(struct message){ .type = MSG_REPLY, .correlation = m->correlation, .value = bytes_of("\x92\x01\x02", 3) });
+                  &(struct message){ .type = MSG_REPLY,
+                                     .correlation = m->correlation,
+                                     .value = bytes_of("\x92\x01\x02", 3) });
 }
 
 Test(client, query_gives_the_codes_answer)
@@ -595,7 +618,9 @@ Test(client, readings_carry_their_arguments_as_a_map)
 {
         struct rig r = rig_new(answer_value, NULL);
         stet_value out = { 0 }, args = { 0 };
-        stet_list_filter filter = { .state = "failed", .workflow = "order", .limit = 5, .before_run_id = run_text };
+        stet_list_filter filter = {
+                .state = "failed", .workflow = "order", .limit = 5, .before_run_id = run_text
+        };
         cr_assert_eq(stet_client_list(r.client, &filter, &out, NULL), 0);
         const struct message *m = fake_received(r.node, MSG_READ, 0, NULL);
         assert_text(m->name, "list");
@@ -650,7 +675,9 @@ enum { MANY = 10000 };
 static void accept_and_complete(void *ctx, struct fake_node *n, uint64_t peer, const struct message *m)
 {
         (void)ctx;
-        struct message reply = { .type = MSG_REPLY, .correlation = m->correlation, .token.run = m->correlation, .id = m->id };
+        struct message reply = {
+                .type = MSG_REPLY, .correlation = m->correlation, .token.run = m->correlation, .id = m->id
+        };
         struct message result = { .type = MSG_RESULT,
                                   .correlation = m->correlation,
                                   .token.run = m->correlation,
@@ -688,7 +715,8 @@ Test(client, ten_thousand_starts_are_each_answered_twice)
                         cr_assert_lt(answers[i].tag, MANY);
                         cr_assert_eq(answers[i].err, 0);
                         cr_assert_eq(seen[answers[i].tag], answers[i].ended ? 1 : 0, "started, then ended");
-                        cr_assert_eq(answers[i].ending, answers[i].ended ? STET_RUN_COMPLETED : STET_RUN_OPEN);
+                        cr_assert_eq(answers[i].ending,
+                                     answers[i].ended ? STET_RUN_COMPLETED : STET_RUN_OPEN);
                         seen[answers[i].tag]++;
                 }
                 answered += count;
@@ -710,7 +738,9 @@ static void accept_after_who(void *ctx, struct fake_node *n, uint64_t peer, cons
                 return;
         }
         if (starts <= 2)
-                fake_send(n, peer, &(struct message){ .type = MSG_REPLY, .correlation = m->correlation, .token.run = run_number });
+                fake_send(n, peer,
+                          &(struct message){
+                              .type = MSG_REPLY, .correlation = m->correlation, .token.run = run_number });
         if (starts == 4)
                 fake_send(n, peer, &(struct message){ .type = MSG_WHO });
 }
@@ -741,7 +771,8 @@ Test(client, batch_is_said_again_after_who_the_durable_ones_as_waits)
         assert_text(fake_received(r.node, MSG_START, 4, NULL)->request_id, "r-2");
         assert_text(fake_received(r.node, MSG_START, 5, NULL)->request_id, "r-3");
         assert_text(fake_received(r.node, MSG_WAIT, 0, NULL)->id, run_text);
-        cr_assert_eq(fake_received(r.node, MSG_WAIT, 0, NULL)->correlation, fake_received(r.node, MSG_START, 0, NULL)->correlation);
+        cr_assert_eq(fake_received(r.node, MSG_WAIT, 0, NULL)->correlation,
+                     fake_received(r.node, MSG_START, 0, NULL)->correlation);
         rig_free(&r);
 }
 
@@ -842,8 +873,10 @@ Test(client, client_of_a_node_without_threads_drives_it_while_it_waits)
         stet_answer answers[4];
         stet_why why;
         cr_assert_eq(context_open(&context, NULL), 0);
-        struct fake_node *node = fake_node_new(&(struct fake_options){
-                .zmq_context = context, .endpoint = "inproc://driven", .handler = accept_and_complete, .driven = true });
+        struct fake_node *node = fake_node_new(&(struct fake_options){ .zmq_context = context,
+                                                                       .endpoint = "inproc://driven",
+                                                                       .handler = accept_and_complete,
+                                                                       .driven = true });
         struct client_driver driver = { node, drive };
         cr_assert_eq(client_open(context, "inproc://driven", &driver, &client, NULL), 0);
         int err = start_order(client, NULL, &started, &why);

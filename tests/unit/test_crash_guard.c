@@ -56,7 +56,8 @@ static struct remains crash_in_child(void (*body)(void))
 
 static void in_workflow(void)
 {
-        running_code = (struct running_code){ .what = "workflow", .name = "order", .workflow_id = "o-1", .run = 0xabc };
+        running_code =
+            (struct running_code){ .what = "workflow", .name = "order", .workflow_id = "o-1", .run = 0xabc };
 }
 
 static void abort_in_workflow(void)
@@ -70,7 +71,8 @@ Test(crash_guard, crashed_workflow_is_named_and_noted)
         struct remains r = crash_in_child(abort_in_workflow);
         cr_assert(WIFEXITED(r.status));
         cr_assert_eq(WEXITSTATUS(r.status), 70);
-        cr_assert_str_eq(r.said, "stet: workflow \"order\" of run 0000000000000abc (\"o-1\") crashed with SIGABRT\n");
+        cr_assert_str_eq(r.said,
+                         "stet: workflow \"order\" of run 0000000000000abc (\"o-1\") crashed with SIGABRT\n");
         cr_assert_str_eq(r.noted, "0000000000000abc\n");
 }
 
@@ -125,7 +127,8 @@ Test(crash_guard, fault_in_the_guard_page_is_a_stack_overflow)
 {
         struct remains r = crash_in_child(touch_inside);
         cr_assert_eq(WEXITSTATUS(r.status), 70);
-        cr_assert_str_eq(r.said, "stet: workflow \"order\" of run 0000000000000abc (\"o-1\") crashed with SIGSEGV: its stack overflowed: "
+        cr_assert_str_eq(r.said, "stet: workflow \"order\" of run 0000000000000abc (\"o-1\") crashed with "
+                                 "SIGSEGV: its stack overflowed: "
                                  "raise the stack size\n");
         r = crash_in_child(touch_outside);
         cr_assert_eq(WEXITSTATUS(r.status), 70);

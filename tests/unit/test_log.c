@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What every store of the log must do: each test runs over all of them. What only one can do is tested beside it
- * (test_log_lmdb.c, and the planned failures of log_mem at the end).
+ * What every store of the log must do: each test runs over all of them. What only one can do is tested beside
+ * it (test_log_lmdb.c, and the planned failures of log_mem at the end).
  */
 #include "wal/log.h"
 
@@ -143,19 +143,19 @@ static void assert_holds(struct log *log, uint64_t from_lsn, uint64_t first, uin
 }
 
 /* ConformanceTest(name): a test with `struct store *s`, run over every store. */
-#define ConformanceTest(name)                                                                               \
-        static void name(struct store *s);                                                                  \
-        ParameterizedTestParameters(log, name)                                                              \
-        {                                                                                                   \
-                static enum kind kinds[] = { ON_LMDB, ON_MEMORY };                                          \
-                return cr_make_param_array(enum kind, kinds, sizeof kinds / sizeof kinds[0]);               \
-        }                                                                                                   \
-        ParameterizedTest(enum kind *kind, log, name)                                                       \
-        {                                                                                                   \
-                struct store store = store_new(*kind);                                                      \
-                name(&store);                                                                               \
-                store_free(&store);                                                                         \
-        }                                                                                                   \
+#define ConformanceTest(name)                                                                                \
+        static void name(struct store *s);                                                                   \
+        ParameterizedTestParameters(log, name)                                                               \
+        {                                                                                                    \
+                static enum kind kinds[] = { ON_LMDB, ON_MEMORY };                                           \
+                return cr_make_param_array(enum kind, kinds, sizeof kinds / sizeof kinds[0]);                \
+        }                                                                                                    \
+        ParameterizedTest(enum kind *kind, log, name)                                                        \
+        {                                                                                                    \
+                struct store store = store_new(*kind);                                                       \
+                name(&store);                                                                                \
+                store_free(&store);                                                                          \
+        }                                                                                                    \
         static void name(struct store *s)
 
 /* --- appending and reading --- */
@@ -193,7 +193,7 @@ ConformanceTest(reading_starts_at_any_record_and_beyond_the_end_finds_nothing)
 
 ConformanceTest(bodies_of_every_size_come_back_whole)
 {
-        static const size_t sizes[] = { 0,    1,    1900,  2100,  4015,      4016,    4017,
+        static const size_t sizes[] = { 0,    1,    1900, 2100,   4015,    4016,           4017,
                                         4018, 8079, 8080, 100000, 3 << 20, RECORD_BODY_MAX };
         uint64_t bytes = 0;
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What only the LMDB store does: flags and modes, files it refuses, a growing map, a full disk, a failing disk.
- * Failures of the disk are made by this program's own fdatasync(), pwrite() and writev(), which LMDB calls.
+ * What only the LMDB store does: flags and modes, files it refuses, a growing map, a full disk, a failing
+ * disk. Failures of the disk are made by this program's own fdatasync(), pwrite() and writev(), which LMDB
+ * calls.
  */
 #include "wal/log_lmdb.h"
 
@@ -328,7 +329,8 @@ Test(log_lmdb, a_cut_file_is_refused_at_every_length)
                 struct log *none;
                 stet_why why = { "" };
                 int err = log_lmdb_open(&(struct log_lmdb_options){ .path = p.path }, &none, &why);
-                cr_assert(err == STET_ECORRUPT || (err == STET_EFORMAT && size < 200), "%zu: %s", size, why.text);
+                cr_assert(err == STET_ECORRUPT || (err == STET_EFORMAT && size < 200), "%zu: %s", size,
+                          why.text);
         }
         file_write(p.path, buffer_bytes(&file));
         log = open_at(p.path, LOG_SYNC, 0);
@@ -347,8 +349,8 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         append(log, 10, 10);
         struct buffer after = file_read(p.path);
         log_close(log);
-        /* The meta page that the second append wrote, with what the first one left in the rest of the page, except
-         * for the number: its tail reached the disk and its head did not. */
+        /* The meta page that the second append wrote, with what the first one left in the rest of the page,
+         * except for the number: its tail reached the disk and its head did not. */
         enum { NUMBER_AT = 144 };
         for (size_t page = 0; page <= 4096; page += 4096)
                 memcpy(after.data + page, before.data + page, NUMBER_AT);
@@ -390,7 +392,8 @@ Test(log_lmdb, a_damaged_record_ends_the_reading_with_its_lsn_and_stream)
         cr_assert_eq(log_read(log, 1, count_record, &count, &why), STET_ECORRUPT);
         cr_assert_eq(count, 49);
         char words[64];
-        snprintf(words, sizeof words, "record 50 of stream %lu is damaged", (unsigned long)records_stream(50));
+        snprintf(words, sizeof words, "record 50 of stream %lu is damaged",
+                 (unsigned long)records_stream(50));
         cr_assert_not_null(strstr(why.text, words), "%s", why.text);
         log_close(log);
         temp_dir_free(p.dir);
@@ -509,7 +512,8 @@ Test(log_lmdb, no_space_for_the_pages_is_full_and_retriable)
 
 /* --- a failing disk --- */
 
-static void assert_stopped_until_reopened(const char *path, struct log *log, uint64_t kept_min, uint64_t kept_max)
+static void assert_stopped_until_reopened(const char *path, struct log *log, uint64_t kept_min,
+                                          uint64_t kept_max)
 {
         stet_why why = { "" };
         cr_assert_eq(try_append(log, 1, 100, &why), STET_EIO);
@@ -593,7 +597,8 @@ static void append_for_ever(const char *path, int acknowledged_fd)
                 append(log, 1 + i % 20, 200);
                 if (i % 8 == 7)
                         cr_assert_eq(log_trim(log, log->epoch, log->last_lsn - 50, NULL), 0);
-                cr_assert_eq(write(acknowledged_fd, &log->last_lsn, sizeof log->last_lsn), sizeof log->last_lsn);
+                cr_assert_eq(write(acknowledged_fd, &log->last_lsn, sizeof log->last_lsn),
+                             sizeof log->last_lsn);
         }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Verify runs in a child for every damaged file, as its users run it: LMDB may crash on one, which counts as found.
+ * Verify runs in a child for every damaged file, as its users run it: LMDB may crash on one, which counts as
+ * found.
  */
 #include "wal/log_lmdb.h"
 
@@ -193,7 +194,8 @@ Test(log_verify, tells_of_its_progress)
         struct log *log;
         struct log_verify_report report;
         unsigned calls = 0;
-        cr_assert_eq(log_lmdb_open(&(struct log_lmdb_options){ .path = s.path, .level = LOG_MEMORY }, &log, NULL), 0);
+        cr_assert_eq(
+            log_lmdb_open(&(struct log_lmdb_options){ .path = s.path, .level = LOG_MEMORY }, &log, NULL), 0);
         for (int i = 0; i < 3000; i++)
                 append(log, 1, 10, &s.records);
         log_close(log);
@@ -289,9 +291,10 @@ Test(log_verify, files_that_are_no_logs_or_not_there_are_told_apart)
         struct sample s = sample_new();
         struct log_verify_report report;
         struct damages damages;
-        file_write(s.damaged_path, bytes_str("a text of another program, long enough to be looked at: "
-                                             "................................................................"
-                                             "................................................................"));
+        file_write(s.damaged_path,
+                   bytes_str("a text of another program, long enough to be looked at: "
+                             "................................................................"
+                             "................................................................"));
         cr_assert_eq(verify(s.damaged_path, &damages, &report), STET_EFORMAT);
         unlink(s.damaged_path);
         cr_assert_eq(verify(s.damaged_path, &damages, &report), STET_ENOTFOUND);
@@ -319,7 +322,8 @@ static struct buffer walk(const char *path)
                 return all;
         int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
         while (!(rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)))
-                buffer_append(&all, (uint8_t *)value.mv_data + BLOCK_HEADER_SIZE, value.mv_size - BLOCK_HEADER_SIZE);
+                buffer_append(&all, (uint8_t *)value.mv_data + BLOCK_HEADER_SIZE,
+                              value.mv_size - BLOCK_HEADER_SIZE);
         mdb_cursor_close(cursor);
         mdb_txn_abort(txn);
         mdb_env_close(env);
@@ -334,7 +338,8 @@ static int judge(const struct sample *s)
         if (verify(s->damaged_path, &damages, &report))
                 return REPORTED;
         struct buffer all = walk(s->damaged_path);
-        bool same = bytes_equal(buffer_bytes(&all), buffer_bytes(&s->records)) && report.records == s->last_lsn;
+        bool same =
+            bytes_equal(buffer_bytes(&all), buffer_bytes(&s->records)) && report.records == s->last_lsn;
         buffer_fini(&all);
         return same ? 0 : SILENT;
 }
@@ -395,7 +400,8 @@ Test(log_verify, every_flipped_bit_of_the_meta_pages_and_of_the_tree_is_found_or
         for (int i = 0; i < 300; i++) {
                 /* The last pages of the file are where the last commits wrote their tree to. */
                 bool in_meta = i % 3 != 2;
-                size_t page = in_meta ? PAGE * (size_t)(i % 3) : s.file.size - PAGE * (1 + random_below(&random, 4));
+                size_t page =
+                    in_meta ? PAGE * (size_t)(i % 3) : s.file.size - PAGE * (1 + random_below(&random, 4));
                 outcome_of_flip(&s, page * 8 + random_below(&random, 8 * (in_meta ? META_SIZE : PAGE)));
         }
         cr_assert_eq(outcome_of(&s), 0);

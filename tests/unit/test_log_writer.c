@@ -98,17 +98,17 @@ static bool wait_until_entered(struct gate *gate, int count)
         return false;
 }
 
-#define WriterTest(name)                                                                                    \
-        static void name(enum kind kind);                                                                   \
-        ParameterizedTestParameters(log_writer, name)                                                       \
-        {                                                                                                   \
-                static enum kind kinds[] = { INLINE, THREAD };                                              \
-                return cr_make_param_array(enum kind, kinds, sizeof kinds / sizeof kinds[0]);               \
-        }                                                                                                   \
-        ParameterizedTest(enum kind *kind, log_writer, name)                                                \
-        {                                                                                                   \
-                name(*kind);                                                                                \
-        }                                                                                                   \
+#define WriterTest(name)                                                                                     \
+        static void name(enum kind kind);                                                                    \
+        ParameterizedTestParameters(log_writer, name)                                                        \
+        {                                                                                                    \
+                static enum kind kinds[] = { INLINE, THREAD };                                               \
+                return cr_make_param_array(enum kind, kinds, sizeof kinds / sizeof kinds[0]);                \
+        }                                                                                                    \
+        ParameterizedTest(enum kind *kind, log_writer, name)                                                 \
+        {                                                                                                    \
+                name(*kind);                                                                                 \
+        }                                                                                                    \
         static void name(enum kind kind)
 
 /* --- every writer --- */
@@ -223,7 +223,8 @@ WriterTest(commits_to_a_file)
         struct log_group g = { 0 };
         int err;
         snprintf(path, sizeof path, "%s/shard-0.log", dir);
-        cr_assert_eq(log_lmdb_open(&(struct log_lmdb_options){ .path = path, .map_bytes = 1 }, &log, NULL), 0);
+        cr_assert_eq(log_lmdb_open(&(struct log_lmdb_options){ .path = path, .map_bytes = 1 }, &log, NULL),
+                     0);
         struct log_writer *w = writer_new(kind, log);
         uint64_t lsn = 0;
         uint32_t crc = 0;

@@ -27,11 +27,11 @@ static void seal(uint8_t *record, size_t size)
 Test(record, header_is_48_little_endian_bytes_in_the_documented_order)
 {
         static const uint8_t expected[] = {
-                51,   0,    0,    0, /* length */
-                0xfe, 0xfe, 0xfe, 0xfe, /* crc */
-                0x44, 0x33, 0x22, 0x11, /* chain */
-                2,    9,    0,    0, /* kind, flags, reserved */
-                8,    7,    6,    5,    4,    3,    2,    1, /* lsn */
+                51,   0,    0,    0,                            /* length */
+                0xfe, 0xfe, 0xfe, 0xfe,                         /* crc */
+                0x44, 0x33, 0x22, 0x11,                         /* chain */
+                2,    9,    0,    0,                            /* kind, flags, reserved */
+                8,    7,    6,    5,    4,    3,    2,    1,    /* lsn */
                 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, /* stream */
                 0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21, /* previous_lsn */
                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* time_ns */

@@ -185,7 +185,7 @@ struct job {
         uint32_t attempt; /* 0: the first */
         uint32_t lost;
         const char *activity; /* NULL: "charge"; "": what was said before */
-        const char *queue; /* NULL: the default one */
+        const char *queue;    /* NULL: the default one */
         const char *input;
         int64_t due_ms;
         int64_t timeout_ms;

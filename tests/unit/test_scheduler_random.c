@@ -99,10 +99,10 @@ struct model {
         int64_t heard_ns[EXECUTORS];
         uint64_t peer_next, run_next, order_next;
         bool ticking;
-        int losing; /* the local connection that is going; or -1 */
+        int losing;                         /* the local connection that is going; or -1 */
         const struct model_task *finishing; /* by a DONE */
-        unsigned acks, whos, drops; /* in this step */
-        uint64_t hash; /* of all decisions */
+        unsigned acks, whos, drops;         /* in this step */
+        uint64_t hash;                      /* of all decisions */
 };
 
 #define CHECK(m, condition, ...)                                                                             \

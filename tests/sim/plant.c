@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bugs planted between the parts, one at a time, to see that the checkers find them. The engine itself stays as it is: what these do
+ * is what a wrong line in its wiring would do.
+ */
+#include "tests/sim/world.h"
+
+#include "runtime/parcel.h"
+#include "tests/sim/model.h"
+
+#include <stdio.h>
+
+enum { ONE_IN_EIGHT = 8192, EARLY_MS = 20 };
+
+/* An old attempt's outcome, with the number of the attempt that is current now. */
+static void freshen(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
+{
+        struct message fresh = *m;
+        fresh.token.attempt = model_attempt(s->model, m->token.run, m->token.op);
+        deliver(s, shard, &fresh);
+}
+
+static void start_twice(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
+{
+        struct message again = *m;
+        char request_id[40];
+        snprintf(request_id, sizeof request_id, "%.*s!", (int)(m->request_id.size < 30 ? m->request_id.size : 30),
+                 m->request_id.size ? (const char *)m->request_id.data : "");
+        again.request_id = bytes_str(request_id);
+        again.id = bytes_of(NULL, 0);
+        deliver(s, shard, m);
+        deliver(s, shard, &again);
+}
+
+/* The first of a sender's signals waits until the next one has gone by. */
+static void swap_signals(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
+{
+        struct message kept;
+        struct bytes at = buffer_bytes(&s->plant.kept);
+        if (!parcel_take(&at, &kept)) {
+                parcel_put(&s->plant.kept, m);
+                return;
+        }
+        deliver(s, shard, m);
+        deliver(s, shard_of(s->knobs.shards, kept.ns, kept.id, kept.request_id), &kept);
+        buffer_clear(&s->plant.kept);
+}
+
+static void swap_results(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
+{
+        struct message other = *m;
+        struct buffer before = { 0 };
+        buffer_swap(&before, &s->plant.result);
+        buffer_append(&s->plant.result, m->value.data, m->value.size);
+        if (before.size && sim_chance(s, ONE_IN_EIGHT))
+                other.value = buffer_bytes(&before);
+        deliver(s, shard, &other);
+        buffer_fini(&before);
+}
+
+void plant_to_shard(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
+{
+        enum sim_bug bug = s->options.bug;
+        if (bug == BUG_STALE_TOKEN && m->type == MSG_OUTCOME)
+                freshen(s, shard, m, deliver);
+        else if (bug == BUG_DOUBLE_START && m->type == MSG_START && sim_chance(s, ONE_IN_EIGHT))
+                start_twice(s, shard, m, deliver);
+        else if (bug == BUG_SWAPPED_SIGNALS && m->type == MSG_SEND)
+                swap_signals(s, shard, m, deliver);
+        else if (bug == BUG_SWAPPED_RESULTS && m->type == MSG_OUTCOME && !m->code)
+                swap_results(s, shard, m, deliver);
+        else
+                deliver(s, shard, m);
+}
+
+bool plant_swallows(struct sim *s, const struct message *m)
+{
+        return s->options.bug == BUG_LOST_RETRY && m->type == MSG_ENQUEUE && m->token.attempt > 1 && sim_chance(s, ONE_IN_EIGHT);
+}
+
+int64_t plant_timer_now(const struct sim *s)
+{
+        return s->now_ns + (s->options.bug == BUG_TIMER_EARLY ? EARLY_MS * MS : 0);
+}
+
+void plant_fini(struct sim *s)
+{
+        buffer_fini(&s->plant.kept);
+        buffer_fini(&s->plant.result);
+}
