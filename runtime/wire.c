@@ -4,9 +4,8 @@
  * in another language; tests/unit/test_protocol_doc.c compares the two.
  *
  * Fields are only ever added at the end of a row: older readers pass over them, newer ones find them zero.
- * What travels once per task (TASK, DONE, ACK, ENQUEUE, OUTCOME, CLOSE) carries nothing that the receiver
- * knows already. `peer` stands only in messages that never leave the node: a peer is the connection it came
- * by, whatever its bytes say.
+ * What travels once per task (TASK, DONE, ACK) carries nothing that the receiver knows already. Messages inside a
+ * node have no shape: they never travel (parcel.h), and a peer that sends one sends an unknown type.
  */
 #include "runtime/wire.h"
 
@@ -20,8 +19,6 @@
 #define INCARNATION      ENTRY("incarnation", FIELD_U64, token.incarnation)
 #define TOKEN            RUN, OP, ATTEMPT, INCARNATION
 #define CORRELATION      ENTRY("correlation", FIELD_U64, correlation)
-#define PARENT_RUN       ENTRY("parent_run", FIELD_U64, parent_run)
-#define PARENT_OP        ENTRY("parent_op", FIELD_U32, parent_op)
 #define CODE             ENTRY("code", FIELD_U32, code)
 #define ROLE             ENTRY("role", FIELD_U32, role)
 #define ENDING           ENTRY("ending", FIELD_U32, role)
@@ -31,22 +28,17 @@
 #define REUSE            ENTRY("reuse", FIELD_U32, reuse)
 #define WAIT             ENTRY("wait", FIELD_BOOL, wait)
 #define PERMANENT        ENTRY("permanent", FIELD_BOOL, permanent)
-#define ABANDON          ENTRY("abandon", FIELD_BOOL, abandon)
 #define DUE              ENTRY("due_ns", FIELD_I64, due_ns)
 #define STARTED          ENTRY("started_ns", FIELD_I64, started_ns)
 #define TIMEOUT          ENTRY("timeout_ms", FIELD_I64, timeout_ms)
-#define SCHEDULE_TIMEOUT ENTRY("schedule_timeout_ms", FIELD_I64, schedule_timeout_ms)
 #define HEARTBEAT        ENTRY("heartbeat_ms", FIELD_I64, heartbeat_ms)
-#define PEER             ENTRY("peer", FIELD_U64, peer)
 #define REQUEST_ID       ENTRY("request_id", FIELD_STR, request_id)
 #define NS               ENTRY("ns", FIELD_STR, ns)
 #define ID               ENTRY("id", FIELD_STR, id)
 #define NAME             ENTRY("name", FIELD_STR, name)
-#define QUEUE            ENTRY("queue", FIELD_STR, queue)
 #define VALUE            ENTRY("value", FIELD_VALUE, value)
 #define KIND             ENTRY("kind", FIELD_STR, kind)
 #define TEXT             ENTRY("text", FIELD_STR, text)
-#define EXECUTOR         ENTRY("executor", FIELD_STR, executor)
 #define ACTIVITIES       ENTRY("activities", FIELD_VALUE, names)
 #define QUEUES           ENTRY("queues", FIELD_VALUE, queues)
 
@@ -71,20 +63,6 @@ static const struct field result[] = { CORRELATION, RUN, ENDING, CODE, VALUE, KI
 static const struct field task[] = { TOKEN, NAME, VALUE, TIMEOUT, HEARTBEAT };
 static const struct field ack[] = { TOKEN, CODE };
 
-static const struct field enqueue[] = { RUN, OP,      ATTEMPT,          NAME,      QUEUE, VALUE,
-                                        DUE, TIMEOUT, SCHEDULE_TIMEOUT, HEARTBEAT, COUNT };
-static const struct field close[] = { RUN, OP };
-static const struct field outcome[] = { TOKEN, PEER, CODE,      STARTED,  VALUE,
-                                        KIND,  TEXT, PERMANENT, EXECUTOR, COUNT };
-static const struct field child_start[] = { PARENT_RUN, PARENT_OP, RUN,   NS,      NAME, ID,
-                                            VALUE,      CONFLICT,  REUSE, ABANDON, DUE };
-static const struct field child_done[] = { PARENT_RUN, PARENT_OP, RUN, ENDING, CODE, VALUE, KIND, TEXT };
-static const struct field child_cancel[] = { PARENT_RUN, PARENT_OP, RUN, NS, ID, TEXT };
-static const struct field send[] = { PARENT_RUN, PARENT_OP, RUN, NS, ID, NAME, VALUE };
-static const struct field send_done[] = { PARENT_RUN, PARENT_OP, RUN, CODE, TEXT };
-static const struct field parent_check[] = { PARENT_RUN, PARENT_OP, RUN };
-static const struct field note[] = { TOKEN, STARTED, EXECUTOR };
-
 const struct shape message_shapes[MSG_TYPES] = {
         [MSG_HELLO] = SHAPE("HELLO", MSG_HELLO, hello),
         [MSG_START] = SHAPE("START", MSG_START, start),
@@ -107,16 +85,6 @@ const struct shape message_shapes[MSG_TYPES] = {
         [MSG_TASK] = SHAPE("TASK", MSG_TASK, task),
         [MSG_ACK] = SHAPE("ACK", MSG_ACK, ack),
         [MSG_DROP] = SHAPE("DROP", MSG_DROP, token),
-        [MSG_ENQUEUE] = SHAPE("ENQUEUE", MSG_ENQUEUE, enqueue),
-        [MSG_CLOSE] = SHAPE("CLOSE", MSG_CLOSE, close),
-        [MSG_OUTCOME] = SHAPE("OUTCOME", MSG_OUTCOME, outcome),
-        [MSG_CHILD_START] = SHAPE("CHILD_START", MSG_CHILD_START, child_start),
-        [MSG_CHILD_DONE] = SHAPE("CHILD_DONE", MSG_CHILD_DONE, child_done),
-        [MSG_CHILD_CANCEL] = SHAPE("CHILD_CANCEL", MSG_CHILD_CANCEL, child_cancel),
-        [MSG_SEND] = SHAPE("SEND", MSG_SEND, send),
-        [MSG_SEND_DONE] = SHAPE("SEND_DONE", MSG_SEND_DONE, send_done),
-        [MSG_PARENT_CHECK] = SHAPE("PARENT_CHECK", MSG_PARENT_CHECK, parent_check),
-        [MSG_NOTE] = SHAPE("NOTE", MSG_NOTE, note),
 };
 
 void frame_begin(struct buffer *frame)
