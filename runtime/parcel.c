@@ -1,52 +1,73 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * A parcel is a header, the numbers of the message as they are, the sizes of those texts that are not empty, and their
+ * bytes. Most messages have few.
+ */
 #include "runtime/parcel.h"
 
-static const uint16_t texts[] = {
-        offsetof(struct message, request_id), offsetof(struct message, ns),    offsetof(struct message, id),
-        offsetof(struct message, name),       offsetof(struct message, queue), offsetof(struct message, value),
-        offsetof(struct message, kind),       offsetof(struct message, text),  offsetof(struct message, executor),
-        offsetof(struct message, names),      offsetof(struct message, queues),
-};
-enum { TEXTS_COUNT = sizeof texts / sizeof texts[0], ALIGNMENT = 16 };
+#define NUMBERS_SIZE offsetof(struct message, request_id)
+#define TEXTS_COUNT  ((sizeof(struct message) - NUMBERS_SIZE) / sizeof(struct bytes))
 
-static struct bytes *text_of(struct message *m, size_t i)
+_Static_assert(NUMBERS_SIZE + TEXTS_COUNT * sizeof(struct bytes) == sizeof(struct message),
+               "a message is its numbers, then nothing but its texts");
+
+struct parcel_head {
+        uint32_t size; /* of the whole parcel */
+        uint32_t texts; /* bit i: text i is there */
+};
+
+static struct bytes *texts_of(struct message *m)
 {
-        return (struct bytes *)(void *)((char *)m + texts[i]);
+        return (struct bytes *)(void *)((char *)m + NUMBERS_SIZE);
 }
 
-static size_t padded(size_t size)
+static const struct bytes *const_texts_of(const struct message *m)
 {
-        return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+        return (const struct bytes *)(const void *)((const char *)m + NUMBERS_SIZE);
 }
 
 void parcel_put(struct buffer *b, const struct message *m)
 {
-        struct message copy = *m;
-        size_t size = sizeof copy;
-        for (size_t i = 0; i < TEXTS_COUNT; i++)
-                size += text_of(&copy, i)->size;
-        uint8_t *at = buffer_reserve(b, padded(size)) + sizeof copy;
-        for (size_t i = 0; i < TEXTS_COUNT; i++) {
-                struct bytes *text = text_of(&copy, i);
-                if (text->size)
-                        memcpy(at, text->data, text->size);
-                at += text->size;
+        const struct bytes *texts = const_texts_of(m);
+        struct parcel_head head = { sizeof head + NUMBERS_SIZE, 0 };
+        for (unsigned i = 0; i < TEXTS_COUNT; i++)
+                if (texts[i].size) {
+                        head.texts |= 1u << i;
+                        head.size += (uint32_t)(sizeof(uint32_t) + texts[i].size);
+                }
+        uint8_t *at = buffer_reserve(b, head.size);
+        memcpy(at, &head, sizeof head);
+        memcpy(at + sizeof head, m, NUMBERS_SIZE);
+        at += sizeof head + NUMBERS_SIZE;
+        for (unsigned i = 0; i < TEXTS_COUNT; i++) {
+                if (!texts[i].size)
+                        continue;
+                uint32_t size = (uint32_t)texts[i].size;
+                memcpy(at, &size, sizeof size);
+                memcpy(at + sizeof size, texts[i].data, size);
+                at += sizeof size + size;
         }
-        memcpy(b->data + b->size, &copy, sizeof copy);
-        b->size += padded(size);
+        b->size += head.size;
 }
 
 bool parcel_take(struct bytes *at, struct message *ret)
 {
+        struct parcel_head head;
         if (!at->size)
                 return false;
-        memcpy(ret, at->data, sizeof *ret);
-        size_t size = sizeof *ret;
-        for (size_t i = 0; i < TEXTS_COUNT; i++) {
-                struct bytes *text = text_of(ret, i);
-                text->data = at->data + size;
-                size += text->size;
+        memcpy(&head, at->data, sizeof head);
+        memcpy(ret, at->data + sizeof head, NUMBERS_SIZE);
+        const uint8_t *from = at->data + sizeof head + NUMBERS_SIZE;
+        struct bytes *texts = texts_of(ret);
+        for (unsigned i = 0; i < TEXTS_COUNT; i++) {
+                uint32_t size = 0;
+                if (head.texts >> i & 1) {
+                        memcpy(&size, from, sizeof size);
+                        from += sizeof size;
+                }
+                texts[i] = bytes_of(from, size);
+                from += size;
         }
-        *at = bytes_of(at->data + padded(size), at->size - padded(size));
+        *at = bytes_of(at->data + head.size, at->size - head.size);
         return true;
 }

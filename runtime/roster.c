@@ -89,6 +89,7 @@ struct connection *roster_add(struct roster *r, uint64_t peer, bool local, struc
         list_init(&c->running);
         list_init(&c->servings);
         list_init(&c->aside);
+        list_init(&c->in_gone);
         list_push(&c->executor->connections, &c->of_executor);
         map_put(&r->connections, &c->node, peer);
         return c;
@@ -115,6 +116,7 @@ void roster_remove(struct roster *r, struct connection *c)
 {
         struct executor *e = c->executor;
         list_remove(&c->of_executor);
+        list_remove(&c->in_gone);
         heap_fini(&c->backlog);
         free(c);
         if (list_empty(&e->connections))

@@ -5,7 +5,7 @@
  * window.
  *
  * A connection that broke stays, without a peer and without lanes, while attempts are with it: its executor
- * may yet claim them through another. An executor stays while it has a connection.
+ * may yet claim them through another, for the length of a lease. An executor stays while it has a connection.
  */
 #ifndef RUNTIME_ROSTER_H
 #define RUNTIME_ROSTER_H
@@ -32,6 +32,8 @@ struct connection {
         uint32_t window;
         bool paused; /* it gave something back: nothing more while it runs others, until it says it is free */
         bool gone;
+        int64_t gone_ns;
+        struct list in_gone;  /* the scheduler's list, while its attempts may be claimed */
         struct list servings; /* by creation */
         struct list aside;    /* see lane.h */
         struct heap backlog;

@@ -26,6 +26,7 @@ struct scheduler *scheduler_new(const struct scheduler_options *options, const s
         list_init(&s->young);
         list_init(&s->delayed);
         list_init(&s->decided);
+        list_init(&s->gone);
         lanes_init(&s->lanes, options->incarnation);
         roster_init(&s->roster, options->incarnation, options->lease_ns);
         return s;
@@ -355,6 +356,29 @@ static void lose_executor(struct scheduler *s, struct executor *e)
         }
 }
 
+static int64_t claim_end_ns(const struct scheduler *s, const struct connection *c)
+{
+        int64_t end_ns;
+        return __builtin_add_overflow(c->gone_ns, s->options.lease_ns, &end_ns) ? INT64_MAX : end_ns;
+}
+
+/* The broken connection whose attempts are to be claimed first, or NULL. */
+static struct connection *first_gone(const struct scheduler *s)
+{
+        return list_empty(&s->gone) ? NULL : container_of(s->gone.next, struct connection, in_gone);
+}
+
+static void lose_unclaimed(struct scheduler *s, struct connection *c, int64_t now_ns)
+{
+        char why[WIRE_ID_MAX + 150];
+        snprintf(why, sizeof why,
+                 "the connection to executor \"%.*s\" broke, and it did not claim the attempt within %lld ms",
+                 (int)c->executor->name.size, (const char *)c->executor->name.data,
+                 (long long)(s->options.lease_ns / 1000000));
+        scheduler_lose(s, c, why);
+        scheduler_settle(s, c, now_ns);
+}
+
 static void note(struct scheduler *s, const struct task *t)
 {
         struct message m = { .type = MSG_NOTE,
@@ -422,6 +446,8 @@ void scheduler_tick(struct scheduler *s, int64_t now_ns)
 {
         for (struct executor *e; (e = roster_silent(&s->roster, now_ns));)
                 lose_executor(s, e);
+        for (struct connection *c; (c = first_gone(s)) && claim_end_ns(s, c) <= now_ns;)
+                lose_unclaimed(s, c, now_ns);
         while (!list_empty(&s->young)) {
                 struct task *t = container_of(s->young.next, struct task, young);
                 if (now_ns - t->since_ns < s->settle_ns)
@@ -448,5 +474,7 @@ int64_t scheduler_deadline(const struct scheduler *s)
                 due_ns = earlier(due_ns, heap_min(&s->deadlines)->due_ns);
         if (heap_min(&s->roster.leases))
                 due_ns = earlier(due_ns, heap_min(&s->roster.leases)->due_ns);
+        if (first_gone(s))
+                due_ns = earlier(due_ns, claim_end_ns(s, first_gone(s)));
         return due_ns;
 }

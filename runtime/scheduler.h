@@ -71,19 +71,26 @@ int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct
  *  RETURN  an attempt that runs with this executor goes back to the front of its lane, the same attempt; the
  *          connection that had it gets nothing more while it runs others, until it says DONE, WINDOW or
  *          PULSE.
- *  PULSE   with a token: renews the attempt's heartbeat; if it is not running with this executor: DROP.
+ *  PULSE   with a token: renews the attempt's heartbeat, and claims it if the connection that had it is gone;
+ *          if it is not running with this executor: DROP.
  *  BYE     the connection ends in order; what it runs goes back to the front of its lanes. Of another peer:
  *          nothing. */
 void scheduler_receive(struct scheduler *s, uint64_t peer, const struct message *m, int64_t now_ns);
 
-/* The connection is gone (a send said so). Its attempts stay running until the executor's lease ends or it
- * claims them; a local one's are lost at once, since no lease would end them. */
+/* The connection is gone (a send said so). Its attempts stay running, for the executor to claim them over
+ * another; what nobody claims within the length of a lease is lost, since the TASK or the RETURN that would
+ * say where it is broke with the connection, however alive the executor is. A local connection's attempts
+ * are lost at once: no lease would end them. */
 void scheduler_peer_gone(struct scheduler *s, uint64_t peer, int64_t now_ns);
+
+/* Whether the peer is a worker's connection: it said HELLO, and was neither lost nor left. */
+bool scheduler_knows(const struct scheduler *s, uint64_t peer);
 
 /* --- time --- */
 
-/* Ends what ran out: schedule-to-start ("Timeout", message says which), start-to-close, heartbeat, leases;
- * hands out retries that are due; notes long attempts. Never early. */
+/* Ends what ran out: schedule-to-start ("Timeout", message says which), start-to-close, heartbeat, leases,
+ * the time to claim what a broken connection had; hands out retries that are due; notes long attempts. Never
+ * early. */
 void scheduler_tick(struct scheduler *s, int64_t now_ns);
 
 /* When to tick next; INT64_MAX: nothing to wait for. */

@@ -154,20 +154,6 @@ static struct task *running_with(struct scheduler *s, const struct connection *c
         return t && t->state == TASK_RUNNING && t->connection->executor == c->executor ? t : NULL;
 }
 
-static void receive_pulse(struct scheduler *s, struct connection *c, const struct message *m, int64_t now_ns)
-{
-        if (!m->token.run) {
-                c->paused = false;
-                scheduler_settle(s, c, now_ns);
-                return;
-        }
-        struct task *t = running_with(s, c, m);
-        if (t)
-                t->beat_ns = now_ns;
-        else
-                unwanted(s, c, m);
-}
-
 /* From one connection of an executor to another: the attempt's clocks go on. */
 static void move(struct scheduler *s, struct task *t, struct connection *c, int64_t now_ns)
 {
@@ -178,6 +164,23 @@ static void move(struct scheduler *s, struct task *t, struct connection *c, int6
         from->running_count--;
         c->running_count++;
         scheduler_settle(s, from, now_ns);
+}
+
+static void receive_pulse(struct scheduler *s, struct connection *c, const struct message *m, int64_t now_ns)
+{
+        if (!m->token.run) {
+                c->paused = false;
+                scheduler_settle(s, c, now_ns);
+                return;
+        }
+        struct task *t = running_with(s, c, m);
+        if (!t) {
+                unwanted(s, c, m);
+                return;
+        }
+        t->beat_ns = now_ns;
+        if (t->connection->gone)
+                move(s, t, c, now_ns);
 }
 
 static void receive_claim(struct scheduler *s, struct connection *c, const struct message *m, int64_t now_ns)
@@ -275,6 +278,8 @@ void scheduler_peer_gone(struct scheduler *s, uint64_t peer, int64_t now_ns)
         if (!c)
                 return;
         roster_part(&s->roster, &s->lanes, c);
+        c->gone_ns = now_ns;
+        list_push(&s->gone, &c->in_gone);
         if (c->executor->local) {
                 char why[WIRE_ID_MAX + 100];
                 snprintf(why, sizeof why, "executor \"%.*s\" of this process closed its connection",
@@ -282,4 +287,9 @@ void scheduler_peer_gone(struct scheduler *s, uint64_t peer, int64_t now_ns)
                 scheduler_lose(s, c, why);
         }
         scheduler_settle(s, c, now_ns);
+}
+
+bool scheduler_knows(const struct scheduler *s, uint64_t peer)
+{
+        return roster_find(&s->roster, peer) != NULL;
 }

@@ -20,6 +20,7 @@ struct scheduler {
         struct list young;     /* tasks, by since_ns */
         struct list delayed;   /* tasks */
         struct list decided;
+        struct list gone;  /* connections that broke while attempts were with them, by gone_ns */
         int64_t settle_ns; /* how long a task is young */
         uint64_t arrival_next;
         uint64_t waiting_count;

@@ -12,7 +12,7 @@
 #include "runtime/shard.h"
 
 enum {
-        GROUP_BYTES_AIM = 1 << 20, /* a group that is larger is full: clients wait */
+        GROUP_BYTES_AIM = 8 << 20, /* records and messages; a group that is larger is full: clients wait */
 };
 
 /* A group on its way to the disk with the messages that wait for it. */

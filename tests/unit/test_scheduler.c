@@ -898,6 +898,61 @@ Test(scheduler, broken_connection_of_a_silent_executor_loses_its_attempts_with_t
         world_close(&w);
 }
 
+/* Ann lives on over connection 2, while connection 1 broke at 2000 with an attempt on it. */
+static void open_with_a_broken_connection(struct world *w)
+{
+        world_open(w, 0);
+        worker(w, 1, "ann", "charge", 1);
+        worker(w, 2, "ann", "ship", 1);
+        enqueue(w, 1, .timeout_ms = 600000, .heartbeat_ms = 30000);
+        advance(w, 2000);
+        scheduler_peer_gone(w->s, 1, w->now_ns);
+        advance(w, 9000);
+        say(w, 2, MSG_PULSE);
+        w->trace_used = 0;
+}
+
+Test(scheduler, attempt_of_a_broken_connection_that_nobody_claims_is_lost_though_its_executor_lives)
+{
+        struct world w;
+        open_with_a_broken_connection(&w);
+        tick_at(&w, 2000 + LEASE_MS);
+        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost the connection to executor \"ann\" broke, and it "
+                   "did not claim the attempt within 10000 ms by ann lost 1\n");
+        say_of(&w, 2, MSG_CLAIM, 1, 1);
+        EXPECT(&w, "to 2: DROP 1/1#1\n");
+        done(&w, 2, 1);
+        EXPECT(&w, "to 2: ACK 1/1#1 ESTALE\n");
+        struct scheduler_stats stats;
+        scheduler_stats(w.s, &stats);
+        cr_assert_eq(stats.executors, 1);
+        cr_assert_eq(stats.workers, 1);
+        cr_assert_eq(stats.running, 0);
+        world_close(&w);
+}
+
+Test(scheduler, claim_or_heartbeat_over_another_connection_in_time_saves_the_attempt_of_a_broken_one)
+{
+        static const uint8_t signs[] = { MSG_CLAIM, MSG_PULSE };
+        for (size_t i = 0; i < sizeof signs; i++) {
+                struct world w;
+                open_with_a_broken_connection(&w);
+                advance(&w, 2000 + LEASE_MS - 1);
+                say_of(&w, 2, signs[i], 1, 1);
+                advance(&w, 2000 + LEASE_MS);
+                EXPECT(&w, "");
+                scheduler_peer_gone(w.s, 2, w.now_ns); /* which has it now: it breaks, too */
+                worker(&w, 3, "ann", "ship", 1);
+                advance(&w, 2000 + 2 * LEASE_MS - 1);
+                say(&w, 3, MSG_PULSE);
+                EXPECT(&w, "");
+                tick_at(&w, 2000 + 2 * LEASE_MS);
+                EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost the connection to executor \"ann\" broke, "
+                           "and it did not claim the attempt within 10000 ms by ann lost 1\n");
+                world_close(&w);
+        }
+}
+
 Test(scheduler, local_executor_has_no_lease_and_loses_its_attempts_when_it_goes)
 {
         struct world w;

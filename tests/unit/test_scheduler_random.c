@@ -57,7 +57,8 @@ struct model_task {
 
 struct model_connection {
         bool here;
-        bool gone; /* no peer any more, but its attempts may be claimed */
+        bool gone; /* no peer any more, but its attempts may be claimed for the length of a lease */
+        int64_t gone_ns;
         bool paused;
         uint64_t peer;
         int executor;
@@ -78,6 +79,7 @@ enum seen {
         SEEN_HEARTBEAT,
         SEEN_SCHEDULE_TO_START,
         SEEN_LOST,
+        SEEN_UNCLAIMED,
         SEEN_LOCAL_LOST,
         SEEN_MOVED,
         SEEN_CLAIMED,
@@ -298,13 +300,15 @@ static void judge_timeout(struct model *m, const struct model_task *t, const str
 static void judge_lost(struct model *m, const struct model_task *t)
 {
         CHECK(m, t->state == RUNNING, "lost, but it does not run");
-        int executor = m->connections[t->connection].executor;
+        const struct model_connection *c = &m->connections[t->connection];
+        bool silent = m->heard_ns[c->executor] + LEASE_NS <= m->now_ns;
+        bool unclaimed = c->gone && c->gone_ns + LEASE_NS <= m->now_ns;
         if (m->ticking)
-                CHECK(m, executor != LOCAL && m->heard_ns[executor] + LEASE_NS <= m->now_ns,
-                      "lost before the lease ended");
+                CHECK(m, c->executor != LOCAL && (silent || unclaimed),
+                      "lost before the lease or the time to claim it ended");
         else
                 CHECK(m, m->losing == t->connection, "lost though its connection is there");
-        seen[m->ticking ? SEEN_LOST : SEEN_LOCAL_LOST]++;
+        seen[!m->ticking ? SEEN_LOCAL_LOST : silent ? SEEN_LOST : SEEN_UNCLAIMED]++;
 }
 
 static void to_shard(void *ctx, const struct message *said)
@@ -574,6 +578,8 @@ static void op_pulse(struct model *m)
         bool wanted = t && t->state == RUNNING && same_executor(m, t, connection);
         if (wanted)
                 t->beat_ns = m->now_ns;
+        if (wanted && m->connections[t->connection].gone)
+                t->connection = connection;
         say(m, connection, &said);
         CHECK(m, m->drops == !wanted, "a PULSE of what is not wanted needs a DROP, and no other");
         seen[SEEN_DROP] += !wanted;
@@ -652,6 +658,7 @@ static void break_connection(struct model *m, int connection)
 {
         struct model_connection *c = &m->connections[connection];
         c->gone = true;
+        c->gone_ns = m->now_ns;
         m->losing = c->executor == LOCAL ? connection : -1;
         scheduler_peer_gone(m->s, c->peer, m->now_ns);
         m->losing = -1;
@@ -701,6 +708,8 @@ static int64_t earliest_end(const struct model *m)
                         continue;
                 int64_t lease_ns = m->heard_ns[c->executor] + LEASE_NS;
                 first_ns = lease_ns < first_ns ? lease_ns : first_ns;
+                if (c->gone && c->gone_ns + LEASE_NS < first_ns)
+                        first_ns = c->gone_ns + LEASE_NS;
         }
         return first_ns;
 }
