@@ -2,10 +2,16 @@
 #include "actors/code.h"
 
 #include "base/buffer.h"
+#include "base/run_id.h"
 #include "base/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum {
+        UNUSED_MAX = 1024, /* codes kept for reuse */
+        UNUSED_STEPS_MAX = 64, /* one that grew larger is not kept */
+};
 
 static struct bytes keep(struct stet_run *code, struct bytes data)
 {
@@ -126,14 +132,26 @@ static void code_main(void *arg)
         finish(code, err, &result);
 }
 
-struct stet_run *code_new(const struct code_env *env, stet_workflow_fn *fn, uint64_t run_id)
+static struct stet_run *take_unused(struct code_env *env)
 {
-        struct stet_run *code = xcalloc(1, sizeof *code);
-        code->env = env;
+        struct stet_run *code = env->unused;
+        if (!code) {
+                code = xcalloc(1, sizeof *code);
+                code->env = env;
+                return code;
+        }
+        env->unused = code->next;
+        env->unused_count--;
+        return code;
+}
+
+struct stet_run *code_new(struct code_env *env, stet_workflow_fn *fn, uint64_t run_id)
+{
+        struct stet_run *code = take_unused(env);
         code->fn = fn;
         code->workflow_id = code->run_id;
         code->signals_end = &code->signals;
-        snprintf(code->run_id, sizeof code->run_id, "%016llx", (unsigned long long)run_id);
+        run_id_print(run_id, code->run_id);
         code->coroutine = coroutine_new(env->stacks, code_main, code);
         if (!code->coroutine) {
                 code_free(code);
@@ -142,14 +160,47 @@ struct stet_run *code_new(const struct code_env *env, stet_workflow_fn *fn, uint
         return code;
 }
 
+/* Gives back what a code holds, but keeps its memory for the next one. */
+static void recycle(struct stet_run *code)
+{
+        struct code_env *env = code->env;
+        struct stet_run empty = { .env = env,
+                                  .next = env->unused,
+                                  .arena = code->arena,
+                                  .steps = code->steps,
+                                  .steps_capacity = code->steps_capacity };
+        arena_reset(&empty.arena);
+        *code = empty;
+        env->unused = code;
+        env->unused_count++;
+}
+
+static void discard(struct stet_run *code)
+{
+        arena_fini(&code->arena);
+        free(code->steps);
+        free(code);
+}
+
 void code_free(struct stet_run *code)
 {
         if (!code)
                 return;
         coroutine_free(code->coroutine);
-        arena_fini(&code->arena);
-        free(code->steps);
-        free(code);
+        if (code->env->unused_count < UNUSED_MAX && code->steps_capacity <= UNUSED_STEPS_MAX)
+                recycle(code);
+        else
+                discard(code);
+}
+
+void code_env_fini(struct code_env *env)
+{
+        while (env->unused) {
+                struct stet_run *code = env->unused;
+                env->unused = code->next;
+                discard(code);
+        }
+        env->unused_count = 0;
 }
 
 void code_activate(struct stet_run *code, int64_t now_ns, struct buffer *effects)

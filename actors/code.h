@@ -22,7 +22,11 @@ struct code_env {
         struct stack_pool *stacks;
         code_log_fn *log;
         void *log_ctx;
+        struct stet_run *unused; /* freed codes with their memory, for the next */
+        uint32_t unused_count;
 };
+
+void code_env_fini(struct code_env *env); /* every code of it is freed before */
 
 /* Something the code started: an activity, a timer, a wait, a child, a signal. */
 struct step {
@@ -56,7 +60,8 @@ struct code_query {
 };
 
 struct stet_run {
-        const struct code_env *env;
+        struct code_env *env;
+        struct stet_run *next; /* in env->unused */
         stet_workflow_fn *fn;
         struct coroutine *coroutine; /* NULL after the end */
         stet_arena arena; /* everything below lives in it, the steps array excepted */
@@ -94,7 +99,7 @@ struct stet_run {
 enum { CODE_CONTINUE = -1 };
 
 /* NULL when there is no memory for a stack. */
-struct stet_run *code_new(const struct code_env *env, stet_workflow_fn *fn, uint64_t run_id);
+struct stet_run *code_new(struct code_env *env, stet_workflow_fn *fn, uint64_t run_id);
 void code_free(struct stet_run *code); /* harmless on NULL */
 
 /* Hands an event over (copied). Nothing runs. */

@@ -32,20 +32,16 @@
 #include <ucontext.h>
 #endif
 
-struct stack {
-        struct stack *next;
-        uint8_t *base; /* the guard page; the stack proper follows */
-};
-
 struct stack_pool {
         size_t stack_size; /* without the guard page */
         size_t guard_size;
-        struct stack *unused;
+        struct coroutine *unused; /* each with its stack */
 };
 
 struct coroutine {
         struct stack_pool *pool;
-        struct stack *stack;
+        struct coroutine *next; /* in the pool's unused */
+        uint8_t *base; /* the guard page; the stack proper follows */
         coroutine_fn *fn;
         void *arg;
         bool finished;
@@ -77,21 +73,16 @@ void stack_pool_free(struct stack_pool *pool)
 {
         if (!pool)
                 return;
-        for (struct stack *s = pool->unused, *next; s; s = next) {
-                next = s->next;
-                munmap(s->base, pool->guard_size + pool->stack_size);
-                free(s);
+        for (struct coroutine *co = pool->unused, *next; co; co = next) {
+                next = co->next;
+                munmap(co->base, pool->guard_size + pool->stack_size);
+                free(co);
         }
         free(pool);
 }
 
-static struct stack *stack_take(struct stack_pool *pool)
+static uint8_t *map_stack(const struct stack_pool *pool)
 {
-        struct stack *s = pool->unused;
-        if (s) {
-                pool->unused = s->next;
-                return s;
-        }
         size_t size = pool->guard_size + pool->stack_size;
         void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE,
                           -1, 0);
@@ -101,18 +92,23 @@ static struct stack *stack_take(struct stack_pool *pool)
                 munmap(base, size);
                 return NULL;
         }
-        s = xmalloc(sizeof *s);
-        s->base = base;
-        return s;
+        return base;
 }
 
-static void stack_give(struct stack_pool *pool, struct stack *s)
+static struct coroutine *take(struct stack_pool *pool)
 {
-#ifdef WITH_ASAN
-        ASAN_UNPOISON_MEMORY_REGION(s->base + pool->guard_size, pool->stack_size);
-#endif
-        s->next = pool->unused;
-        pool->unused = s;
+        struct coroutine *co = pool->unused;
+        if (co) {
+                pool->unused = co->next;
+                return co;
+        }
+        uint8_t *base = map_stack(pool);
+        if (!base)
+                return NULL;
+        co = xcalloc(1, sizeof *co);
+        co->pool = pool;
+        co->base = base;
+        return co;
 }
 
 #ifdef WITH_UCONTEXT
@@ -149,7 +145,7 @@ static void switch_out(struct coroutine *co)
 static void enter(struct coroutine *co)
 {
 #ifdef WITH_ASAN
-        __sanitizer_start_switch_fiber(&co->outside_fake, co->stack->base + co->pool->guard_size, co->pool->stack_size);
+        __sanitizer_start_switch_fiber(&co->outside_fake, co->base + co->pool->guard_size, co->pool->stack_size);
 #endif
 #ifdef WITH_TSAN
         co->outside_fiber = __tsan_get_current_fiber();
@@ -201,7 +197,7 @@ static void prepare(struct coroutine *co, uint8_t *top)
 {
         (void)top;
         getcontext(&co->inside);
-        co->inside.uc_stack.ss_sp = co->stack->base + co->pool->guard_size;
+        co->inside.uc_stack.ss_sp = co->base + co->pool->guard_size;
         co->inside.uc_stack.ss_size = co->pool->stack_size;
         co->inside.uc_link = NULL;
         makecontext(&co->inside, (void (*)(void))ucontext_main, 2, (unsigned)(uintptr_t)co,
@@ -239,15 +235,11 @@ static void prepare(struct coroutine *co, uint8_t *top)
 
 struct coroutine *coroutine_new(struct stack_pool *pool, coroutine_fn *fn, void *arg)
 {
-        struct stack *stack = stack_take(pool);
-        if (!stack)
+        struct coroutine *co = take(pool);
+        if (!co)
                 return NULL;
-        struct coroutine *co = xcalloc(1, sizeof *co);
-        co->pool = pool;
-        co->stack = stack;
-        co->fn = fn;
-        co->arg = arg;
-        prepare(co, stack->base + pool->guard_size + pool->stack_size);
+        *co = (struct coroutine){ .pool = pool, .base = co->base, .fn = fn, .arg = arg };
+        prepare(co, co->base + pool->guard_size + pool->stack_size);
 #ifdef WITH_TSAN
         co->inside_fiber = __tsan_create_fiber(0);
 #endif
@@ -261,8 +253,11 @@ void coroutine_free(struct coroutine *co)
 #ifdef WITH_TSAN
         __tsan_destroy_fiber(co->inside_fiber);
 #endif
-        stack_give(co->pool, co->stack);
-        free(co);
+#ifdef WITH_ASAN
+        ASAN_UNPOISON_MEMORY_REGION(co->base + co->pool->guard_size, co->pool->stack_size);
+#endif
+        co->next = co->pool->unused;
+        co->pool->unused = co;
 }
 
 bool coroutine_resume(struct coroutine *co)
@@ -280,5 +275,5 @@ void coroutine_yield(struct coroutine *co)
 const void *coroutine_guard(const struct coroutine *co, size_t *ret_size)
 {
         *ret_size = co->pool->guard_size;
-        return co->stack->base;
+        return co->base;
 }

@@ -8,6 +8,7 @@ static const stet_retry presets[] = {
         { 3, 1000, 60000, 2.0, 0.2, NULL }, /* api */
         { 1, 1000, 1000, 1.0, 0.0, NULL }, /* none */
 };
+const stet_retry *const retry_default = &presets[0];
 static const char *const preset_names[] = { "default", "llm", "db", "api", "none" };
 
 const stet_retry *stet_retry_preset(const char *name)

@@ -26,6 +26,8 @@ struct retry_policy {
 bool retry_next(const struct retry_policy *policy, uint32_t tries, uint32_t lost, bool permanent, struct bytes kind,
                 uint64_t random, int64_t *ret_delay_ms);
 
+extern const stet_retry *const retry_default; /* the preset of that name */
+
 /* Why the policy can't be used, as a sentence; NULL if it can. */
 const char *retry_invalid(const stet_retry *retry);
 

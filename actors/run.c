@@ -21,9 +21,33 @@ static char *text_copy(struct bytes text)
         return xmemdup(text.data, text.size);
 }
 
+static void op_index(struct run_tables *tables, struct op *op)
+{
+        struct run *run = op->run;
+        for (unsigned i = 0; i < RUN_OPS_FEW; i++)
+                if (!run->few_ids[i]) {
+                        run->few_ids[i] = op->id;
+                        run->few[i] = op;
+                        return;
+                }
+        op->in_table = true;
+        map_put(&tables->ops, &op->by_id, op_key(run->id, op->id));
+}
+
+static void op_unindex(struct run_tables *tables, struct op *op)
+{
+        struct run *run = op->run;
+        if (op->in_table)
+                map_remove(&tables->ops, &op->by_id);
+        for (unsigned i = 0; i < RUN_OPS_FEW && !op->in_table; i++)
+                if (run->few_ids[i] == op->id)
+                        run->few_ids[i] = 0;
+}
+
 static void op_close(struct run_tables *tables, struct op *op)
 {
-        map_remove(&tables->ops, &op->by_id);
+        op_unindex(tables, op);
+        tables->ops_count--;
         heap_remove(&tables->timers, &op->timer);
         list_remove(&op->in_run);
         op->run->ops_count--;
@@ -60,12 +84,9 @@ void run_free(struct run *run, struct run_tables *tables)
         for (struct run_request *r = run->requests, *next; r; r = next) {
                 next = r->next;
                 map_remove(&tables->requests, &r->by_hash);
-                free(r->id);
                 free(r);
         }
         free(run->ns);
-        free(run->workflow);
-        free(run->workflow_id);
         free(run->blocked);
         free(run);
 }
@@ -76,12 +97,14 @@ void run_forget_let_go(struct run_tables *tables, struct op *op)
         op_close(tables, op);
 }
 
-struct op *run_op(const struct run_tables *tables, uint64_t run, uint32_t op)
+struct op *run_op(const struct run_tables *tables, const struct run *run, uint32_t op)
 {
-        uint64_t key = op_key(run, op);
-        for (struct map_node *n = map_find(&tables->ops, key); n; n = map_find_next(&tables->ops, n)) {
+        for (unsigned i = 0; i < RUN_OPS_FEW && op; i++)
+                if (run->few_ids[i] == op)
+                        return run->few[i];
+        for (struct map_node *n = map_find(&tables->ops, op_key(run->id, op)); n; n = map_find_next(&tables->ops, n)) {
                 struct op *found = container_of(n, struct op, by_id);
-                if (found->run->id == run && found->id == op)
+                if (found->run == run && found->id == op)
                         return found;
         }
         return NULL;
@@ -110,11 +133,11 @@ static void request_keep(struct run *run, struct run_tables *tables, const struc
 {
         if (!e->request_id.size)
                 return;
-        struct run_request *r = xcalloc(1, sizeof *r);
+        struct run_request *r = xmalloc(sizeof *r + e->request_id.size);
         r->run = run;
         r->event = e->type;
-        r->id = text_copy(e->request_id);
         r->id_size = e->request_id.size;
+        memcpy(r->id, e->request_id.data, e->request_id.size);
         r->next = run->requests;
         run->requests = r;
         map_put(&tables->requests, &r->by_hash, request_hash(e->type, e->request_id));
@@ -152,7 +175,7 @@ static enum run_verdict judge_op(const struct run *run, const struct run_tables 
                                                          [EVENT_TIMER] = EFFECT_TIMER,
                                                          [EVENT_CHILD] = EFFECT_CHILD,
                                                          [EVENT_SENT] = EFFECT_SEND };
-        const struct op *op = run_op(tables, run->id, e->op);
+        const struct op *op = run_op(tables, run, e->op);
         if (!op || op->effect != started_by[e->type] || (e->type == EVENT_ACTIVITY && e->attempt != op->attempt)) {
                 *ret_err = STET_ESTALE;
                 return RUN_REFUSE;
@@ -202,9 +225,15 @@ enum run_verdict run_judge(const struct run *run, const struct run_tables *table
 
 static void apply_start(struct run *run, const struct event *e, uint64_t lsn, int64_t time_ns)
 {
-        run->ns = text_copy(e->ns);
-        run->workflow = text_copy(e->workflow);
-        run->workflow_id = text_copy(e->id);
+        run->ns = xcalloc(1, e->ns.size + e->workflow.size + e->id.size + 3);
+        run->workflow = run->ns + e->ns.size + 1;
+        run->workflow_id = run->workflow + e->workflow.size + 1;
+        if (e->ns.size)
+                memcpy(run->ns, e->ns.data, e->ns.size);
+        if (e->workflow.size)
+                memcpy(run->workflow, e->workflow.data, e->workflow.size);
+        if (e->id.size)
+                memcpy(run->workflow_id, e->id.data, e->id.size);
         run->parent = e->sender;
         run->parent_op = e->sender_op;
         run->abandon = e->abandon;
@@ -267,10 +296,12 @@ static void apply_signal(struct run *run, struct run_tables *tables, const struc
         sender->op = e->sender_op;
 }
 
-static int apply_event(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn, uint8_t flags,
-                       int64_t time_ns)
+int run_apply_event(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn, uint8_t flags,
+                    int64_t time_ns)
 {
         struct op *op;
+        if ((run->transitions == 0) != (e->type == EVENT_START))
+                return STET_ECORRUPT;
         switch ((enum event_type)e->type) {
         case EVENT_START:
                 apply_start(run, e, lsn, time_ns);
@@ -279,7 +310,7 @@ static int apply_event(struct run *run, struct run_tables *tables, const struct 
         case EVENT_TIMER:
         case EVENT_CHILD:
         case EVENT_SENT:
-                op = run_op(tables, run->id, e->op);
+                op = run_op(tables, run, e->op);
                 if (!op)
                         return STET_ECORRUPT;
                 if (flags & TRANSITION_DELIVERED)
@@ -313,7 +344,8 @@ static void op_open(struct run *run, struct run_tables *tables, const struct eff
         op->abandon = e->abandon;
         op->attempt = e->type == EFFECT_CALL;
         op->lsn = lsn;
-        op->name = text_copy(e->name);
+        if (e->type != EFFECT_CALL && e->name.size)
+                op->name = text_copy(e->name);
         if (e->type == EFFECT_CALL) {
                 struct bytes kinds = e->non_retryable;
                 op->retry = (struct retry_policy){ e->max_attempts,   e->initial_interval_ms, e->max_interval_ms,
@@ -321,16 +353,17 @@ static void op_open(struct run *run, struct run_tables *tables, const struct eff
                 if (kinds.size)
                         op->retry.non_retryable = bytes_of(text_copy(kinds), kinds.size);
         }
-        map_put(&tables->ops, &op->by_id, op_key(run->id, op->id));
+        op_index(tables, op);
         list_push(&run->ops, &op->in_run);
         run->ops_count++;
+        tables->ops_count++;
         if (e->type == EFFECT_TIMER) {
                 op->due_ns = e->due_ns;
                 heap_put(&tables->timers, &op->timer, e->due_ns);
         }
 }
 
-static int apply_effect(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn, int64_t time_ns)
+int run_apply_effect(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn, int64_t time_ns)
 {
         struct op *op;
         switch ((enum effect_type)e->type) {
@@ -345,7 +378,7 @@ static int apply_effect(struct run *run, struct run_tables *tables, const struct
                 op_open(run, tables, e, lsn);
                 break;
         case EFFECT_RETRY:
-                op = run_op(tables, run->id, e->op);
+                op = run_op(tables, run, e->op);
                 if (!op)
                         return STET_ECORRUPT;
                 op->attempt = e->attempt;
@@ -353,7 +386,7 @@ static int apply_effect(struct run *run, struct run_tables *tables, const struct
                 op->noted = false;
                 break;
         case EFFECT_DROP:
-                op = run_op(tables, run->id, e->op);
+                op = run_op(tables, run, e->op);
                 if (op)
                         op_close(tables, op);
                 break;
@@ -372,25 +405,28 @@ static int apply_effect(struct run *run, struct run_tables *tables, const struct
         return 0;
 }
 
-int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns, struct bytes body)
+void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags)
 {
-        struct cursor c = cursor_of(body);
-        struct event event;
-        struct effect effect;
-        if (!event_decode(&c, &event) || (run->transitions == 0) != (event.type == EVENT_START))
-                return STET_ECORRUPT;
-        int err = apply_event(run, tables, &event, lsn, flags, time_ns);
-        while (!err && effect_decode(&c, &effect))
-                err = apply_effect(run, tables, &effect, lsn, time_ns);
-        if (c.failed)
-                err = STET_ECORRUPT;
         run->last_lsn = lsn;
         run->transitions++;
         if (flags & TRANSITION_ACTIVATED || run->ending != RUN_OPEN)
                 run->pending = 0;
         else if (flags & TRANSITION_DELIVERED)
                 run->pending++;
-        return err;
+}
+
+int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns, struct bytes body)
+{
+        struct cursor c = cursor_of(body);
+        struct event event;
+        struct effect effect;
+        if (!event_decode(&c, &event))
+                return STET_ECORRUPT;
+        int err = run_apply_event(run, tables, &event, lsn, flags, time_ns);
+        while (!err && effect_decode(&c, &effect))
+                err = run_apply_effect(run, tables, &effect, lsn, time_ns);
+        run_apply_end(run, lsn, flags);
+        return c.failed ? STET_ECORRUPT : err;
 }
 
 /* --- checking --- */

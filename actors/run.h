@@ -18,8 +18,11 @@
 
 struct run;
 
+enum { RUN_OPS_FEW = 4 };
+
 struct op {
-        struct map_node by_id; /* in the shard's table, by op_key() */
+        struct map_node by_id; /* in the shard's table, by op_key(), unless it is one of the run's few */
+        bool in_table;
         struct list in_run; /* struct run's ops, oldest first */
         struct heap_node timer; /* in the shard's heap: a timer's due time */
         struct run *run;
@@ -32,7 +35,7 @@ struct op {
         bool noted; /* CALL, after a restart: its executor was known to run it for long */
         uint64_t lsn; /* of the record whose effect started it: its arguments are there */
         struct retry_policy retry; /* CALL */
-        char *name; /* activity, signal or workflow */
+        char *name; /* of the signal or workflow; NULL for activities and timers */
 };
 
 static inline uint64_t op_key(uint64_t run, uint32_t op)
@@ -59,8 +62,8 @@ struct run_request {
         struct run_request *next;
         struct run *run;
         uint8_t event; /* enum event_type: what it asked for */
-        char *id;
         size_t id_size;
+        char id[];
 };
 
 struct run {
@@ -70,7 +73,7 @@ struct run {
         struct list in_awake; /* runs whose code is in memory, the longest untouched first */
 
         uint64_t id;
-        char *ns;
+        char *ns; /* the three are one block, ns its start */
         char *workflow;
         char *workflow_id;
         struct run_request *requests; /* the START's among them */
@@ -93,6 +96,8 @@ struct run {
 
         struct list ops;
         uint32_t ops_count;
+        uint32_t few_ids[RUN_OPS_FEW]; /* open ops that are found here; 0: none. What has no room is in the shard's table */
+        struct op *few[RUN_OPS_FEW];
         struct list signals;
         struct run_sender *senders;
 
@@ -102,7 +107,8 @@ struct run {
 
 /* The tables that runs and ops are in; owned by the shard. */
 struct run_tables {
-        struct map ops; /* struct op, by op_key() */
+        struct map ops; /* struct op, by op_key(): those that are none of their run's few */
+        uint64_t ops_count; /* all open ones */
         struct map requests; /* struct run_request, by hash */
         struct heap timers; /* struct op.timer */
         struct list *let_go; /* while the log is read: children let go by runs that ended, which may not have started; else NULL */
@@ -111,7 +117,7 @@ struct run_tables {
 struct run *run_new(uint64_t id);
 void run_free(struct run *run, struct run_tables *tables); /* code must be gone */
 
-struct op *run_op(const struct run_tables *tables, uint64_t run, uint32_t op);
+struct op *run_op(const struct run_tables *tables, const struct run *run, uint32_t op);
 
 /* What to do with an event. */
 enum run_verdict {
@@ -125,8 +131,15 @@ enum run_verdict {
 enum run_verdict run_judge(const struct run *run, const struct run_tables *tables, const struct event *event,
                            int64_t now_ns, struct buffer *effects, int *ret_err);
 
-/* Takes over one transition of the run: the record's body, LSN, flags and time. Returns 0, or STET_ECORRUPT when the body can't be read
- * or does not fit the state (then the run is as far as it got). */
+/* Takes over one transition of the run: its event, each of its effects, its end. STET_ECORRUPT when it does not fit the state (then
+ * the run is as far as it got). */
+int run_apply_event(struct run *run, struct run_tables *tables, const struct event *event, uint64_t lsn, uint8_t flags,
+                    int64_t time_ns);
+int run_apply_effect(struct run *run, struct run_tables *tables, const struct effect *effect, uint64_t lsn,
+                     int64_t time_ns);
+void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags);
+
+/* The same for a whole record: its body, LSN, flags and time. STET_ECORRUPT also when the body can't be read. */
 int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns, struct bytes body);
 
 /* Forgets an op that was let go (run_tables.let_go). */

@@ -106,7 +106,7 @@ stet_future stet_call_start_with(stet_run *run, const char *activity, const stet
 {
         static const stet_call_options defaults = { .struct_size = sizeof defaults };
         const stet_call_options *o = options ? options : &defaults;
-        const stet_retry *retry = o->retry ? o->retry : stet_retry_preset("default");
+        const stet_retry *retry = o->retry ? o->retry : retry_default;
         const char *invalid = start_invalid(run, activity ? activity : "", in);
         if (!invalid && o->queue)
                 invalid = start_invalid(run, o->queue, NULL);

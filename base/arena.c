@@ -31,6 +31,22 @@ void *arena_alloc(stet_arena *a, size_t size)
         return p;
 }
 
+/* A block of the common size is worth keeping; a larger one was for a single large thing. */
+void arena_reset(stet_arena *a)
+{
+        struct arena_block *kept = NULL;
+        for (struct arena_block *block = a->blocks, *next; block; block = next) {
+                next = block->next;
+                if (!kept && block->capacity == BLOCK_SIZE)
+                        kept = block;
+                else
+                        free(block);
+        }
+        if (kept)
+                kept->next = NULL;
+        *a = (stet_arena){ .blocks = kept };
+}
+
 void arena_fini(stet_arena *a)
 {
         for (struct arena_block *block = a->blocks, *next; block; block = next) {

@@ -7,7 +7,7 @@
 #define RUNTIME_ACTIVITY_H
 
 #include "base/arena.h"
-#include "runtime/run_id.h"
+#include "base/run_id.h"
 #include "runtime/worker.h"
 #include "stet/app.h"
 

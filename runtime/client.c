@@ -8,7 +8,7 @@
 #include "base/value.h"
 #include "runtime/client_args.h"
 #include "runtime/client_calls.h"
-#include "runtime/run_id.h"
+#include "base/run_id.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "runtime/client_batch.h"
 
 #include "base/map.h"
-#include "runtime/run_id.h"
+#include "base/run_id.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include "runtime/client_state.h"
 
 #include "runtime/clock.h"
-#include "runtime/run_id.h"
+#include "base/run_id.h"
 
 #define MS INT64_C(1000000)
 

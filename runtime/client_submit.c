@@ -5,7 +5,7 @@
 #include "runtime/client_args.h"
 #include "runtime/client_calls.h"
 #include "runtime/clock.h"
-#include "runtime/run_id.h"
+#include "base/run_id.h"
 
 #include <inttypes.h>
 

@@ -10,7 +10,12 @@ enum {
         BACKLOG_BYTES_MAX = 64 << 20, /* a peer that takes nothing while so much waits for it is gone */
         BACKLOG_RETRY_NS = 5000000,
         PULSE_MS = 1000,
+        SILENT_LOOKS_MAX = 64, /* in one tick */
 };
+
+static const int64_t silence_ask_ns = INT64_C(1800) * 1000000000;
+static const int64_t silence_forget_ns = INT64_C(3600) * 1000000000;
+static const int64_t silence_least_ns = 1000000000; /* for a worker, however short its lease */
 
 /* --- peers --- */
 
@@ -20,12 +25,20 @@ static struct peer *peer_find(const struct front *f, uint64_t id)
         return n ? container_of(n, struct peer, by_id) : NULL;
 }
 
+/* When a peer that says nothing from now on is looked at for the first time. */
+static int64_t silence_first_ns(const struct front *f)
+{
+        int64_t lease_ns = f->options.lease_ns;
+        return lease_ns < silence_least_ns ? silence_least_ns : lease_ns < silence_ask_ns ? lease_ns : silence_ask_ns;
+}
+
 static struct peer *peer_make(struct front *f, uint64_t id, bool local)
 {
         struct peer *p = peer_find(f, id);
         if (p)
                 return p;
         p = xcalloc(1, sizeof *p);
+        heap_put(&f->silences, &p->silence, f->now_ns + silence_first_ns(f));
         p->id = id;
         p->local = local;
         map_put(&f->peers, &p->by_id, id);
@@ -40,6 +53,7 @@ static void peer_forget(struct front *f, struct peer *p)
         map_remove(&f->peers, &p->by_id);
         list_remove(&p->in_all);
         list_remove(&p->in_dirty);
+        heap_remove(&f->silences, &p->silence);
         buffer_fini(&p->frame);
         buffer_fini(&p->backlog);
         free(p);
@@ -159,6 +173,44 @@ static void reply(struct front *f, const struct message *to, int code, const cha
         front_to_peer(f, to->peer, &m);
 }
 
+static void ask_who(struct front *f, const struct peer *p)
+{
+        static const struct message who = { .type = MSG_WHO };
+        front_to_peer(f, p->id, &who);
+}
+
+/* Which of a message's names is too long: a sentence, or "". */
+static void too_long(const struct message *m, char *buf, size_t size)
+{
+        const struct {
+                const char *what;
+                struct bytes name;
+        } names[] = {
+                { "the request id", m->request_id }, { "the namespace", m->ns }, { "the id", m->id }, { "the name", m->name }
+        };
+        buf[0] = 0;
+        for (size_t i = 0; i < sizeof names / sizeof names[0] && !buf[0]; i++)
+                if (names[i].name.size > WIRE_ID_MAX)
+                        snprintf(buf, size, "%s has %zu bytes; at most %d are allowed", names[i].what, names[i].name.size,
+                                 WIRE_ID_MAX);
+}
+
+/* Who asked is told why nothing happens; the others wait for no answer. */
+static void refuse_too_long(struct front *f, const struct peer *p, struct message *m)
+{
+        char text[100];
+        too_long(m, text, sizeof text);
+        m->peer = p->id;
+        if (m->type >= MSG_START && m->type <= MSG_READ)
+                reply(f, m, STET_ETOOBIG, text);
+        if (m->type == MSG_HELLO)
+                front_to_peer(f, p->id,
+                              &(struct message){ .type = MSG_WELCOME,
+                                                 .code = STET_ETOOBIG,
+                                                 .protocol = WIRE_VERSION,
+                                                 .text = bytes_str(text) });
+}
+
 static void receive_hello(struct front *f, const struct peer *p, const struct message *m)
 {
         struct message welcome = { .type = MSG_WELCOME,
@@ -191,6 +243,15 @@ static bool start_admitted(struct front *f, const struct message *m)
                  (size_t)((stats.bytes + f->unsent_bytes) >> 20));
         reply(f, m, STET_EBUSY, text);
         return false;
+}
+
+/* Nothing more comes from it. A worker may still hear its ACKs; nobody else is waiting for anything. */
+static void receive_bye(struct front *f, struct peer *p, const struct message *m)
+{
+        if (scheduler_knows(f->scheduler, p->id))
+                scheduler_receive(f->scheduler, p->id, m, f->now_ns);
+        else
+                peer_forget(f, p);
 }
 
 static void receive_message(struct front *f, struct peer *p, struct message *m)
@@ -233,8 +294,10 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
         case MSG_PULSE:
         case MSG_CLAIM:
         case MSG_RETURN:
-        case MSG_BYE:
                 scheduler_receive(f->scheduler, p->id, m, f->now_ns);
+                break;
+        case MSG_BYE:
+                receive_bye(f, p, m);
                 break;
         default:
                 f->frames_refused++; /* only a node says these */
@@ -246,22 +309,23 @@ void front_receive(struct front *f, uint64_t id, bool local, struct bytes frame,
 {
         f->now_ns = now_ns;
         struct peer *p = peer_make(f, id, local);
+        p->heard_ns = now_ns;
         stet_why why;
         int err = frame_check(frame, &why);
         if (err || !frame.size) {
-                static const struct message who = { .type = MSG_WHO };
                 f->frames_refused += err != 0;
-                front_to_peer(f, id, &who);
+                ask_who(f, p);
                 return;
         }
         struct cursor c = frame_cursor(frame);
         struct message m;
         int got;
         while ((got = frame_next(&c, &m)) != 0) {
-                if (got < 0) {
-                        f->frames_refused++;
+                f->frames_refused += got < 0;
+                if (got == -STET_ETOOBIG)
+                        refuse_too_long(f, p, &m);
+                if (got < 0)
                         continue;
-                }
                 receive_message(f, p, &m);
                 p = peer_find(f, id);
                 if (!p)
@@ -319,10 +383,39 @@ static void from_scheduler_to_shard(void *ctx, const struct message *m)
 
 /* --- time, life --- */
 
+/* A peer whose time to be looked at has come. It may be gone afterwards. */
+static void look_at(struct front *f, struct peer *p)
+{
+        int64_t silent_ns = f->now_ns - p->heard_ns;
+        int64_t again_ns = f->now_ns + silent_ns; /* twice as long */
+        bool worker = scheduler_knows(f->scheduler, p->id);
+        if (silent_ns < silence_first_ns(f)) {
+                again_ns = p->heard_ns + silence_first_ns(f);
+        } else if (worker) {
+                if (!p->local)
+                        ask_who(f, p);
+        } else if (silent_ns < silence_ask_ns) {
+                again_ns = p->heard_ns + silence_ask_ns;
+        } else if (silent_ns < silence_forget_ns) {
+                ask_who(f, p);
+                again_ns = p->heard_ns + silence_forget_ns;
+        } else if (!p->frame.size && !p->backlog.size) {
+                peer_forget(f, p);
+                return;
+        }
+        heap_put(&f->silences, &p->silence, again_ns);
+}
+
 void front_tick(struct front *f, int64_t now_ns)
 {
         f->now_ns = now_ns;
         scheduler_tick(f->scheduler, now_ns);
+        for (int looks = 0; looks < SILENT_LOOKS_MAX; looks++) {
+                struct heap_node *first = heap_min(&f->silences);
+                if (!first || first->due_ns > now_ns)
+                        break;
+                look_at(f, container_of(first, struct peer, silence));
+        }
 }
 
 int64_t front_deadline(const struct front *f)
@@ -362,6 +455,7 @@ void front_free(struct front *f)
         while (!list_empty(&f->all))
                 peer_forget(f, container_of(f->all.next, struct peer, in_all));
         map_fini(&f->peers);
+        heap_fini(&f->silences);
         scheduler_free(f->scheduler);
         free(f);
 }

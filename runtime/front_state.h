@@ -5,6 +5,7 @@
 #ifndef RUNTIME_FRONT_STATE_H
 #define RUNTIME_FRONT_STATE_H
 
+#include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "runtime/front.h"
@@ -14,6 +15,8 @@ struct peer {
         struct map_node by_id;
         struct list in_dirty; /* peers with something to send */
         struct list in_all;
+        struct heap_node silence; /* when to look whether it is still there, or earlier: then it is put right */
+        int64_t heard_ns;
         uint64_t id;
         bool local;
         struct buffer frame; /* being filled */
@@ -29,6 +32,7 @@ struct front {
         struct map peers;
         struct list all;
         struct list dirty;
+        struct heap silences; /* of all peers */
         size_t unsent_bytes; /* in all frames and backlogs */
         uint64_t frames_refused;
         bool disk_full;

@@ -359,7 +359,7 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         s->options = *options;
         s->sink = *sink;
         s->random_state = options->seed;
-        s->code_env = (struct code_env){ stack_pool_new(options->stack_size), code_log, s };
+        s->code_env = (struct code_env){ .stacks = stack_pool_new(options->stack_size), .log = code_log, .log_ctx = s };
         list_init(&s->all);
         list_init(&s->awake);
         list_init(&s->let_go);
@@ -413,6 +413,7 @@ void shard_close(struct shard *s)
         map_fini(&s->waiters);
         heap_fini(&s->tables.timers);
         buffer_fini(&s->effects);
+        code_env_fini(&s->code_env);
         stack_pool_free(s->code_env.stacks);
         free(s);
 }

@@ -136,7 +136,7 @@ static void child_cancel(struct shard *s, const struct message *m, int64_t now_n
 static void parent_check(struct shard *s, const struct message *m)
 {
         const struct run *parent = shard_run_by_id(s, m->parent_run);
-        if (parent && parent->ending == RUN_OPEN && run_op(&s->tables, parent->id, m->parent_op))
+        if (parent && parent->ending == RUN_OPEN && run_op(&s->tables, parent, m->parent_op))
                 return;
         struct message cancel = { .type = MSG_CHILD_CANCEL,
                                   .token = { .run = m->token.run },

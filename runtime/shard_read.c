@@ -297,7 +297,7 @@ static void put_stats(const struct shard *s, struct buffer *parts)
         table_uint(&t, "continued", s->endings[RUN_CONTINUED]);
         table_uint(&t, "blocked", s->blocked);
         table_uint(&t, "awake", s->awake_count);
-        table_uint(&t, "owed", s->tables.ops.count);
+        table_uint(&t, "owed", s->tables.ops_count);
         table_uint(&t, "timers", s->tables.timers.count);
         table_uint(&t, "lsn", s->durable_lsn);
         table_uint(&t, "epoch", s->options.log->epoch);

@@ -49,7 +49,8 @@ static void recover_note(struct shard *s, const struct record *record)
         uint64_t op_id = cursor_uint(&c), attempt = cursor_uint(&c);
         if (items < 3 || c.failed || op_id > UINT32_MAX)
                 return;
-        struct op *op = run_op(&s->tables, record->stream, (uint32_t)op_id);
+        const struct run *run = shard_run_by_id(s, record->stream);
+        struct op *op = run ? run_op(&s->tables, run, (uint32_t)op_id) : NULL;
         if (op && op->attempt == attempt)
                 op->noted = true;
 }

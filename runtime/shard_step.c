@@ -3,6 +3,7 @@
  * Stepping: one event, one transition, one record; what it asks of the world is held until the record is durable.
  */
 #include "base/app.h"
+#include "base/run_id.h"
 #include "runtime/executor.h"
 #include "runtime/shard_state.h"
 
@@ -199,40 +200,29 @@ void shard_issue(struct shard *s, const struct run *run, const struct effect *e,
         shard_hold(s, &m);
 }
 
-/* What ends ops, told while they are still known: before the transition is applied. */
-static void issue_endings(struct shard *s, const struct run *run, const struct event *event, uint8_t flags)
+/* An effect that ends ops: told while they are still known, before it is applied. */
+static void issue_ending(struct shard *s, const struct run *run, const struct effect *e)
 {
-        struct cursor c = cursor_of(buffer_bytes(&s->effects));
-        struct effect e;
-        if (event->type == EVENT_ACTIVITY && flags & TRANSITION_DELIVERED)
-                hold_close(s, run, event->op);
-        while (effect_decode(&c, &e)) {
-                const struct op *dropped = e.type == EFFECT_DROP ? run_op(&s->tables, run->id, e.op) : NULL;
-                if (dropped)
-                        give_up(s, run, dropped);
-                if (e.type != EFFECT_FINISH)
-                        continue;
-                list_each(at, &run->ops)
-                {
-                        const struct op *op = container_of(at, struct op, in_run);
-                        if (!op->abandon)
-                                give_up(s, run, op);
-                }
+        const struct op *dropped = e->type == EFFECT_DROP ? run_op(&s->tables, run, e->op) : NULL;
+        if (dropped)
+                give_up(s, run, dropped);
+        if (e->type != EFFECT_FINISH)
+                return;
+        list_each(at, &run->ops)
+        {
+                const struct op *op = container_of(at, struct op, in_run);
+                if (!op->abandon)
+                        give_up(s, run, op);
         }
 }
 
-/* What begins or goes on: after the transition is applied. What it gave up itself at once never begins. */
-static void issue_beginnings(struct shard *s, const struct run *run)
+/* An effect by which something begins or goes on. */
+static void issue_beginning(struct shard *s, const struct run *run, const struct effect *e)
 {
-        struct cursor c = cursor_of(buffer_bytes(&s->effects));
-        struct effect e;
-        while (effect_decode(&c, &e)) {
-                bool begins = e.type == EFFECT_CALL || e.type == EFFECT_SEND || e.type == EFFECT_CHILD;
-                if (begins && (run_op(&s->tables, run->id, e.op) || (e.type == EFFECT_CHILD && e.abandon)))
-                        shard_issue(s, run, &e, 1, 0);
-                else if (e.type == EFFECT_RETRY)
-                        shard_issue(s, run, &e, e.attempt, e.due_ns);
-        }
+        if (e->type == EFFECT_CALL || e->type == EFFECT_SEND || e->type == EFFECT_CHILD)
+                shard_issue(s, run, e, 1, 0);
+        else if (e->type == EFFECT_RETRY)
+                shard_issue(s, run, e, e->attempt, e->due_ns);
 }
 
 /* --- endings --- */
@@ -358,14 +348,20 @@ static void write_transition(struct shard *s, struct run *run, const struct even
         uint32_t place = (uint32_t)offset;
         buffer_append(&g->offsets, &place, sizeof place);
 
-        issue_endings(s, run, event, flags);
-        size_t body = offset + RECORD_HEADER_SIZE;
-        int err = run_apply(run, &s->tables, lsn, flags, now_ns,
-                            bytes_of(g->log.bytes.data + body, g->log.bytes.size - body));
+        struct cursor c = cursor_of(buffer_bytes(&s->effects));
+        struct effect effect;
+        if (event->type == EVENT_ACTIVITY && flags & TRANSITION_DELIVERED)
+                hold_close(s, run, event->op);
+        int err = run_apply_event(run, &s->tables, event, lsn, flags, now_ns);
+        while (!err && effect_decode(&c, &effect)) {
+                issue_ending(s, run, &effect);
+                err = run_apply_effect(run, &s->tables, &effect, lsn, now_ns);
+                issue_beginning(s, run, &effect);
+        }
+        run_apply_end(run, lsn, flags);
         if (err)
                 shard_log(s, STET_LOG_ERROR, "run %016llx does not fit its own transition %llu",
                           (unsigned long long)run->id, (unsigned long long)lsn);
-        issue_beginnings(s, run);
 }
 
 /* A transition has one record, and a record has a limit: a run that asks for more at once ends. */
@@ -429,7 +425,7 @@ struct run *shard_start(struct shard *s, struct event *start, int64_t now_ns)
 {
         char id[17];
         struct run *run = run_new((uint64_t)s->options.index << 48 | log_group_next_lsn(&s->filling->log));
-        snprintf(id, sizeof id, "%016llx", (unsigned long long)run->id);
+        run_id_print(run->id, id);
         if (!start->id.size)
                 start->id = bytes_str(id);
         start->seed = shard_random(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stet/verify.h"
 
-#include "runtime/run_id.h"
+#include "base/run_id.h"
 #include "wal/data_dir.h"
 #include "wal/log.h"
 

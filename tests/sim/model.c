@@ -31,7 +31,7 @@ struct model_run *model_run(const struct model *m, uint64_t id)
 
 struct model_run *model_run_named(const struct model *m, struct bytes workflow_id)
 {
-        for (struct map_node *n = map_find(&m->names, hash_bytes(0, 0, workflow_id)); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&m->names, hash_bytes(0, 0, workflow_id)); n; n = map_find_next(&m->names, n)) {
                 struct model_run *run = container_of(n, struct model_run, by_name);
                 if (bytes_equal(run->workflow_id, workflow_id))
                         return run;
@@ -64,9 +64,9 @@ static uint64_t pair_key(uint64_t run, uint32_t op)
         return hash_u64(run) + op;
 }
 
-struct model_run *model_child(const struct model *m, uint64_t parent, uint32_t op)
+struct model_run *model_child_of(const struct model *m, uint64_t parent, uint32_t op)
 {
-        for (struct map_node *n = map_find(&m->children, pair_key(parent, op)); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&m->children, pair_key(parent, op)); n; n = map_find_next(&m->children, n)) {
                 struct model_run *run = container_of(n, struct model_run, by_parent);
                 if (run->parent == parent && run->parent_op == op)
                         return run;
@@ -81,7 +81,7 @@ void model_put_child(struct model *m, struct model_run *run)
 
 struct model_run *model_request(const struct model *m, uint8_t event, struct bytes id)
 {
-        for (struct map_node *n = map_find(&m->requests, hash_bytes(event, 0, id)); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&m->requests, hash_bytes(event, 0, id)); n; n = map_find_next(&m->requests, n)) {
                 struct model_request *r = container_of(n, struct model_request, by_hash);
                 if (r->event == event && bytes_equal(r->id, id))
                         return r->run;
@@ -100,7 +100,7 @@ void model_put_request(struct model *m, const struct event *e, struct model_run 
 
 bool model_was_sent(const struct model *m, uint64_t run, uint32_t op)
 {
-        for (struct map_node *n = map_find(&m->sends, pair_key(run, op)); n; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&m->sends, pair_key(run, op)); n; n = map_find_next(&m->sends, n)) {
                 const struct model_send *send = container_of(n, struct model_send, by_op);
                 if (send->run == run && send->op == op)
                         return true;
@@ -112,7 +112,7 @@ bool model_put_send(struct model *m, uint64_t run, uint32_t op, struct bytes to)
 {
         uint64_t key = hash_bytes(run, 0, to);
         struct model_sender *sender = NULL;
-        for (struct map_node *n = map_find(&m->senders, key); n && !sender; n = map_find_next(n)) {
+        for (struct map_node *n = map_find(&m->senders, key); n && !sender; n = map_find_next(&m->senders, n)) {
                 struct model_sender *found = container_of(n, struct model_sender, by_pair);
                 if (found->run == run && bytes_equal(found->to, to))
                         sender = found;

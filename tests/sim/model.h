@@ -25,10 +25,13 @@ struct model_op {
         uint8_t effect; /* enum effect_type */
         bool open;
         bool abandon;
+        bool answered; /* an outcome was delivered */
+        bool dropped;
         bool stillborn; /* started and given up in one transition */
         uint32_t attempt;
         uint32_t tries; /* attempts that failed by themselves */
         uint32_t ended; /* attempts whose end is on record */
+        uint64_t opened_lsn;
         int64_t opened_ns;
         int64_t due_ns;
         struct effect asked; /* its bytes are the model's */
@@ -88,6 +91,7 @@ struct model_run *model_run_named(const struct model *m, struct bytes workflow_i
 struct model_op *model_op(const struct model *m, uint64_t run, uint32_t op);
 uint32_t model_attempt(const struct model *m, uint64_t run, uint32_t op); /* the current one; 1 if unknown */
 struct model_run *model_request(const struct model *m, uint8_t event, struct bytes request_id); /* the run that applied it */
+struct model_run *model_child_of(const struct model *m, uint64_t parent, uint32_t op);
 struct model_run *model_last_of_chain(const struct model *m, struct model_run *run);
 const struct list *model_runs(const struct model *m); /* struct model_run.all, by start */
 

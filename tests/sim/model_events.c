@@ -47,6 +47,8 @@ static void check_failure(struct model *m, struct model_run *run, const struct m
         if ((e->lost != 0) != is_kind(e, "ExecutorLost"))
                 sim_break(m->sim, "P17: op %u of run %llx failed with \"%.*s\" and counts %u lost executors", e->op, ID(run),
                           TEXT(e->kind), e->lost);
+        if (e->lost && time_ns - LEASE_MS * MS < crew_heard_ns(m->sim, e->executor))
+                sim_break(m->sim, "P17: executor \"%.*s\" was given up although it was heard of", TEXT(e->executor));
         if (!is_kind(e, "Timeout"))
                 return;
         int64_t since_ns = e->started_ns ? e->started_ns : op->opened_ns;
@@ -148,7 +150,7 @@ static void sent_event(struct model *m, const struct model_run *run, const struc
 
 static void child_event(struct model *m, const struct model_run *run, const struct event *e)
 {
-        struct model_run *child = model_child(m, run->id, e->op);
+        struct model_run *child = model_child_of(m, run->id, e->op);
         bool refused = is_kind(e, "EEXISTS") || is_kind(e, "UnknownWorkflow");
         sim_did(m->sim, refused ? DID_CHILD_REFUSED : DID_CHILD);
         if (refused && child)
@@ -192,7 +194,7 @@ static void start_event(struct model *m, struct model_run *run, const struct eve
         } else if (run->parent) {
                 const struct model_op *op = model_op(m, run->parent, run->parent_op);
                 run->cancel_next = op && op->stillborn && !op->abandon;
-                if (model_child(m, run->parent, run->parent_op))
+                if (model_child_of(m, run->parent, run->parent_op))
                         sim_break(m->sim, "P8: op %u of run %llx started a second child", run->parent_op, (unsigned long long)run->parent);
                 model_put_child(m, run);
                 if (run->abandon)
@@ -231,6 +233,7 @@ static void op_event(struct model *m, struct model_run *run, const struct event 
                 sent_event(m, run, e);
         if (delivered)
                 close_op(run, op);
+        op->answered |= delivered;
 }
 
 void model_event(struct model *m, struct model_run *run, const struct event *e, uint8_t flags, int64_t time_ns)
@@ -327,7 +330,7 @@ static void finish_effect(struct model *m, struct model_run *run, const struct e
         sim_did(m->sim, (enum sim_operation)did[e->ending]);
         for (uint32_t i = 0; i < run->ops_count; i++) {
                 struct model_op *op = &run->ops[i];
-                op->stillborn |= op->open && op->asked.code == (uint32_t)lsn;
+                op->stillborn |= op->open && op->opened_lsn == lsn;
                 op->open = false;
         }
         run->open_ops = 0;
@@ -346,7 +349,7 @@ void model_effect(struct model *m, struct model_run *run, const struct event *ca
         case EFFECT_CHILD:
         case EFFECT_WAIT_SIGNAL:
                 op = open_op(m, run, e, time_ns);
-                op->asked.code = (uint32_t)lsn; /* the record that it is of */
+                op->opened_lsn = lsn;
                 if (e->type == EFFECT_WAIT_SIGNAL && take_untaken(run, e->name)) {
                         close_op(run, op);
                         sim_did(m->sim, DID_SIGNAL_KEPT);
@@ -361,7 +364,8 @@ void model_effect(struct model *m, struct model_run *run, const struct event *ca
                         sim_break(m->sim, "P9: run %llx gave up op %u, which is over", ID(run), e->op);
                         return;
                 }
-                op->stillborn = op->asked.code == (uint32_t)lsn;
+                op->stillborn = op->opened_lsn == lsn;
+                op->dropped = true;
                 close_op(run, op);
                 sim_did(m->sim, DID_DROP);
                 break;

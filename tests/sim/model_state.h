@@ -54,7 +54,6 @@ struct model {
 
 struct bytes model_keep(struct model *m, struct bytes data);
 void model_name_run(struct model *m, struct model_run *run);
-struct model_run *model_child(const struct model *m, uint64_t parent, uint32_t op);
 void model_put_child(struct model *m, struct model_run *run);
 void model_put_request(struct model *m, const struct event *e, struct model_run *run);
 bool model_was_sent(const struct model *m, uint64_t run, uint32_t op);

@@ -6,6 +6,7 @@
  */
 #include "tests/sim/world.h"
 
+#include "runtime/front_state.h"
 #include "runtime/parcel.h"
 #include "tests/sim/flows.h"
 
@@ -269,6 +270,8 @@ static void take_frames(struct site *site)
                 struct bytes data = bytes_of(f->data, f->size);
                 list_remove(&f->in_inbox);
                 tell_frame(s, f->peer, data);
+                if (net_conn(s, f->peer))
+                        crew_heard(s, net_conn(s, f->peer));
                 front_receive(site->front, f->peer, false, data, s->now_ns);
                 free(f);
         }
@@ -500,6 +503,11 @@ struct shard *site_shard(const struct sim *s, uint32_t index)
         return site_of(s)->up ? site_of(s)->seats[index].shard : NULL;
 }
 
+struct shard *site_shard_opened(const struct sim *s, uint32_t index)
+{
+        return site_of(s)->seats[index].shard;
+}
+
 bool site_idle(const struct sim *s)
 {
         const struct site *site = site_of(s);
@@ -512,6 +520,13 @@ bool site_idle(const struct sim *s)
 uint64_t site_crashes(const struct sim *s)
 {
         return site_of(s)->crashes;
+}
+
+uint64_t site_tasks(const struct sim *s)
+{
+        struct scheduler_stats stats;
+        scheduler_stats(site_of(s)->front->scheduler, &stats);
+        return stats.tasks;
 }
 
 struct site *site_new(struct sim *s)

@@ -170,24 +170,23 @@ void site_change_code(struct sim *s); /* at the next restart, for once */
 void site_heal(struct sim *s);
 void site_wake(struct sim *s); /* there is something to do */
 struct shard *site_shard(const struct sim *s, uint32_t index); /* NULL while it is down */
+struct shard *site_shard_opened(const struct sim *s, uint32_t index); /* also while the node is starting */
 bool site_idle(const struct sim *s);
 uint64_t site_crashes(const struct sim *s);
+uint64_t site_tasks(const struct sim *s); /* that the scheduler knows of */
 
 /* --- clients (guest.c) --- */
 
 /* What a client asked for, kept to the end. */
 struct ask {
         struct map_node by_correlation;
-        struct list in_all; /* of its guest */
-        struct guest *guest; /* NULL: it died, nobody waits for an answer */
+        struct list in_all;
+        struct list in_guest; /* while it waits for an answer */
         uint8_t type; /* enum message_type */
         uint8_t operation; /* enum sim_operation */
         bool wants_result;
-        bool answered; /* as far as the client is concerned */
-        bool reply_seen; /* the node's first answer, for comparing */
+        bool replied; /* the node said so to the client, whether that heard it or not */
         uint64_t correlation;
-        uint64_t run; /* of the first answer */
-        uint32_t code;
         int64_t sent_ns;
         char request_id[24];
         char id[24]; /* the workflow id it names; empty: none */
@@ -211,7 +210,9 @@ void crew_die(struct sim *s, uint32_t crew, int64_t back_after_ns);
 void crew_stall(struct sim *s, uint32_t crew, int64_t until_ns);
 void crew_leave(struct sim *s, uint32_t crew, int64_t back_after_ns);
 void crews_heal(struct sim *s);
-uint32_t crews_alive(const struct sim *s);
+void crew_heard(struct sim *s, const struct conn *conn); /* the node took a frame of it */
+/* When the node last heard of the executor of that name; INT64_MIN when it is gone. */
+int64_t crew_heard_ns(const struct sim *s, struct bytes executor);
 
 /* --- what is asked (workload.c) --- */
 
@@ -269,10 +270,15 @@ struct sim {
         struct guest *guests;
         struct crew *crews;
         struct map asks;
+        struct list asks_all;
         uint64_t correlation_next;
         uint32_t runs_started; /* asked for, for their ids */
         struct happening poll; /* while healing: is all over? */
         struct model *model;
+        struct {
+                uint64_t lsn;
+                uint64_t fingerprint;
+        } stood[SHARDS_MAX]; /* what each shard's state was when all was durable */
         struct plant plant;
         struct sim_tally tally;
         bool broken;

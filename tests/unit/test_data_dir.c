@@ -447,6 +447,8 @@ Test(data_dir, an_announcement_can_be_changed_and_ends_with_the_closing)
         cr_assert_not_null(strstr(why.text, "399 bytes"), "%s", why.text);
         cr_assert_eq(data_dir_announce(&d, "\xff\xfe", &why), STET_EINVAL);
         data_dir_close(&d);
+        read_file(p.path, "lock", long_one, sizeof long_one);
+        cr_assert_str_empty(long_one);
         cr_assert_eq(data_dir_holder(p.path, endpoint, sizeof endpoint), STET_ENOTFOUND);
         temp_dir_free(p.dir);
 }

@@ -229,6 +229,66 @@ Test(log_verify, a_damaged_record_is_named_with_its_stream_and_the_rest_is_check
         sample_free(&s);
 }
 
+Test(log_verify, records_that_no_other_leads_to_are_missing)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        const uint64_t lsns[] = { 502, s.last_lsn - 1 }; /* within a block, and at its end */
+        for (size_t i = 0; i < 2; i++)
+                for (uint64_t lsn = lsns[i]; lsn <= lsns[i] + 1; lsn++)
+                        s.file.data[find_record(&s.file, lsn) + RECORD_AT_LENGTH] ^= 4;
+        file_write(s.path, buffer_bytes(&s.file));
+        cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
+        cr_assert_eq(damages.count, 4);
+        for (size_t i = 0; i < 4; i++)
+                cr_assert_eq(damages.lsn[i], lsns[i / 2] + i % 2);
+        cr_assert_str_eq(damages.text[1], "record 503 is missing");
+        cr_assert_eq(report.records, s.last_lsn - 4);
+        sample_free(&s);
+}
+
+enum { PAGE = 4096, META_ENTRIES_AT = 120, META_NUMBER_AT = 144, META_SIZE = 152 };
+
+static size_t newest_meta(const struct buffer *file)
+{
+        return le64_get(file->data + META_NUMBER_AT) > le64_get(file->data + PAGE + META_NUMBER_AT) ? 0
+                                                                                                    : PAGE;
+}
+
+Test(log_verify, entries_that_the_tree_does_not_lead_to_are_noticed)
+{
+        static const int differences[] = { 1, -1 };
+        static const char *const words[] = { "fewer than", "more than" };
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        uint8_t *entries = s.file.data + newest_meta(&s.file) + META_ENTRIES_AT;
+        uint64_t right = le64_get(entries);
+        for (size_t i = 0; i < 2; i++) {
+                le64_put(entries, right + (uint64_t)differences[i]);
+                file_write(s.path, buffer_bytes(&s.file));
+                cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
+                cr_assert_not_null(strstr(damages.text[0], words[i]), "%s", damages.text[0]);
+        }
+        sample_free(&s);
+}
+
+Test(log_verify, a_newest_transaction_that_is_not_in_the_file_is_noticed)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        /* The newer page takes all but its number from the older one. */
+        size_t newer = newest_meta(&s.file), older = PAGE - newer;
+        memcpy(s.file.data + newer + 16, s.file.data + older + 16, META_NUMBER_AT - 16);
+        file_write(s.path, buffer_bytes(&s.file));
+        cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
+        cr_assert_not_null(strstr(damages.text[damages.count - 1], "a write was torn or lost"), "%s",
+                           damages.text[damages.count - 1]);
+        sample_free(&s);
+}
+
 static void delete_block(const char *path, uint64_t lsn)
 {
         MDB_env *env;
@@ -393,7 +453,6 @@ Test(log_verify, every_flipped_bit_is_found_or_changed_nothing)
 
 Test(log_verify, every_flipped_bit_of_the_meta_pages_and_of_the_tree_is_found_or_changed_nothing)
 {
-        enum { PAGE = 4096, META_SIZE = 152 };
         struct sample s = sample_new();
         uint64_t random = 1848;
         file_write(s.damaged_path, buffer_bytes(&s.file));

@@ -2,8 +2,8 @@
  *
  * Run ids as text: 16 lower-case hexadecimal digits.
  */
-#ifndef RUNTIME_RUN_ID_H
-#define RUNTIME_RUN_ID_H
+#ifndef BASE_RUN_ID_H
+#define BASE_RUN_ID_H
 
 #include <stdint.h>
 

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is compared when: after each step what is new on the disks, now and then the whole; every frame that leaves the node
+ * with what is durable at that moment; every recovered shard with the one that crashed.
+ */
+#include "tests/sim/flows.h"
+#include "tests/sim/model.h"
+#include "tests/sim/world.h"
+
+#include <stdlib.h>
+
+enum { CHECK_EVERY = 16, COMPARE_EVERY = 48, READ_EVERY = 128 };
+
+#define ID(run) (unsigned long long)(run)->id
+
+/* --- state --- */
+
+struct comparison {
+        struct sim *sim;
+        uint32_t shard;
+        uint32_t runs;
+};
+
+static void compare_run(void *ctx, uint64_t id, const char *workflow_id, uint32_t ending, uint32_t transitions, uint32_t owed)
+{
+        struct comparison *c = ctx;
+        const struct model_run *run = model_run(c->sim->model, id);
+        c->runs++;
+        if (!run || run->ending != ending || run->transitions != transitions || run->open_ops != owed ||
+            !bytes_equal(run->workflow_id, bytes_str(workflow_id)))
+                sim_break(c->sim, "P4: run %llx (\"%s\") is not what its records make of it", (unsigned long long)id, workflow_id);
+}
+
+/* A shard in which all is durable against the model. */
+static void compare_with_model(struct sim *s, uint32_t shard, const struct shard *live)
+{
+        struct comparison c = { s, shard, 0 };
+        uint32_t runs = 0;
+        shard_visit(live, compare_run, &c);
+        list_each(at, model_runs(s->model))
+                runs += shard_of_run(container_of(at, struct model_run, all)->id) == shard;
+        if (c.runs != runs)
+                sim_break(s, "P1: shard %u knows %u runs, its log %u", shard, c.runs, runs);
+}
+
+static void ignore_message(void *ctx, const struct message *m)
+{
+        (void)ctx;
+        (void)m;
+}
+
+static void ignore_peer_message(void *ctx, uint64_t peer, const struct message *m)
+{
+        (void)ctx;
+        (void)peer;
+        (void)m;
+}
+
+/* What a restart would find now, if all is durable: the same as what is there. */
+static void compare_with_recovery(struct sim *s, uint32_t shard, const struct shard *live)
+{
+        struct shard_sink sink = { NULL, ignore_peer_message, ignore_message, NULL };
+        struct shard_options options = { .index = shard,
+                                         .count = s->knobs.shards,
+                                         .incarnation = INCARNATION,
+                                         .log = disk_view(s->disks[shard]),
+                                         .writer = disk_writer(s->disks[shard]),
+                                         .stack_size = 16 << 10 };
+        struct shard *recovered;
+        stet_why why = { "" };
+        int err = shard_open(&options, &sink, &recovered, &why);
+        if (err) {
+                sim_break(s, "P4: the log of shard %u can't be read: %s", shard, why.text);
+                return;
+        }
+        if (shard_fingerprint(recovered) != shard_fingerprint(live))
+                sim_break(s, "P4: after a crash now, shard %u would not stand where it stands", shard);
+        shard_close(recovered);
+}
+
+static void check_shard(struct sim *s, uint32_t shard, bool thorough)
+{
+        struct shard *live = site_shard(s, shard);
+        if (!live)
+                return;
+        const char *wrong = shard_check(live);
+        if (wrong)
+                sim_break(s, "P12: shard %u: %s", shard, wrong);
+        if (!shard_idle(live))
+                return;
+        s->stood[shard].lsn = model_lsn(s->model, shard);
+        s->stood[shard].fingerprint = shard_fingerprint(live);
+        if (!thorough)
+                return;
+        compare_with_model(s, shard, live);
+        compare_with_recovery(s, shard, live);
+}
+
+void check_after_step(struct sim *s)
+{
+        model_catch_up(s->model);
+        for (uint32_t i = 0; i < s->knobs.shards && s->step % CHECK_EVERY == 0; i++)
+                check_shard(s, i, s->step % COMPARE_EVERY == 0);
+        for (uint32_t i = 0; i < s->knobs.shards && s->step % READ_EVERY == 0; i++)
+                model_read_again(s->model, i);
+}
+
+void check_recovered(struct sim *s, uint32_t shard)
+{
+        struct shard *recovered = site_shard_opened(s, shard);
+        model_catch_up(s->model);
+        compare_with_model(s, shard, recovered);
+        if (s->stood[shard].lsn == model_lsn(s->model, shard) && s->stood[shard].fingerprint != shard_fingerprint(recovered) &&
+            s->stood[shard].lsn)
+                sim_break(s, "P4: shard %u does not stand where it stood when it crashed", shard);
+}
+
+/* --- answers --- */
+
+/* Who asked was told an error: then nothing of it may be on record. Or it was told that it is done: then it must be. */
+static bool applied_as_said(struct sim *s, const struct ask *ask, uint8_t event, const struct message *m)
+{
+        const struct model_run *run = model_request(s->model, event, bytes_str(ask->request_id));
+        if (m->code && run)
+                sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it", message_shapes[ask->type].name,
+                          ask->request_id, stet_error_name((int)m->code), ID(run));
+        return run != NULL;
+}
+
+static void check_start(struct sim *s, const struct ask *ask, const struct message *m)
+{
+        const struct model_run *run = model_run(s->model, m->token.run);
+        bool applied = applied_as_said(s, ask, EVENT_START, m);
+        if (m->code) {
+                if (m->code == STET_EEXISTS)
+                        sim_did(s, DID_START_REFUSED);
+                return;
+        }
+        if (!run)
+                sim_break(s, "P2: the start of run %llx was acknowledged before it was durable", (unsigned long long)m->token.run);
+        else if (applied && model_request(s->model, EVENT_START, bytes_str(ask->request_id)) != run)
+                sim_break(s, "P8: start \"%s\" was answered with run %llx, which another request started", ask->request_id, ID(run));
+        else if (!applied && !bytes_equal(run->workflow_id, bytes_str(ask->id)))
+                sim_break(s, "P8: start \"%s\" was answered with run %llx, which has another id", ask->request_id, ID(run));
+        sim_did(s, ask->replied ? DID_START_REPEATED : (enum sim_operation)ask->operation);
+}
+
+static void check_command(struct sim *s, const struct ask *ask, const struct message *m)
+{
+        static const uint8_t events[MSG_TYPES] = { [MSG_SIGNAL] = EVENT_SIGNAL, [MSG_CANCEL] = EVENT_CANCEL,
+                                                   [MSG_TERMINATE] = EVENT_TERMINATE };
+        bool applied = applied_as_said(s, ask, events[ask->type], m);
+        const struct model_run *run = model_run(s->model, m->token.run);
+        if (m->code)
+                return;
+        if (ask->type == MSG_CANCEL)
+                applied |= run && run->cancel_requested;
+        if (!applied)
+                sim_break(s, "P2: %s \"%s\" was acknowledged before it was durable", message_shapes[ask->type].name, ask->request_id);
+        sim_did(s, (enum sim_operation)ask->operation);
+}
+
+static void check_result(struct sim *s, const struct ask *ask, const struct message *m)
+{
+        const struct model_run *run = model_run(s->model, m->token.run);
+        if (!run || run->ending != m->role || run->ending == RUN_OPEN)
+                sim_break(s, "P2: the end of run %llx was told before it was durable", (unsigned long long)m->token.run);
+        else if (!bytes_equal(run->result, m->value))
+                sim_break(s, "P32: the result that was told of run %llx is not the one on record", ID(run));
+        if (ask->type == MSG_WAIT)
+                sim_did(s, DID_WAIT);
+}
+
+static void check_answer(struct sim *s, const struct message *m)
+{
+        struct ask *ask = ask_find(s, m->correlation);
+        if (!ask) {
+                sim_break(s, "an answer goes to nobody's question %llu", (unsigned long long)m->correlation);
+                return;
+        }
+        if (m->type == MSG_RESULT)
+                check_result(s, ask, m);
+        else if (ask->type == MSG_START)
+                check_start(s, ask, m);
+        else if (ask->type == MSG_READ || ask->type == MSG_QUERY)
+                check_reading(s, ask, m);
+        else if (ask->type != MSG_WAIT)
+                check_command(s, ask, m);
+        ask->replied |= m->type == MSG_REPLY;
+}
+
+/* --- tasks --- */
+
+static void check_task(struct sim *s, const struct conn *conn, const struct message *m)
+{
+        struct model_op *op = model_op(s->model, m->token.run, m->token.op);
+        unsigned long long run = m->token.run;
+        if (!op || op->effect != EFFECT_CALL || m->token.attempt > op->attempt || !m->token.attempt) {
+                sim_break(s, "P2: attempt %u of op %u of run %llx was handed out before it was durable", m->token.attempt,
+                          m->token.op, run);
+                return;
+        }
+        if (!bytes_equal(op->asked.name, m->name) || !bytes_equal(op->asked.value, m->value) || m->token.incarnation != INCARNATION)
+                sim_break(s, "P10: op %u of run %llx was handed out as something else", m->token.op, run);
+        if (op->stillborn)
+                sim_break(s, "P10: op %u of run %llx was handed out, and was given up when it was asked for", m->token.op, run);
+        if (m->token.attempt == op->attempt && s->now_ns < op->due_ns)
+                sim_break(s, "P15: attempt %u of op %u of run %llx was handed out %.3f ms early", m->token.attempt, m->token.op, run,
+                          (double)(op->due_ns - s->now_ns) / 1e6);
+        model_hand(s->model, op, m->token.attempt, conn->name);
+}
+
+static void check_ack(struct sim *s, const struct message *m)
+{
+        const struct model_op *op = model_op(s->model, m->token.run, m->token.op);
+        if (!m->code && (!op || op->ended < m->token.attempt))
+                sim_break(s, "P2: the outcome of attempt %u of op %u of run %llx was acknowledged before it was durable",
+                          m->token.attempt, m->token.op, (unsigned long long)m->token.run);
+}
+
+void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame)
+{
+        struct message m;
+        struct cursor c = frame_cursor(frame);
+        model_catch_up(s->model);
+        if (frame_check(frame, NULL) != 0)
+                sim_break(s, "the node sends a frame that is none");
+        for (int got; (got = frame_next(&c, &m)) > 0;) {
+                trace_message(s, "node", conn->name, &m);
+                switch ((enum message_type)m.type) {
+                case MSG_REPLY:
+                case MSG_RESULT:
+                        check_answer(s, &m);
+                        break;
+                case MSG_TASK:
+                        check_task(s, conn, &m);
+                        break;
+                case MSG_ACK:
+                        check_ack(s, &m);
+                        break;
+                default:
+                        break;
+                }
+        }
+}
+
+/* --- at the end --- */
+
+/* A run that was left alone has come to what its input says. */
+static void check_fate(struct sim *s, const struct model_run *run)
+{
+        struct flow_fate fate;
+        struct cursor result = cursor_of(run->result);
+        if (run->ending == RUN_TERMINATED || run->executor_lost)
+                return;
+        if (!flows_fate(run->workflow, run->input, &fate)) {
+                sim_break(s, "run %llx has an input that nobody gave it", ID(run));
+                return;
+        }
+        if (run->cancel_requested && run->ending == RUN_CANCELED)
+                return;
+        if (run->ending != fate.ending)
+                sim_break(s, "P9: run %llx %s (%.*s), and should have %s", ID(run), run_ending_name(run->ending),
+                          (int)run->kind.size, run->kind.size ? (const char *)run->kind.data : "", run_ending_name(fate.ending));
+        else if (run->ending == RUN_COMPLETED && cursor_int(&result) != fate.result)
+                sim_break(s, "P9: the result of run %llx is not what its steps make", ID(run));
+}
+
+static void check_children(struct sim *s, const struct model_run *run)
+{
+        for (uint32_t i = 0; i < run->ops_count; i++) {
+                const struct model_op *op = &run->ops[i];
+                if (op->effect == EFFECT_CHILD && op->abandon && !op->answered && !op->dropped &&
+                    !model_child_of(s->model, run->id, i + 1))
+                        sim_break(s, "P1: the abandoned child of op %u of run %llx was never started", i + 1, ID(run));
+        }
+}
+
+void check_at_end(struct sim *s)
+{
+        model_catch_up(s->model);
+        for (uint32_t i = 0; i < s->knobs.shards; i++) {
+                check_shard(s, i, true);
+                model_read_again(s->model, i);
+        }
+        list_each(at, model_runs(s->model))
+        {
+                const struct model_run *run = container_of(at, struct model_run, all);
+                check_fate(s, run);
+                check_children(s, run);
+        }
+        if (site_tasks(s))
+                sim_break(s, "P24: no run is open, and the scheduler still holds %llu tasks", (unsigned long long)site_tasks(s));
+        rerun_all(s);
+}
