@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 enum {
-        UNUSED_MAX = 1024, /* codes kept for reuse */
+        UNUSED_MAX = 1024,     /* codes kept for reuse */
         UNUSED_STEPS_MAX = 64, /* one that grew larger is not kept */
 };
 
@@ -230,7 +230,8 @@ static int divergence(struct bytes recorded, struct bytes made, stet_why *why)
                 const uint8_t *from_a = a.at, *from_b = b.at;
                 bool has_a = effect_decode(&a, &was), has_b = effect_decode(&b, &is);
                 if (has_a && has_b &&
-                    bytes_equal(bytes_of(from_a, (size_t)(a.at - from_a)), bytes_of(from_b, (size_t)(b.at - from_b))))
+                    bytes_equal(bytes_of(from_a, (size_t)(a.at - from_a)),
+                                bytes_of(from_b, (size_t)(b.at - from_b))))
                         continue;
                 snprintf(on_record, sizeof on_record, "nothing more");
                 snprintf(by_code, sizeof by_code, "nothing more");
@@ -238,8 +239,8 @@ static int divergence(struct bytes recorded, struct bytes made, stet_why *why)
                         effect_words(&was, on_record, sizeof on_record);
                 if (has_b)
                         effect_words(&is, by_code, sizeof by_code);
-                return stet_why_set(why, STET_ENONDETERMINISM, "effect %u: on record: %s; the code now: %s", place,
-                                    on_record, by_code);
+                return stet_why_set(why, STET_ENONDETERMINISM, "effect %u: on record: %s; the code now: %s",
+                                    place, on_record, by_code);
         }
 }
 

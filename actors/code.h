@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The code behaviour: a run's definition is a C function on a coroutine. Events are delivered to it, then it is activated:
- * it runs until it waits, and what it asked for are the transition's effects. Everything it knows comes from delivered
- * events, so feeding a new one the run's records brings it to the same point (replay); the effects it gives then must be
- * byte for byte those on record.
+ * The code behaviour: a run's definition is a C function on a coroutine. Events are delivered to it, then it
+ * is activated: it runs until it waits, and what it asked for are the transition's effects. Everything it
+ * knows comes from delivered events, so feeding a new one the run's records brings it to the same point
+ * (replay); the effects it gives then must be byte for byte those on record.
  *
  * struct stet_run is what the public functions of stet/workflow.h work on; they are in workflow.c.
  */
@@ -32,9 +32,9 @@ void code_env_fini(struct code_env *env); /* every code of it is freed before */
 struct step {
         uint8_t effect; /* enum effect_type that started it */
         bool done;
-        uint32_t code; /* enum stet_error, when done */
+        uint32_t code;       /* enum stet_error, when done */
         uint64_t done_order; /* the how manieth to be done */
-        struct bytes name; /* WAIT_SIGNAL: of the signal */
+        struct bytes name;   /* WAIT_SIGNAL: of the signal */
         struct bytes value;
         struct bytes kind;
         struct bytes text;
@@ -64,7 +64,7 @@ struct stet_run {
         struct stet_run *next; /* in env->unused */
         stet_workflow_fn *fn;
         struct coroutine *coroutine; /* NULL after the end */
-        stet_arena arena; /* everything below lives in it, the steps array excepted */
+        stet_arena arena;            /* everything below lives in it, the steps array excepted */
 
         char run_id[17];
         char *workflow_id;
@@ -92,7 +92,7 @@ struct stet_run {
         char failure_message[512];
 
         struct buffer *effects; /* of the transition under way */
-        struct bytes expected; /* on replay: the effects on record */
+        struct bytes expected;  /* on replay: the effects on record */
 };
 
 /* What fn returned when it is to be continued as new; never leaves the code. */
@@ -108,11 +108,12 @@ void code_deliver(struct stet_run *code, const struct event *event);
 /* Runs the code until it waits or ends, appending its effects. */
 void code_activate(struct stet_run *code, int64_t now_ns, struct buffer *effects);
 
-/* Feeds one record of the run's own. STET_ENONDETERMINISM: the code did something else than what is on record; *why names the
- * first difference with both sides; the code must be freed. STET_ECORRUPT. */
+/* Feeds one record of the run's own. STET_ENONDETERMINISM: the code did something else than what is on
+ * record; *why names the first difference with both sides; the code must be freed. STET_ECORRUPT. */
 int code_replay(struct stet_run *code, uint8_t flags, int64_t time_ns, struct bytes body, stet_why *why);
 
-/* Asks the code. 0 and *ret (msgpack, in the run's arena); STET_ENOTFOUND with the names there are; the query function's error. */
+/* Asks the code. 0 and *ret (msgpack, in the run's arena); STET_ENOTFOUND with the names there are; the query
+ * function's error. */
 int code_query(struct stet_run *code, struct bytes name, struct bytes in, struct bytes *ret, stet_why *why);
 
 /* The page whose touching means that the code's stack has overflowed; NULL when it has no stack. */

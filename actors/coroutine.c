@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The switch itself is coroutine_switch(): it pushes the callee-saved registers on the current stack, stores the stack
- * pointer through its first argument and takes the second one's. The sanitizers must be told of each switch.
+ * The switch itself is coroutine_switch(): it pushes the callee-saved registers on the current stack, stores
+ * the stack pointer through its first argument and takes the second one's. The sanitizers must be told of
+ * each switch.
  */
 #include "actors/coroutine.h"
 
@@ -41,7 +42,7 @@ struct stack_pool {
 struct coroutine {
         struct stack_pool *pool;
         struct coroutine *next; /* in the pool's unused */
-        uint8_t *base; /* the guard page; the stack proper follows */
+        uint8_t *base;          /* the guard page; the stack proper follows */
         coroutine_fn *fn;
         void *arg;
         bool finished;
@@ -84,8 +85,8 @@ void stack_pool_free(struct stack_pool *pool)
 static uint8_t *map_stack(const struct stack_pool *pool)
 {
         size_t size = pool->guard_size + pool->stack_size;
-        void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE,
-                          -1, 0);
+        void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
         if (base == MAP_FAILED)
                 return NULL;
         if (mprotect(base, pool->guard_size, PROT_NONE) != 0) {
@@ -145,7 +146,8 @@ static void switch_out(struct coroutine *co)
 static void enter(struct coroutine *co)
 {
 #ifdef WITH_ASAN
-        __sanitizer_start_switch_fiber(&co->outside_fake, co->base + co->pool->guard_size, co->pool->stack_size);
+        __sanitizer_start_switch_fiber(&co->outside_fake, co->base + co->pool->guard_size,
+                                       co->pool->stack_size);
 #endif
 #ifdef WITH_TSAN
         co->outside_fiber = __tsan_get_current_fiber();
@@ -160,7 +162,8 @@ static void enter(struct coroutine *co)
 static void leave(struct coroutine *co)
 {
 #ifdef WITH_ASAN
-        __sanitizer_start_switch_fiber(co->finished ? NULL : &co->inside_fake, co->outside_bottom, co->outside_size);
+        __sanitizer_start_switch_fiber(co->finished ? NULL : &co->inside_fake, co->outside_bottom,
+                                       co->outside_size);
 #endif
 #ifdef WITH_TSAN
         __tsan_switch_to_fiber(co->outside_fiber, 0);
@@ -206,12 +209,13 @@ static void prepare(struct coroutine *co, uint8_t *top)
 
 #else
 
-/* What coroutine_switch() pops on the first resume: see the .S file of each architecture. coroutine_entry moves the
- * coroutine from a callee-saved register to the argument register and calls coroutine_main(). */
+/* What coroutine_switch() pops on the first resume: see the .S file of each architecture. coroutine_entry
+ * moves the coroutine from a callee-saved register to the argument register and calls coroutine_main(). */
 static void prepare(struct coroutine *co, uint8_t *top)
 {
 #if defined(__x86_64__)
-        /* mxcsr+x87cw, r15, r14, r13, r12, rbx, rbp, return address, and a word so that the stack is aligned at entry */
+        /* mxcsr+x87cw, r15, r14, r13, r12, rbx, rbp, return address, and a word so that the stack is aligned
+         * at entry */
         void **sp = (void **)(void *)top - 10;
         memset(sp, 0, 10 * sizeof *sp);
         uint32_t mxcsr;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A function on a stack of its own that can stand still in the middle and go on later. A switch costs a few nanoseconds:
- * a few lines of assembly on x86-64 and aarch64, ucontext elsewhere. Below each stack lies a page that can't be touched:
- * an overflow is a fault there, never a corrupted heap.
+ * A function on a stack of its own that can stand still in the middle and go on later. A switch costs a few
+ * nanoseconds: a few lines of assembly on x86-64 and aarch64, ucontext elsewhere. Below each stack lies a
+ * page that can't be touched: an overflow is a fault there, never a corrupted heap.
  *
  * A coroutine that stands still may be thrown away; what is on its stack is then just gone.
  */

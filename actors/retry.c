@@ -4,9 +4,9 @@
 static const stet_retry presets[] = {
         { 3, 1000, 300000, 2.0, 0.2, NULL }, /* default */
         { 5, 5000, 600000, 2.0, 0.2, NULL }, /* llm */
-        { 2, 2000, 30000, 2.0, 0.2, NULL }, /* db */
-        { 3, 1000, 60000, 2.0, 0.2, NULL }, /* api */
-        { 1, 1000, 1000, 1.0, 0.0, NULL }, /* none */
+        { 2, 2000, 30000, 2.0, 0.2, NULL },  /* db */
+        { 3, 1000, 60000, 2.0, 0.2, NULL },  /* api */
+        { 1, 1000, 1000, 1.0, 0.0, NULL },   /* none */
 };
 const stet_retry *const retry_default = &presets[0];
 static const char *const preset_names[] = { "default", "llm", "db", "api", "none" };
@@ -54,8 +54,8 @@ static int64_t interval_ms(const struct retry_policy *p, uint32_t tries, uint64_
         return (int64_t)(interval * (1.0 + p->jitter * (2.0 * unit - 1.0)));
 }
 
-bool retry_next(const struct retry_policy *p, uint32_t tries, uint32_t lost, bool permanent, struct bytes kind,
-                uint64_t random, int64_t *ret_delay_ms)
+bool retry_next(const struct retry_policy *p, uint32_t tries, uint32_t lost, bool permanent,
+                struct bytes kind, uint64_t random, int64_t *ret_delay_ms)
 {
         if (permanent || listed(p->non_retryable, kind) || p->max_attempts == 1)
                 return false;

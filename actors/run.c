@@ -69,8 +69,7 @@ static void close_all(struct run *run, struct run_tables *tables)
                         op_close(tables, op);
                 }
         }
-        list_each_safe(at, after, &run->signals)
-                free(container_of(at, struct run_signal, in_run));
+        list_each_safe(at, after, &run->signals) free(container_of(at, struct run_signal, in_run));
         list_init(&run->signals);
 }
 
@@ -102,7 +101,8 @@ struct op *run_op(const struct run_tables *tables, const struct run *run, uint32
         for (unsigned i = 0; i < RUN_OPS_FEW && op; i++)
                 if (run->few_ids[i] == op)
                         return run->few[i];
-        for (struct map_node *n = map_find(&tables->ops, op_key(run->id, op)); n; n = map_find_next(&tables->ops, n)) {
+        for (struct map_node *n = map_find(&tables->ops, op_key(run->id, op)); n;
+             n = map_find_next(&tables->ops, n)) {
                 struct op *found = container_of(n, struct op, by_id);
                 if (found->run == run && found->id == op)
                         return found;
@@ -121,7 +121,8 @@ struct run_request *run_request_find(const struct run_tables *tables, uint8_t ev
 {
         if (!id.size)
                 return NULL;
-        for (struct map_node *n = map_find(&tables->requests, request_hash(event, id)); n; n = map_find_next(&tables->requests, n)) {
+        for (struct map_node *n = map_find(&tables->requests, request_hash(event, id)); n;
+             n = map_find_next(&tables->requests, n)) {
                 struct run_request *r = container_of(n, struct run_request, by_hash);
                 if (r->event == event && bytes_equal(bytes_of(r->id, r->id_size), id))
                         return r;
@@ -154,8 +155,8 @@ static struct run_sender *sender_of(const struct run *run, uint64_t sender)
 }
 
 /* A failed attempt is followed by another, or the failure is the code's to handle. */
-static enum run_verdict judge_failure(const struct run *run, const struct op *op, const struct event *e, int64_t now_ns,
-                                      struct buffer *effects)
+static enum run_verdict judge_failure(const struct run *run, const struct op *op, const struct event *e,
+                                      int64_t now_ns, struct buffer *effects)
 {
         uint32_t tries = op->tries + (e->lost ? 0 : 1);
         uint64_t random = hash_u64(run->seed ^ hash_u64(((uint64_t)op->id << 32) | op->attempt));
@@ -168,15 +169,16 @@ static enum run_verdict judge_failure(const struct run *run, const struct op *op
         return RUN_SETTLE;
 }
 
-static enum run_verdict judge_op(const struct run *run, const struct run_tables *tables, const struct event *e,
-                                 int64_t now_ns, struct buffer *effects, int *ret_err)
+static enum run_verdict judge_op(const struct run *run, const struct run_tables *tables,
+                                 const struct event *e, int64_t now_ns, struct buffer *effects, int *ret_err)
 {
         static const uint8_t started_by[EVENT_TYPES] = { [EVENT_ACTIVITY] = EFFECT_CALL,
                                                          [EVENT_TIMER] = EFFECT_TIMER,
                                                          [EVENT_CHILD] = EFFECT_CHILD,
                                                          [EVENT_SENT] = EFFECT_SEND };
         const struct op *op = run_op(tables, run, e->op);
-        if (!op || op->effect != started_by[e->type] || (e->type == EVENT_ACTIVITY && e->attempt != op->attempt)) {
+        if (!op || op->effect != started_by[e->type] ||
+            (e->type == EVENT_ACTIVITY && e->attempt != op->attempt)) {
                 *ret_err = STET_ESTALE;
                 return RUN_REFUSE;
         }
@@ -206,7 +208,9 @@ enum run_verdict run_judge(const struct run *run, const struct run_tables *table
                 return RUN_REFUSE;
         }
         case EVENT_TERMINATE: {
-                struct effect end = { .type = EFFECT_FINISH, .ending = RUN_TERMINATED, .code = STET_ETERMINATED };
+                struct effect end = { .type = EFFECT_FINISH,
+                                      .ending = RUN_TERMINATED,
+                                      .code = STET_ETERMINATED };
                 end.kind = bytes_str("Terminated");
                 end.text = e->text;
                 effect_encode(effects, &end);
@@ -296,8 +300,8 @@ static void apply_signal(struct run *run, struct run_tables *tables, const struc
         sender->op = e->sender_op;
 }
 
-int run_apply_event(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn, uint8_t flags,
-                    int64_t time_ns)
+int run_apply_event(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn,
+                    uint8_t flags, int64_t time_ns)
 {
         struct op *op;
         if ((run->transitions == 0) != (e->type == EVENT_START))
@@ -348,8 +352,9 @@ static void op_open(struct run *run, struct run_tables *tables, const struct eff
                 op->name = text_copy(e->name);
         if (e->type == EFFECT_CALL) {
                 struct bytes kinds = e->non_retryable;
-                op->retry = (struct retry_policy){ e->max_attempts,   e->initial_interval_ms, e->max_interval_ms,
-                                                   e->backoff_factor, e->jitter,              { NULL, 0 } };
+                op->retry = (struct retry_policy){ e->max_attempts,    e->initial_interval_ms,
+                                                   e->max_interval_ms, e->backoff_factor,
+                                                   e->jitter,          { NULL, 0 } };
                 if (kinds.size)
                         op->retry.non_retryable = bytes_of(text_copy(kinds), kinds.size);
         }
@@ -363,7 +368,8 @@ static void op_open(struct run *run, struct run_tables *tables, const struct eff
         }
 }
 
-int run_apply_effect(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn, int64_t time_ns)
+int run_apply_effect(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn,
+                     int64_t time_ns)
 {
         struct op *op;
         switch ((enum effect_type)e->type) {
@@ -415,7 +421,8 @@ void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags)
                 run->pending++;
 }
 
-int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns, struct bytes body)
+int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns,
+              struct bytes body)
 {
         struct cursor c = cursor_of(body);
         struct event event;

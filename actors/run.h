@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a node knows of a run without running its code: a fold over its records. run_judge() says what an event means for it,
- * run_apply() takes over a transition; both are used alike while it happens and when the log is read after a crash, so the
- * recovered state is the live one by construction.
+ * What a node knows of a run without running its code: a fold over its records. run_judge() says what an
+ * event means for it, run_apply() takes over a transition; both are used alike while it happens and when the
+ * log is read after a crash, so the recovered state is the live one by construction.
  *
- * An op is something the run has started and that is not over: an activity, a timer, a wait, a child, a signal on its way. An
- * open run's ops are its owed work: what it waits for.
+ * An op is something the run has started and that is not over: an activity, a timer, a wait, a child, a
+ * signal on its way. An open run's ops are its owed work: what it waits for.
  */
 #ifndef ACTORS_RUN_H
 #define ACTORS_RUN_H
@@ -23,19 +23,19 @@ enum { RUN_OPS_FEW = 4 };
 struct op {
         struct map_node by_id; /* in the shard's table, by op_key(), unless it is one of the run's few */
         bool in_table;
-        struct list in_run; /* struct run's ops, oldest first */
+        struct list in_run;     /* struct run's ops, oldest first */
         struct heap_node timer; /* in the shard's heap: a timer's due time */
         struct run *run;
         uint32_t id;
-        uint8_t effect; /* enum effect_type that started it */
-        bool abandon; /* CHILD */
-        uint32_t attempt; /* CALL: the current one */
-        uint32_t tries; /* CALL: attempts that failed by themselves */
-        int64_t due_ns; /* TIMER; CALL: of the current attempt, when it is a retry */
-        bool noted; /* CALL, after a restart: its executor was known to run it for long */
-        uint64_t lsn; /* of the record whose effect started it: its arguments are there */
+        uint8_t effect;            /* enum effect_type that started it */
+        bool abandon;              /* CHILD */
+        uint32_t attempt;          /* CALL: the current one */
+        uint32_t tries;            /* CALL: attempts that failed by themselves */
+        int64_t due_ns;            /* TIMER; CALL: of the current attempt, when it is a retry */
+        bool noted;                /* CALL, after a restart: its executor was known to run it for long */
+        uint64_t lsn;              /* of the record whose effect started it: its arguments are there */
         struct retry_policy retry; /* CALL */
-        char *name; /* of the signal or workflow; NULL for activities and timers */
+        char *name;                /* of the signal or workflow; NULL for activities and timers */
 };
 
 static inline uint64_t op_key(uint64_t run, uint32_t op)
@@ -96,22 +96,24 @@ struct run {
 
         struct list ops;
         uint32_t ops_count;
-        uint32_t few_ids[RUN_OPS_FEW]; /* open ops that are found here; 0: none. What has no room is in the shard's table */
+        uint32_t few_ids[RUN_OPS_FEW]; /* open ops that are found here; 0: none. What has no room is in the
+                                          shard's table */
         struct op *few[RUN_OPS_FEW];
         struct list signals;
         struct run_sender *senders;
 
         struct stet_run *code; /* NULL while it is parked */
-        char *blocked; /* why its code can't go on, as a sentence; NULL: it can */
+        char *blocked;         /* why its code can't go on, as a sentence; NULL: it can */
 };
 
 /* The tables that runs and ops are in; owned by the shard. */
 struct run_tables {
-        struct map ops; /* struct op, by op_key(): those that are none of their run's few */
-        uint64_t ops_count; /* all open ones */
+        struct map ops;      /* struct op, by op_key(): those that are none of their run's few */
+        uint64_t ops_count;  /* all open ones */
         struct map requests; /* struct run_request, by hash */
-        struct heap timers; /* struct op.timer */
-        struct list *let_go; /* while the log is read: children let go by runs that ended, which may not have started; else NULL */
+        struct heap timers;  /* struct op.timer */
+        struct list *let_go; /* while the log is read: children let go by runs that ended, which may not have
+                                started; else NULL */
 };
 
 struct run *run_new(uint64_t id);
@@ -121,26 +123,29 @@ struct op *run_op(const struct run_tables *tables, const struct run *run, uint32
 
 /* What to do with an event. */
 enum run_verdict {
-        RUN_REFUSE, /* it changes nothing: *ret_err says why; no record */
-        RUN_SETTLE, /* the run's bookkeeping answers it alone: the effects are appended; the code does not hear of it */
+        RUN_REFUSE,  /* it changes nothing: *ret_err says why; no record */
+        RUN_SETTLE,  /* the run's bookkeeping answers it alone: the effects are appended; the code does not
+                        hear of it */
         RUN_DELIVER, /* it is for the code */
 };
 
-/* Judges an event on a run in its present state. err: STET_ECLOSED (it has ended), STET_ESTALE (an old attempt, a timer or an
- * op that is over), STET_EEXISTS (a repeat of what was applied). */
+/* Judges an event on a run in its present state. err: STET_ECLOSED (it has ended), STET_ESTALE (an old
+ * attempt, a timer or an op that is over), STET_EEXISTS (a repeat of what was applied). */
 enum run_verdict run_judge(const struct run *run, const struct run_tables *tables, const struct event *event,
                            int64_t now_ns, struct buffer *effects, int *ret_err);
 
-/* Takes over one transition of the run: its event, each of its effects, its end. STET_ECORRUPT when it does not fit the state (then
- * the run is as far as it got). */
-int run_apply_event(struct run *run, struct run_tables *tables, const struct event *event, uint64_t lsn, uint8_t flags,
-                    int64_t time_ns);
+/* Takes over one transition of the run: its event, each of its effects, its end. STET_ECORRUPT when it does
+ * not fit the state (then the run is as far as it got). */
+int run_apply_event(struct run *run, struct run_tables *tables, const struct event *event, uint64_t lsn,
+                    uint8_t flags, int64_t time_ns);
 int run_apply_effect(struct run *run, struct run_tables *tables, const struct effect *effect, uint64_t lsn,
                      int64_t time_ns);
 void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags);
 
-/* The same for a whole record: its body, LSN, flags and time. STET_ECORRUPT also when the body can't be read. */
-int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns, struct bytes body);
+/* The same for a whole record: its body, LSN, flags and time. STET_ECORRUPT also when the body can't be read.
+ */
+int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns,
+              struct bytes body);
 
 /* Forgets an op that was let go (run_tables.let_go). */
 void run_forget_let_go(struct run_tables *tables, struct op *op);
@@ -148,7 +153,8 @@ void run_forget_let_go(struct run_tables *tables, struct op *op);
 /* The request with that id that a run of this table has applied, or NULL. */
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes id);
 
-/* Checks the invariants: an open run owes something or says why not; an ended one owes nothing. NULL, or the sentence that is broken. */
+/* Checks the invariants: an open run owes something or says why not; an ended one owes nothing. NULL, or the
+ * sentence that is broken. */
 const char *run_check(const struct run *run);
 
 #endif

@@ -9,19 +9,19 @@
 #define EF(kind, member) FIELD(struct effect, kind, member)
 
 static const struct field start_fields[] = {
-        EV(FIELD_STR, workflow),       EV(FIELD_STR, id),          EV(FIELD_VALUE, value),
-        EV(FIELD_U64, seed),           EV(FIELD_STR, request_id),  EV(FIELD_STR, ns),
-        EV(FIELD_U64, sender),         EV(FIELD_U32, sender_op),   EV(FIELD_BOOL, abandon),
+        EV(FIELD_STR, workflow),       EV(FIELD_STR, id),         EV(FIELD_VALUE, value),
+        EV(FIELD_U64, seed),           EV(FIELD_STR, request_id), EV(FIELD_STR, ns),
+        EV(FIELD_U64, sender),         EV(FIELD_U32, sender_op),  EV(FIELD_BOOL, abandon),
         EV(FIELD_U64, continued_from),
 };
 static const struct field activity_fields[] = {
-        EV(FIELD_U32, op),         EV(FIELD_U32, attempt), EV(FIELD_U32, code),       EV(FIELD_VALUE, value),
-        EV(FIELD_I64, started_ns), EV(FIELD_STR, kind),    EV(FIELD_STR, text),       EV(FIELD_STR, executor),
+        EV(FIELD_U32, op),         EV(FIELD_U32, attempt), EV(FIELD_U32, code), EV(FIELD_VALUE, value),
+        EV(FIELD_I64, started_ns), EV(FIELD_STR, kind),    EV(FIELD_STR, text), EV(FIELD_STR, executor),
         EV(FIELD_BOOL, permanent), EV(FIELD_U32, lost),
 };
 static const struct field timer_fields[] = { EV(FIELD_U32, op) };
 static const struct field signal_fields[] = {
-        EV(FIELD_STR, name),   EV(FIELD_VALUE, value),  EV(FIELD_STR, request_id),
+        EV(FIELD_STR, name),   EV(FIELD_VALUE, value),   EV(FIELD_STR, request_id),
         EV(FIELD_U64, sender), EV(FIELD_U32, sender_op),
 };
 static const struct field child_fields[] = {
@@ -64,12 +64,13 @@ static const struct field send_fields[] = { EF(FIELD_U32, op), EF(FIELD_STR, id)
                                             EF(FIELD_VALUE, value) };
 static const struct field child_effect_fields[] = { EF(FIELD_U32, op), EF(FIELD_STR, name), EF(FIELD_STR, id),
                                                     EF(FIELD_VALUE, value), EF(FIELD_BOOL, abandon) };
-static const struct field retry_fields[] = { EF(FIELD_U32, op), EF(FIELD_U32, attempt), EF(FIELD_I64, due_ns) };
+static const struct field retry_fields[] = { EF(FIELD_U32, op), EF(FIELD_U32, attempt),
+                                             EF(FIELD_I64, due_ns) };
 static const struct field drop_fields[] = { EF(FIELD_U32, op) };
 static const struct field status_fields[] = { EF(FIELD_VALUE, value) };
 static const struct field patch_fields[] = { EF(FIELD_STR, name) };
-static const struct field finish_fields[] = { EF(FIELD_U32, ending), EF(FIELD_VALUE, value), EF(FIELD_U32, code),
-                                              EF(FIELD_STR, kind), EF(FIELD_STR, text) };
+static const struct field finish_fields[] = { EF(FIELD_U32, ending), EF(FIELD_VALUE, value),
+                                              EF(FIELD_U32, code), EF(FIELD_STR, kind), EF(FIELD_STR, text) };
 
 const struct shape effect_shapes[EFFECT_TYPES] = {
         [EFFECT_CALL] = SHAPE("call", EFFECT_CALL, call_fields),
@@ -86,7 +87,8 @@ const struct shape effect_shapes[EFFECT_TYPES] = {
 
 const char *run_ending_name(uint32_t ending)
 {
-        static const char *const names[] = { "open", "completed", "failed", "canceled", "terminated", "continued" };
+        static const char *const names[] = { "open",     "completed",  "failed",
+                                             "canceled", "terminated", "continued" };
         return ending < sizeof names / sizeof names[0] ? names[ending] : "?";
 }
 
@@ -110,7 +112,8 @@ bool effect_decode(struct cursor *c, struct effect *ret)
         return shape != NULL;
 }
 
-/* A map of unknown size: its head is written when the pairs are counted (never more than 15: shapes are small). */
+/* A map of unknown size: its head is written when the pairs are counted (never more than 15: shapes are
+ * small). */
 static void describe(struct buffer *ret, const struct shape *shape, const void *from)
 {
         size_t head = ret->size;
@@ -183,8 +186,8 @@ void effect_words(const struct effect *e, char *buf, size_t size)
 {
         switch ((enum effect_type)e->type) {
         case EFFECT_CALL:
-                snprintf(buf, size, "call of activity \"%.*s\" with %zu bytes on queue \"%.*s\" as op %u", TEXT(e->name),
-                         e->value.size, TEXT(e->queue), e->op);
+                snprintf(buf, size, "call of activity \"%.*s\" with %zu bytes on queue \"%.*s\" as op %u",
+                         TEXT(e->name), e->value.size, TEXT(e->queue), e->op);
                 break;
         case EFFECT_TIMER:
                 snprintf(buf, size, "timer due at %lld ms as op %u", (long long)(e->due_ns / 1000000), e->op);
@@ -193,7 +196,8 @@ void effect_words(const struct effect *e, char *buf, size_t size)
                 snprintf(buf, size, "wait for signal \"%.*s\" as op %u", TEXT(e->name), e->op);
                 break;
         case EFFECT_SEND:
-                snprintf(buf, size, "signal \"%.*s\" to \"%.*s\" as op %u", TEXT(e->name), TEXT(e->id), e->op);
+                snprintf(buf, size, "signal \"%.*s\" to \"%.*s\" as op %u", TEXT(e->name), TEXT(e->id),
+                         e->op);
                 break;
         case EFFECT_CHILD:
                 snprintf(buf, size, "start of child \"%.*s\" as op %u", TEXT(e->name), e->op);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a workflow's code can do (stet/workflow.h), over the code behaviour. Each start appends one effect to the transition
- * under way and opens a step; each wait looks at its step and, if it is not done, hands the thread back to whoever activated
- * the code.
+ * What a workflow's code can do (stet/workflow.h), over the code behaviour. Each start appends one effect to
+ * the transition under way and opens a step; each wait looks at its step and, if it is not done, hands the
+ * thread back to whoever activated the code.
  */
 #include "actors/code.h"
 #include "actors/retry.h"
@@ -110,7 +110,8 @@ stet_future stet_call_start_with(stet_run *run, const char *activity, const stet
         const char *invalid = start_invalid(run, activity ? activity : "", in);
         if (!invalid && o->queue)
                 invalid = start_invalid(run, o->queue, NULL);
-        if (!invalid && (o->timeout_ms < 0 || o->schedule_to_start_timeout_ms < 0 || o->heartbeat_timeout_ms < 0))
+        if (!invalid &&
+            (o->timeout_ms < 0 || o->schedule_to_start_timeout_ms < 0 || o->heartbeat_timeout_ms < 0))
                 invalid = "a timeout must not be negative";
         if (!invalid)
                 invalid = retry_invalid(retry);
@@ -181,7 +182,8 @@ stet_future stet_signal_wait_start(stet_run *run, const char *name)
         return future;
 }
 
-stet_future stet_signal_start(stet_run *run, const char *workflow_id, const char *name, const stet_value *value)
+stet_future stet_signal_start(stet_run *run, const char *workflow_id, const char *name,
+                              const stet_value *value)
 {
         const char *invalid = start_invalid(run, name ? name : "", value);
         if (!invalid)
@@ -308,7 +310,8 @@ int stet_await_all(stet_run *run, const stet_future *futures, size_t count)
         return err;
 }
 
-/* Among the done ones that fit, the one that was done first; refused futures count as done before all. count: none. */
+/* Among the done ones that fit, the one that was done first; refused futures count as done before all. count:
+ * none. */
 static size_t first_done(const stet_run *run, const stet_future *futures, size_t count, bool only_success)
 {
         size_t best = count;
@@ -345,7 +348,8 @@ int stet_await_first_success(stet_run *run, const stet_future *futures, size_t c
                 for (size_t i = 0; i < count; i++) {
                         const struct step *step = step_of(run, futures[i]);
                         done += stet_is_done(run, futures[i]);
-                        if (step && step_of(run, futures[last]) && step->done_order > step_of(run, futures[last])->done_order)
+                        if (step && step_of(run, futures[last]) &&
+                            step->done_order > step_of(run, futures[last])->done_order)
                                 last = i;
                 }
                 if (place < count) {
@@ -436,8 +440,9 @@ void stet_uuid(stet_run *run, char ret_text[37])
 {
         uint64_t high = (stet_random(run) & ~UINT64_C(0xf000)) | UINT64_C(0x4000);
         uint64_t low = (stet_random(run) & ~(UINT64_C(3) << 62)) | UINT64_C(2) << 62;
-        snprintf(ret_text, 37, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xffff),
-                 (unsigned)(high & 0xffff), (unsigned)(low >> 48), (unsigned long long)(low & UINT64_C(0xffffffffffff)));
+        snprintf(ret_text, 37, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32),
+                 (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xffff), (unsigned)(low >> 48),
+                 (unsigned long long)(low & UINT64_C(0xffffffffffff)));
 }
 
 const char *stet_run_id(const stet_run *run)
@@ -493,7 +498,8 @@ bool stet_patched(stet_run *run, const char *id)
                 if (bytes_equal(p->id, name))
                         return p->taken;
         struct code_patch *patch = arena_alloc(&run->arena, sizeof *patch);
-        *patch = (struct code_patch){ .next = run->patches, .taken = !run->replaying || patch_on_record(run, name) };
+        *patch = (struct code_patch){ .next = run->patches,
+                                      .taken = !run->replaying || patch_on_record(run, name) };
         patch->id = bytes_of(memcpy(arena_alloc(&run->arena, name.size), id, name.size), name.size);
         run->patches = patch;
         if (patch->taken) {

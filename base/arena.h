@@ -13,7 +13,7 @@ typedef struct stet_arena {
 } stet_arena;
 
 void *arena_alloc(stet_arena *a, size_t size); /* aligned for any type; never NULL */
-void arena_fini(stet_arena *a); /* leaves it empty and usable */
-void arena_reset(stet_arena *a); /* the same, but keeps one block for what comes next */
+void arena_fini(stet_arena *a);                /* leaves it empty and usable */
+void arena_reset(stet_arena *a);               /* the same, but keeps one block for what comes next */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A growable byte buffer. It keeps its memory when cleared, so that a hot path that reuses one allocates nothing
- * in steady state. Running out of memory aborts the process: a half-written record must not go on.
+ * A growable byte buffer. It keeps its memory when cleared, so that a hot path that reuses one allocates
+ * nothing in steady state. Running out of memory aborts the process: a half-written record must not go on.
  */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H

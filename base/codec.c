@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/codec.h"
 
-#define AT(type, from, field) ((type *)(void *)((char *)(from) + (field)->offset))
+#define AT(type, from, field)       ((type *)(void *)((char *)(from) + (field)->offset))
 #define AT_CONST(type, from, field) ((const type *)(const void *)((const char *)(from) + (field)->offset))
 
 static void encode_field(struct buffer *b, const struct field *field, const void *from)
@@ -75,7 +75,8 @@ static void decode_field(struct cursor *c, const struct field *field, void *ret)
 const struct shape *codec_decode(struct cursor *c, const struct shape *shapes, size_t shapes_count, void *ret)
 {
         uint32_t items = cursor_array(c);
-        uint64_t type = items ? cursor_uint(c) : shapes_count; /* an empty array has no type: what follows it is not its own */
+        uint64_t type = items ? cursor_uint(c)
+                              : shapes_count; /* an empty array has no type: what follows it is not its own */
         if (c->failed || type >= shapes_count || !shapes[type].name) {
                 c->failed = true;
                 return NULL;

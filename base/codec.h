@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * One encoder and one decoder for everything that is a struct in memory and a msgpack array outside: events, effects, and the
- * messages on the wire. What a struct looks like is data (a shape), so the documents, the history's JSON and the code can't
- * drift apart.
+ * One encoder and one decoder for everything that is a struct in memory and a msgpack array outside: events,
+ * effects, and the messages on the wire. What a struct looks like is data (a shape), so the documents, the
+ * history's JSON and the code can't drift apart.
  *
- * A struct of shape S is written as [S.type, field, field, …]. Readers pass over fields at the end that they don't know and
- * leave missing ones at their zero, so that fields can be added at the end without a new version.
+ * A struct of shape S is written as [S.type, field, field, …]. Readers pass over fields at the end that they
+ * don't know and leave missing ones at their zero, so that fields can be added at the end without a new
+ * version.
  */
 #ifndef BASE_CODEC_H
 #define BASE_CODEC_H
@@ -14,14 +15,15 @@
 #include "base/unpack.h"
 
 enum field_kind {
-        FIELD_BOOL, /* bool */
-        FIELD_U32, /* uint32_t */
-        FIELD_U64, /* uint64_t */
-        FIELD_I64, /* int64_t */
+        FIELD_BOOL,   /* bool */
+        FIELD_U32,    /* uint32_t */
+        FIELD_U64,    /* uint64_t */
+        FIELD_I64,    /* int64_t */
         FIELD_DOUBLE, /* double */
-        FIELD_STR, /* struct bytes: UTF-8 */
-        FIELD_BIN, /* struct bytes: opaque */
-        FIELD_VALUE, /* struct bytes: one msgpack value inside a bin, so that readers can pass over it without looking in */
+        FIELD_STR,    /* struct bytes: UTF-8 */
+        FIELD_BIN,    /* struct bytes: opaque */
+        FIELD_VALUE, /* struct bytes: one msgpack value inside a bin, so that readers can pass over it without
+                        looking in */
 };
 
 struct field {
@@ -37,22 +39,25 @@ struct shape {
         const struct field *fields;
 };
 
-#define FIELD(struct_type, kind, member)                                                                    \
-        {                                                                                                   \
-                #member, offsetof(struct_type, member), kind                                                \
+#define FIELD(struct_type, kind, member)                                                                     \
+        {                                                                                                    \
+#member, offsetof(struct_type, member), kind                                                 \
         }
-#define SHAPE(shape_name, shape_type, table)                                                                \
-        {                                                                                                   \
-                shape_name, shape_type, sizeof(table) / sizeof((table)[0]), table                           \
+#define SHAPE(shape_name, shape_type, table)                                                                 \
+        {                                                                                                    \
+                shape_name, shape_type, sizeof(table) / sizeof((table)[0]), table                            \
         }
 
 void codec_encode(struct buffer *b, const struct shape *shape, const void *from);
 
-/* Reads one array of one of the shapes (a table indexed by type; an entry without a name is no type) into *ret, which
- * the caller has zeroed. Strings and bytes point into the input. Returns the shape, or NULL (and c->failed) when it is none. */
-const struct shape *codec_decode(struct cursor *c, const struct shape *shapes, size_t shapes_count, void *ret);
+/* Reads one array of one of the shapes (a table indexed by type; an entry without a name is no type) into
+ * *ret, which the caller has zeroed. Strings and bytes point into the input. Returns the shape, or NULL (and
+ * c->failed) when it is none. */
+const struct shape *codec_decode(struct cursor *c, const struct shape *shapes, size_t shapes_count,
+                                 void *ret);
 
-/* Appends name-value pairs, for people and JSON; fields that are zero or empty are left out. Returns how many pairs. */
+/* Appends name-value pairs, for people and JSON; fields that are zero or empty are left out. Returns how many
+ * pairs. */
 uint32_t codec_describe(struct buffer *b, const struct shape *shape, const void *from);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A min-heap of intrusive nodes ordered by (due_ns, order): what comes first in time, and first in insertion among
- * equals, so that the order never depends on addresses. Nodes can be removed from the middle.
+ * A min-heap of intrusive nodes ordered by (due_ns, order): what comes first in time, and first in insertion
+ * among equals, so that the order never depends on addresses. Nodes can be removed from the middle.
  */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H

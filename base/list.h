@@ -43,7 +43,7 @@ static inline void list_remove(struct list *node)
 }
 
 #define list_each(at, head) for (struct list *at = (head)->next; at != (head); at = at->next)
-#define list_each_safe(at, after, head)                                                                     \
+#define list_each_safe(at, after, head)                                                                      \
         for (struct list *at = (head)->next, *after = at->next; at != (head); at = after, after = at->next)
 
 #endif

@@ -58,7 +58,8 @@ static size_t slot_of(const struct map *m, const struct map_node *node)
         return at;
 }
 
-/* What stands behind the gap and would no longer be found moves into it (Knuth, TAOCP vol. 3, 6.4, algorithm R). */
+/* What stands behind the gap and would no longer be found moves into it (Knuth, TAOCP vol. 3, 6.4, algorithm
+ * R). */
 void map_remove(struct map *m, struct map_node *node)
 {
         size_t gap = slot_of(m, node);

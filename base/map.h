@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * A hash table of intrusive nodes keyed by 64 bits. The caller embeds a map_node; several nodes may share a key (a hash of
- * a longer name: the caller compares the name). There is no way to walk the whole table, on purpose: hash order
- * must not decide anything. Who needs an order keeps a list beside it.
+ * A hash table of intrusive nodes keyed by 64 bits. The caller embeds a map_node; several nodes may share a
+ * key (a hash of a longer name: the caller compares the name). There is no way to walk the whole table, on
+ * purpose: hash order must not decide anything. Who needs an order keeps a list beside it.
  *
- * Open addressing with linear probing: keys stand in the table itself, so that a search touches one or two cache lines of
- * it and then only the node that it wants.
+ * Open addressing with linear probing: keys stand in the table itself, so that a search touches one or two
+ * cache lines of it and then only the node that it wants.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * msgpack-c's packer, instantiated over our buffer: its template is made for this, and saves a call through a function
- * pointer for every field.
+ * msgpack-c's packer, instantiated over our buffer: its template is made for this, and saves a call through a
+ * function pointer for every field.
  */
 #include "base/pack.h"
 
@@ -12,10 +12,12 @@
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#define msgpack_pack_inline_func(name) static inline void template_pack##name
+#define msgpack_pack_inline_func(name)      static inline void template_pack##name
 #define msgpack_pack_inline_func_cint(name) static inline void template_pack##name
-#define msgpack_pack_user struct buffer *
-#define msgpack_pack_append_buffer(b, data, size) buffer_append(b, (const void *)(data), (size_t)(size)); return
+#define msgpack_pack_user                   struct buffer *
+#define msgpack_pack_append_buffer(b, data, size)                                                            \
+        buffer_append(b, (const void *)(data), (size_t)(size));                                              \
+        return
 #include <msgpack/pack_template.h>
 #pragma GCC diagnostic pop
 

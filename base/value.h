@@ -26,8 +26,9 @@ static inline stet_value value_borrow(stet_arena *arena, struct bytes data)
 /* The value's msgpack bytes, borrowed; never empty: null, also as a NULL pointer, is one nil byte. */
 struct bytes value_bytes(const stet_value *v);
 
-/* The arena of the run or attempt whose code this thread is in: values that the code makes live there, so that nothing is lost
- * when a run is put aside in the middle. NULL elsewhere. Set around every call of user code. */
+/* The arena of the run or attempt whose code this thread is in: values that the code makes live there, so
+ * that nothing is lost when a run is put aside in the middle. NULL elsewhere. Set around every call of user
+ * code. */
 extern _Thread_local stet_arena *value_home;
 
 /* Makes v a copy of these bytes, which may be part of v. 0 or STET_ETOOBIG. */

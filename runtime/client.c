@@ -61,6 +61,19 @@ void stet_client_set_timeout(stet_client *client, int64_t timeout_ms)
         client->timeout_ms = timeout_ms < 0 ? 0 : timeout_ms > timeout_max_ms ? timeout_max_ms : timeout_ms;
 }
 
+int stet_client_set_namespace(stet_client *client, const char *name_space, stet_why *why)
+{
+        int err = client ? check_optional(name_space, "the namespace", why)
+                         : stet_why_set(why, STET_EINVAL, "the client is missing");
+        if (err)
+                return err;
+        size_t size = name_space ? strlen(name_space) : 0;
+        if (size)
+                memcpy(client->name_space, name_space, size);
+        client->name_space[size] = 0;
+        return 0;
+}
+
 /* --- asking --- */
 
 static int unreachable(const stet_client *c, int64_t waited_ms, stet_why *why)
@@ -137,11 +150,11 @@ static int check_client(const stet_client *c, const void *ret, stet_why *why)
 
 /* --- starting --- */
 
-struct message client_start_message(const stet_start *start)
+struct message client_start_message(const stet_client *c, const stet_start *start)
 {
         return (struct message){
                 .type = MSG_START,
-                .ns = bytes_str(start->name_space),
+                .ns = bytes_str(start->name_space ? start->name_space : c->name_space),
                 .name = bytes_str(start->workflow),
                 .id = bytes_str(start->id),
                 .value = start->input ? bytes_of(start->input->data, start->input->size) : bytes_of(NULL, 0),
@@ -169,7 +182,7 @@ int stet_client_start(stet_client *client, const stet_start *start, stet_started
                 err = check_start(start, why);
         if (err)
                 return err;
-        struct message m = client_start_message(start);
+        struct message m = client_start_message(client, start);
         const struct message *answer;
         err = command(client, &m, start->request_id, &answer, why);
         if (err)

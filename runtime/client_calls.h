@@ -14,7 +14,7 @@ int client_read(stet_client *c, struct message *m, const struct message **ret, s
 /* Copies the answer's value, once it is checked. */
 int client_take_value(const struct message *answer, stet_value *ret, stet_why *why);
 
-/* Of checked arguments; the bytes are borrowed from them. */
-struct message client_start_message(const stet_start *start);
+/* Of checked arguments; the bytes are borrowed from them and from the client. */
+struct message client_start_message(const stet_client *c, const stet_start *start);
 
 #endif

@@ -68,6 +68,8 @@ void client_turn(stet_client *c, int64_t now_ns)
 static void begin(stet_client *c, struct message *m)
 {
         struct client_request *r = &c->request;
+        if (!m->ns.size)
+                m->ns = bytes_str(c->name_space);
         m->correlation = ++c->serial << BATCH_SLOT_BITS | BATCH_SLOT_NONE;
         buffer_clear(&r->frame);
         frame_begin(&r->frame);

@@ -27,8 +27,9 @@ struct stet_client {
         struct client_request request;
         struct client_batch batch;
         int64_t timeout_ms;
-        uint64_t serial;  /* of the last request */
-        uint64_t seed[2]; /* of the request ids it makes up */
+        char name_space[STET_ID_SIZE_MAX + 1]; /* "": the default one */
+        uint64_t serial;                       /* of the last request */
+        uint64_t seed[2];                      /* of the request ids it makes up */
         uint64_t request_ids;
 };
 

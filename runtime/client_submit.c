@@ -19,7 +19,7 @@ int stet_client_submit(stet_client *client, const stet_start *start, uint64_t ta
         if (err)
                 return err;
         struct client_request_id made;
-        struct message m = client_start_message(start);
+        struct message m = client_start_message(client, start);
         m.wait = wait;
         if (!start->request_id)
                 m.request_id = client_request_id_new(client, &made);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The node's time: nanoseconds since 1970-01-01 UTC that never go back, even when the wall clock is set back. It starts at
- * the wall clock (or at the last time in the log, if that is later) and goes on with CLOCK_BOOTTIME, so that timers and
- * timeouts keep their length whatever happens to the wall clock while the node runs.
+ * The node's time: nanoseconds since 1970-01-01 UTC that never go back, even when the wall clock is set back.
+ * It starts at the wall clock (or at the last time in the log, if that is later) and goes on with
+ * CLOCK_BOOTTIME, so that timers and timeouts keep their length whatever happens to the wall clock while the
+ * node runs.
  */
 #ifndef RUNTIME_CLOCK_H
 #define RUNTIME_CLOCK_H

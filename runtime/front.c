@@ -29,7 +29,9 @@ static struct peer *peer_find(const struct front *f, uint64_t id)
 static int64_t silence_first_ns(const struct front *f)
 {
         int64_t lease_ns = f->options.lease_ns;
-        return lease_ns < silence_least_ns ? silence_least_ns : lease_ns < silence_ask_ns ? lease_ns : silence_ask_ns;
+        return lease_ns < silence_least_ns ? silence_least_ns
+               : lease_ns < silence_ask_ns ? lease_ns
+                                           : silence_ask_ns;
 }
 
 static struct peer *peer_make(struct front *f, uint64_t id, bool local)
@@ -108,7 +110,8 @@ static void send_frame(struct front *f, struct peer *p)
 {
         if (!p->frame.size)
                 return;
-        int err = p->backlog.size ? STET_EAGAIN : transport_send(f->transport, p->id, buffer_bytes(&p->frame));
+        int err =
+            p->backlog.size ? STET_EAGAIN : transport_send(f->transport, p->id, buffer_bytes(&p->frame));
         if (err == STET_EAGAIN) {
                 put_aside(f, p);
         } else if (err) {
@@ -185,14 +188,15 @@ static void too_long(const struct message *m, char *buf, size_t size)
         const struct {
                 const char *what;
                 struct bytes name;
-        } names[] = {
-                { "the request id", m->request_id }, { "the namespace", m->ns }, { "the id", m->id }, { "the name", m->name }
-        };
+        } names[] = { { "the request id", m->request_id },
+                      { "the namespace", m->ns },
+                      { "the id", m->id },
+                      { "the name", m->name } };
         buf[0] = 0;
         for (size_t i = 0; i < sizeof names / sizeof names[0] && !buf[0]; i++)
                 if (names[i].name.size > WIRE_ID_MAX)
-                        snprintf(buf, size, "%s has %zu bytes; at most %d are allowed", names[i].what, names[i].name.size,
-                                 WIRE_ID_MAX);
+                        snprintf(buf, size, "%s has %zu bytes; at most %d are allowed", names[i].what,
+                                 names[i].name.size, WIRE_ID_MAX);
 }
 
 /* Who asked is told why nothing happens; the others wait for no answer. */
@@ -219,8 +223,8 @@ static void receive_hello(struct front *f, const struct peer *p, const struct me
                                    .heartbeat_ms = PULSE_MS };
         stet_why why = { "" };
         if (m->protocol != WIRE_VERSION)
-                welcome.code = (uint32_t)stet_why_set(&why, STET_EPROTOCOL, "this node speaks protocol %d, not %u",
-                                                      WIRE_VERSION, m->protocol);
+                welcome.code = (uint32_t)stet_why_set(
+                    &why, STET_EPROTOCOL, "this node speaks protocol %d, not %u", WIRE_VERSION, m->protocol);
         else if (m->role == ROLE_WORKER)
                 welcome.code = (uint32_t)scheduler_hello(f->scheduler, p->id, p->local, m, f->now_ns, &why);
         welcome.text = bytes_str(why.text);
@@ -271,7 +275,8 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
                         break;
                 }
                 if (!bytes_equal(m->name, bytes_str("show")) && !bytes_equal(m->name, bytes_str("history"))) {
-                        reply(f, m, STET_ENOTFOUND, "there is no such reading; there are show, list, history, stats, executors");
+                        reply(f, m, STET_ENOTFOUND,
+                              "there is no such reading; there are show, list, history, stats, executors");
                         break;
                 }
                 /* fall through */
@@ -285,8 +290,8 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
         case MSG_QUERY:
         case MSG_WAIT:
                 f->sink.to_shard(f->sink.ctx,
-                                 shard_of(f->options.shards_count, m->ns.size ? m->ns : bytes_str("default"), m->id,
-                                          m->request_id),
+                                 shard_of(f->options.shards_count, m->ns.size ? m->ns : bytes_str("default"),
+                                          m->id, m->request_id),
                                  m);
                 break;
         case MSG_WINDOW:
@@ -357,8 +362,8 @@ void front_from_shard(struct front *f, const struct message *m, int64_t now_ns)
                 shard = shard_of(f->options.shards_count, m->ns, m->id, bytes_of(NULL, 0));
                 break;
         case MSG_CHILD_CANCEL:
-                shard = m->token.run ? shard_of_run(m->token.run) :
-                                       shard_of(f->options.shards_count, m->ns, m->id, bytes_of(NULL, 0));
+                shard = m->token.run ? shard_of_run(m->token.run)
+                                     : shard_of(f->options.shards_count, m->ns, m->id, bytes_of(NULL, 0));
                 break;
         default:
                 shard = shard_of_run(m->parent_run);
@@ -428,13 +433,15 @@ int64_t front_deadline(const struct front *f)
 void front_set_disk_full(struct front *f, bool full)
 {
         if (full != f->disk_full && f->sink.log)
-                f->sink.log(f->sink.ctx, full ? STET_LOG_ERROR : STET_LOG_INFO,
-                            full ? "the disk is full: nothing can be written; it goes on by itself when there is room" :
-                                   "there is room on the disk again");
+                f->sink.log(
+                    f->sink.ctx, full ? STET_LOG_ERROR : STET_LOG_INFO,
+                    full ? "the disk is full: nothing can be written; it goes on by itself when there is room"
+                         : "there is room on the disk again");
         f->disk_full = full;
 }
 
-struct front *front_new(const struct front_options *options, struct transport *transport, const struct front_sink *sink)
+struct front *front_new(const struct front_options *options, struct transport *transport,
+                        const struct front_sink *sink)
 {
         struct front *f = xcalloc(1, sizeof *f);
         struct scheduler_options so = { options->incarnation, options->lease_ns, options->note_after_ns };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The front: everything between peers and shards. It takes frames, checks them, hands commands to the shard they belong to
- * and executors' messages to the scheduler, gathers answers by peer and sends them in frames. Core: frames come in by a
- * call and go out through a transport, time is an argument.
+ * The front: everything between peers and shards. It takes frames, checks them, hands commands to the shard
+ * they belong to and executors' messages to the scheduler, gathers answers by peer and sends them in frames.
+ * Core: frames come in by a call and go out through a transport, time is an argument.
  */
 #ifndef RUNTIME_FRONT_H
 #define RUNTIME_FRONT_H
@@ -27,22 +27,25 @@ struct front_sink {
         void (*log)(void *ctx, stet_log_level level, const char *line);
 };
 
-struct front *front_new(const struct front_options *options, struct transport *transport, const struct front_sink *sink);
+struct front *front_new(const struct front_options *options, struct transport *transport,
+                        const struct front_sink *sink);
 void front_free(struct front *f);
 
-/* A frame from a peer; local: over inproc. A frame that is none is dropped and counted; its peer is asked WHO. A request
- * with a name that is too long is answered with STET_ETOOBIG. */
+/* A frame from a peer; local: over inproc. A frame that is none is dropped and counted; its peer is asked
+ * WHO. A request with a name that is too long is answered with STET_ETOOBIG. */
 void front_receive(struct front *f, uint64_t peer, bool local, struct bytes frame, int64_t now_ns);
 
 /* A message from a shard for a peer, and one for the node (shard.h). */
 void front_to_peer(struct front *f, uint64_t peer, const struct message *m);
 void front_from_shard(struct front *f, const struct message *m, int64_t now_ns);
 
-/* Ends what ran out (scheduler.h), and looks after silent peers, a bounded number at a time: a worker from outside that was
- * silent for a lease is asked WHO, and seldomer from then on, so that the send tells when its connection broke; anybody
- * else is asked after half an hour and forgotten after an hour, unless something is unsent. */
+/* Ends what ran out (scheduler.h), and looks after silent peers, a bounded number at a time: a worker from
+ * outside that was silent for a lease is asked WHO, and seldomer from then on, so that the send tells when
+ * its connection broke; anybody else is asked after half an hour and forgotten after an hour, unless
+ * something is unsent. */
 void front_tick(struct front *f, int64_t now_ns);
-int64_t front_deadline(const struct front *f); /* silent peers don't count: they are looked after when something happens */
+int64_t front_deadline(
+    const struct front *f); /* silent peers don't count: they are looked after when something happens */
 
 /* Sends what was gathered. */
 void front_flush(struct front *f, int64_t now_ns);

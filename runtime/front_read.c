@@ -11,7 +11,9 @@ enum { SENTENCE_MAX = 400, LIST_LIMIT = 100 };
 
 static void send_value(struct front *f, const struct message *to, struct buffer *value)
 {
-        struct message m = { .type = MSG_REPLY, .correlation = to->correlation, .value = buffer_bytes(value) };
+        struct message m = { .type = MSG_REPLY,
+                             .correlation = to->correlation,
+                             .value = buffer_bytes(value) };
         front_to_peer(f, to->peer, &m);
         buffer_fini(value);
 }
@@ -33,7 +35,8 @@ static void put_blocked_on(struct front *f, const struct message *m, struct tabl
                 struct bytes what = cursor_str(&c), text = { NULL, 0 };
                 if (!cursor_nil(&c))
                         text = cursor_str(&c);
-                else if (scheduler_describe(f->scheduler, m->token.run, op, f->now_ns, sentence, sizeof sentence) == 0)
+                else if (scheduler_describe(f->scheduler, m->token.run, op, f->now_ns, sentence,
+                                            sizeof sentence) == 0)
                         text = bytes_str(sentence);
                 else
                         text = bytes_str("an activity whose outcome is being written");
@@ -90,7 +93,8 @@ static int newer_first(const void *left, const void *right)
         const struct row *a = left, *b = right;
         if (a->started_ms != b->started_ms)
                 return a->started_ms > b->started_ms ? -1 : 1;
-        return memcmp(b->run_id.data, a->run_id.data, a->run_id.size < b->run_id.size ? a->run_id.size : b->run_id.size);
+        return memcmp(b->run_id.data, a->run_id.data,
+                      a->run_id.size < b->run_id.size ? a->run_id.size : b->run_id.size);
 }
 
 static uint64_t limit_of(const struct message *m)
@@ -149,7 +153,8 @@ static uint64_t sum(struct bytes parts, const char *key)
         return total;
 }
 
-static void put_sums(struct table *t, const char *name, const char *const *keys, size_t count, struct bytes parts)
+static void put_sums(struct table *t, const char *name, const char *const *keys, size_t count,
+                     struct bytes parts)
 {
         table_key(t, name);
         struct table inner = table_begin(t->to);

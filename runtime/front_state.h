@@ -15,12 +15,14 @@ struct peer {
         struct map_node by_id;
         struct list in_dirty; /* peers with something to send */
         struct list in_all;
-        struct heap_node silence; /* when to look whether it is still there, or earlier: then it is put right */
+        struct heap_node
+            silence; /* when to look whether it is still there, or earlier: then it is put right */
         int64_t heard_ns;
         uint64_t id;
         bool local;
         struct buffer frame; /* being filled */
-        struct buffer backlog; /* whole frames that the transport would not take yet, each behind its uint32_t size */
+        struct buffer
+            backlog; /* whole frames that the transport would not take yet, each behind its uint32_t size */
         size_t backlog_sent; /* bytes of it that are gone */
 };
 
@@ -33,7 +35,7 @@ struct front {
         struct list all;
         struct list dirty;
         struct heap silences; /* of all peers */
-        size_t unsent_bytes; /* in all frames and backlogs */
+        size_t unsent_bytes;  /* in all frames and backlogs */
         uint64_t frames_refused;
         bool disk_full;
         int64_t now_ns; /* of the call under way */

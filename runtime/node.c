@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The node: puts the parts together and drives them. One turn of node_turn() does what there is to do and never waits; it is
- * called by the embedder's loop (stet_node_poll()) or by the node's own thread, which waits on the same descriptor that the
- * embedder would.
+ * The node: puts the parts together and drives them. One turn of node_turn() does what there is to do and
+ * never waits; it is called by the embedder's loop (stet_node_poll()) or by the node's own thread, which
+ * waits on the same descriptor that the embedder would.
  *
  * A node with one shard drives it here; more shards have a thread each (shard_thread_zmq.h).
  */
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-        TURN_FRAMES_MAX = 256, /* taken in one turn before what they caused is flushed */
+        TURN_FRAMES_MAX = 256,        /* taken in one turn before what they caused is flushed */
         SYNC_INTERVAL_NS = 500000000, /* level relaxed */
         DISK_FULL_RETRY_NS = 200000000,
         CLOSE_TIMEOUT_MS = 10000,
@@ -159,7 +159,8 @@ static bool node_turn(stet_node *n)
         if (n->inline_executor)
                 more |= executor_inline_poll(n->inline_executor, n->now_ns);
         /* An inline writer has committed within the flush: its group can be collected at once. */
-        more |= n->host.shard && !shard_idle(n->host.shard) && !n->options.threads && !shard_disk_full(n->host.shard);
+        more |= n->host.shard && !shard_idle(n->host.shard) && !n->options.threads &&
+                !shard_disk_full(n->host.shard);
         return more;
 }
 
@@ -207,7 +208,8 @@ int stet_node_error(const stet_node *node, stet_why *why)
 int stet_node_poll(stet_node *node, stet_why *why)
 {
         if (node->options.threads)
-                return stet_why_set(why, STET_EINVAL, "this node runs on threads of its own; it is not polled");
+                return stet_why_set(why, STET_EINVAL,
+                                    "this node runs on threads of its own; it is not polled");
         for (int turns = 0; turns < 64 && node_turn(node); turns++)
                 continue;
         return stet_node_error(node, why);

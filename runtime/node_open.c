@@ -39,7 +39,8 @@ static int check_options(stet_node *n, const stet_node_options *o, stet_why *why
         if (o->app && o->app->err)
                 return stet_why_set(why, o->app->err, "%s", o->app->why.text);
         if (o->stack_size && o->stack_size < STACK_SIZE_MIN)
-                return stet_why_set(why, STET_EINVAL, "a workflow's stack needs at least %d KiB", STACK_SIZE_MIN >> 10);
+                return stet_why_set(why, STET_EINVAL, "a workflow's stack needs at least %d KiB",
+                                    STACK_SIZE_MIN >> 10);
         if (o->shards > DATA_DIR_SHARDS_MAX)
                 return stet_why_set(why, STET_EINVAL, "a node has at most %d shards", DATA_DIR_SHARDS_MAX);
         if (o->lease_ms < 0)
@@ -80,7 +81,8 @@ static int open_descriptors(stet_node *n, stet_why *why)
 static int bind_one(stet_node *n, const char *endpoint, stet_why *why)
 {
         if (n->endpoints_count == NODE_ENDPOINTS_MAX)
-                return stet_why_set(why, STET_EINVAL, "a node listens on at most %d endpoints", NODE_ENDPOINTS_MAX);
+                return stet_why_set(why, STET_EINVAL, "a node listens on at most %d endpoints",
+                                    NODE_ENDPOINTS_MAX);
         int err = router_bind(n->router, endpoint, n->endpoints[n->endpoints_count], NODE_ENDPOINT_SIZE, why);
         if (!err)
                 n->endpoints_count++;
@@ -108,7 +110,8 @@ static struct shard *shard_at(stet_node *n, uint32_t index)
         return n->threads ? shard_thread_shard(n->threads[index]) : n->host.shard;
 }
 
-/* Counts the notes that the crash guard left, one run id a line, and sets aside whose code crashed too often. */
+/* Counts the notes that the crash guard left, one run id a line, and sets aside whose code crashed too often.
+ */
 static void set_aside_crashing(stet_node *n, const char *path)
 {
         FILE *file = fopen(path, "re");

@@ -26,9 +26,9 @@ struct stet_node {
         char endpoints[NODE_ENDPOINTS_MAX][NODE_ENDPOINT_SIZE];
         size_t endpoints_count;
         struct front *front;
-        struct shard_host host; /* of the one shard; or */
+        struct shard_host host;        /* of the one shard; or */
         struct shard_thread **threads; /* more than one */
-        stet_executor *executor; /* with threads; or */
+        stet_executor *executor;       /* with threads; or */
         struct executor_inline *inline_executor;
         struct clock_os clock;
         int64_t now_ns; /* of the turn under way */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A parcel is a header, the numbers of the message as they are, the sizes of those texts that are not empty, and their
- * bytes. Most messages have few.
+ * A parcel is a header, the numbers of the message as they are, the sizes of those texts that are not empty,
+ * and their bytes. Most messages have few.
  */
 #include "runtime/parcel.h"
 
@@ -12,7 +12,7 @@ _Static_assert(NUMBERS_SIZE + TEXTS_COUNT * sizeof(struct bytes) == sizeof(struc
                "a message is its numbers, then nothing but its texts");
 
 struct parcel_head {
-        uint32_t size; /* of the whole parcel */
+        uint32_t size;  /* of the whole parcel */
         uint32_t texts; /* bit i: text i is there */
 };
 

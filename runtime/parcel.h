@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Messages put aside inside a node: until a commit returns, or on their way to another thread. The struct is copied as it is
- * with its bytes behind it; nothing is encoded, because nothing leaves the process.
+ * Messages put aside inside a node: until a commit returns, or on their way to another thread. The struct is
+ * copied as it is with its bytes behind it; nothing is encoded, because nothing leaves the process.
  */
 #ifndef RUNTIME_PARCEL_H
 #define RUNTIME_PARCEL_H
@@ -11,7 +11,8 @@
 /* Appends a copy of the message and of the bytes it points to. */
 void parcel_put(struct buffer *b, const struct message *m);
 
-/* Takes the next one from the front of *at (which is moved behind it); its bytes point into the buffer. False at the end. */
+/* Takes the next one from the front of *at (which is moved behind it); its bytes point into the buffer. False
+ * at the end. */
 bool parcel_take(struct bytes *at, struct message *ret);
 
 /* Whether a message that leaves a shard is for the peer it names; else it is for the node. */

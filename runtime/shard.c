@@ -198,7 +198,8 @@ int shard_collect(struct shard *s, stet_why *why)
         s->log_stats = s->options.log->stats;
         s->submitted = false;
         s->disk_full = false;
-        /* The group stays as it is until the next one has taken over: release() may make the shard step and look at it. */
+        /* The group stays as it is until the next one has taken over: release() may make the shard step and
+         * look at it. */
         release(s, g);
         return 0;
 }
@@ -215,7 +216,8 @@ bool shard_disk_full(const struct shard *s)
 
 bool shard_full(const struct shard *s)
 {
-        return s->failed || (s->submitted && s->filling->log.bytes.size + s->filling->outbox.size > GROUP_BYTES_AIM);
+        return s->failed ||
+               (s->submitted && s->filling->log.bytes.size + s->filling->outbox.size > GROUP_BYTES_AIM);
 }
 
 /* --- records --- */
@@ -227,7 +229,8 @@ static bool record_in_group(const struct held_group *g, uint64_t lsn, struct rec
         uint32_t offset;
         memcpy(&offset, g->offsets.data + (lsn - g->log.first_lsn) * sizeof offset, sizeof offset);
         size_t size;
-        return record_decode(bytes_of(g->log.bytes.data + offset, g->log.bytes.size - offset), ret, &size) == 0;
+        return record_decode(bytes_of(g->log.bytes.data + offset, g->log.bytes.size - offset), ret, &size) ==
+               0;
 }
 
 struct first_visit {
@@ -272,8 +275,8 @@ static int note_previous(void *ctx, const struct record *record)
         return 0;
 }
 
-int shard_history(struct shard *s, const struct run *run, uint32_t from, uint32_t limit, log_visit_fn *visit, void *ctx,
-                  stet_why *why)
+int shard_history(struct shard *s, const struct run *run, uint32_t from, uint32_t limit, log_visit_fn *visit,
+                  void *ctx, stet_why *why)
 {
         if (from >= run->transitions)
                 return 0;
@@ -353,13 +356,15 @@ int64_t shard_last_time_ns(const struct shard *s)
 
 /* --- life --- */
 
-int shard_open(const struct shard_options *options, const struct shard_sink *sink, struct shard **ret, stet_why *why)
+int shard_open(const struct shard_options *options, const struct shard_sink *sink, struct shard **ret,
+               stet_why *why)
 {
         struct shard *s = xcalloc(1, sizeof *s);
         s->options = *options;
         s->sink = *sink;
         s->random_state = options->seed;
-        s->code_env = (struct code_env){ .stacks = stack_pool_new(options->stack_size), .log = code_log, .log_ctx = s };
+        s->code_env =
+            (struct code_env){ .stacks = stack_pool_new(options->stack_size), .log = code_log, .log_ctx = s };
         list_init(&s->all);
         list_init(&s->awake);
         list_init(&s->let_go);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * A shard: a partition of the runs with a log of its own. It takes messages, steps runs, writes each transition to the group
- * under way, and lets what a transition asked of the world leave only when its group is durable (write, then act).
+ * A shard: a partition of the runs with a log of its own. It takes messages, steps runs, writes each
+ * transition to the group under way, and lets what a transition asked of the world leave only when its group
+ * is durable (write, then act).
  *
- * Core: it knows no socket, clock or thread. Time comes in with each call; the log and its writer are interfaces.
- * Whoever drives it calls shard_receive() and shard_tick() for what has come, then shard_flush(), and shard_collect() when the
- * writer's descriptor says that a group is done.
+ * Core: it knows no socket, clock or thread. Time comes in with each call; the log and its writer are
+ * interfaces. Whoever drives it calls shard_receive() and shard_tick() for what has come, then shard_flush(),
+ * and shard_collect() when the writer's descriptor says that a group is done.
  */
 #ifndef RUNTIME_SHARD_H
 #define RUNTIME_SHARD_H
@@ -20,7 +21,9 @@ struct shard;
 struct shard_sink {
         void *ctx;
         void (*to_peer)(void *ctx, uint64_t peer, const struct message *m); /* REPLY, RESULT, ACK */
-        void (*to_node)(void *ctx, const struct message *m); /* ENQUEUE, CLOSE; between shards; REPLY to a READ (peer set) */
+        void (*to_node)(
+            void *ctx,
+            const struct message *m); /* ENQUEUE, CLOSE; between shards; REPLY to a READ (peer set) */
         void (*log)(void *ctx, stet_log_level level, const char *line);
 };
 
@@ -28,24 +31,25 @@ struct shard_options {
         uint32_t index;
         uint32_t count; /* of the node's shards */
         uint64_t incarnation;
-        uint64_t seed; /* random: of the runs' seeds */
-        struct log *log; /* borrowed */
+        uint64_t seed;             /* random: of the runs' seeds */
+        struct log *log;           /* borrowed */
         struct log_writer *writer; /* borrowed */
-        const stet_app *app; /* borrowed; NULL: no workflows */
+        const stet_app *app;       /* borrowed; NULL: no workflows */
         size_t stack_size;
         uint32_t stacks_max;
         int64_t lease_ns; /* how long a noted attempt is left to its executor after a restart */
 };
 
 /* Reads the log and brings every run to where it stands. STET_ECORRUPT, STET_EIO. */
-int shard_open(const struct shard_options *options, const struct shard_sink *sink, struct shard **ret, stet_why *why);
+int shard_open(const struct shard_options *options, const struct shard_sink *sink, struct shard **ret,
+               stet_why *why);
 void shard_close(struct shard *s); /* nothing may be under way at the writer */
 
 /* The last time in the log: the clock must not be earlier. */
 int64_t shard_last_time_ns(const struct shard *s);
 
-/* From now on a start is made durable before its code runs for the first time: for a node whose process was crashed by user
- * code, so that a run that crashes at once can be found and set aside. */
+/* From now on a start is made durable before its code runs for the first time: for a node whose process was
+ * crashed by user code, so that a run that crashes at once can be found and set aside. */
 void shard_be_careful(struct shard *s);
 
 /* Blocks an open run before shard_resume(): its code is not run in this process. */
@@ -54,8 +58,8 @@ void shard_set_aside(struct shard *s, uint64_t run, const char *sentence);
 /* Issues what open runs are owed. Once, after shard_open(). */
 void shard_resume(struct shard *s, int64_t now_ns);
 
-/* A message from a client (START, SIGNAL, CANCEL, TERMINATE, QUERY, WAIT, READ; peer and correlation set), from the scheduler
- * (OUTCOME, NOTE) or from a shard. */
+/* A message from a client (START, SIGNAL, CANCEL, TERMINATE, QUERY, WAIT, READ; peer and correlation set),
+ * from the scheduler (OUTCOME, NOTE) or from a shard. */
 void shard_receive(struct shard *s, const struct message *m, int64_t now_ns);
 
 /* Fires the timers that are due. */
@@ -65,31 +69,34 @@ int64_t shard_deadline(const struct shard *s); /* of the next timer; INT64_MAX: 
 /* Hands the group under way to the writer if that is idle. */
 void shard_flush(struct shard *s);
 
-/* Takes what the writer has done and releases what waited for it. 0; an error stops the node: nothing more may be written or
- * answered (what was asked then is of unknown outcome). A group that found the disk full is kept, and the next shard_flush()
- * submits it again. */
+/* Takes what the writer has done and releases what waited for it. 0; an error stops the node: nothing more
+ * may be written or answered (what was asked then is of unknown outcome). A group that found the disk full is
+ * kept, and the next shard_flush() submits it again. */
 int shard_collect(struct shard *s, stet_why *why);
 
 bool shard_idle(const struct shard *s); /* nothing is waiting to be written or released */
-bool shard_disk_full(const struct shard *s); /* the last try to write found no room: flush again after a while */
+bool shard_disk_full(
+    const struct shard *s);             /* the last try to write found no room: flush again after a while */
 bool shard_full(const struct shard *s); /* enough is waiting: take no more from clients until it is less */
 
-/* The shard that a workflow id belongs to; a start without an id goes by its request id; a run id names its shard. */
+/* The shard that a workflow id belongs to; a start without an id goes by its request id; a run id names its
+ * shard. */
 uint32_t shard_of(uint32_t shards_count, struct bytes ns, struct bytes id, struct bytes request_id);
 uint32_t shard_of_run(uint64_t run);
 
 /* "0123456789abcdef" to a run id; false if it is none. */
 bool run_id_parse(struct bytes text, uint64_t *ret);
 
-/* Checks the invariants of every run (P12: no open run owes nothing). NULL, or the sentence that is broken. For tests; looks at everything. */
+/* Checks the invariants of every run (P12: no open run owes nothing). NULL, or the sentence that is broken.
+ * For tests; looks at everything. */
 const char *shard_check(const struct shard *s);
 
 /* A hash over the state of every run, for comparing a recovered shard with a live one. */
 uint64_t shard_fingerprint(const struct shard *s);
 
 /* For checkers: every run in the order of their starts. Ending as in enum run_ending. */
-typedef void shard_visit_fn(void *ctx, uint64_t run, const char *workflow_id, uint32_t ending, uint32_t transitions,
-                            uint32_t owed);
+typedef void shard_visit_fn(void *ctx, uint64_t run, const char *workflow_id, uint32_t ending,
+                            uint32_t transitions, uint32_t owed);
 void shard_visit(const struct shard *s, shard_visit_fn *visit, void *ctx);
 
 #endif

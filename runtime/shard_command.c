@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Commands from clients. Each is answered when it is durable; a repeat of an applied one (same request id) is answered as the
- * first was and changes nothing.
+ * Commands from clients. Each is answered when it is durable; a repeat of an applied one (same request id) is
+ * answered as the first was and changes nothing.
  */
 #include "base/app.h"
 #include "base/name.h"
@@ -14,7 +14,8 @@
 
 /* --- answers --- */
 
-void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id, const char *text)
+void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id,
+                 const char *text)
 {
         struct message m = { .type = MSG_REPLY,
                              .peer = to->peer,
@@ -93,25 +94,30 @@ static bool value_valid(struct bytes value)
 {
         static const struct unpack_limits limits = { .depth_max = STET_VALUE_DEPTH_MAX + 1,
                                                      .nodes_max = STET_VALUE_NODES_MAX };
-        return !value.size || (value.size <= STET_VALUE_SIZE_MAX && unpack_validate(value, &limits, 1, NULL) == 0);
+        return !value.size ||
+               (value.size <= STET_VALUE_SIZE_MAX && unpack_validate(value, &limits, 1, NULL) == 0);
 }
 
 /* What is wrong with a command's names and value: an error and its sentence, or 0. */
 static int command_invalid(const struct message *m, bool needs_name, stet_why *why)
 {
         if (needs_name && !name_valid(m->name, NAME_SIZE_MAX))
-                return stet_why_set(why, STET_EINVAL, "a name must have 1 to 255 bytes of UTF-8 without control characters");
+                return stet_why_set(why, STET_EINVAL,
+                                    "a name must have 1 to 255 bytes of UTF-8 without control characters");
         if (m->id.size && !name_valid(m->id, NAME_SIZE_MAX))
-                return stet_why_set(why, STET_EINVAL, "an id must have 1 to 255 bytes of UTF-8 without control characters");
+                return stet_why_set(why, STET_EINVAL,
+                                    "an id must have 1 to 255 bytes of UTF-8 without control characters");
         if ((m->request_id.size && !name_valid(m->request_id, NAME_SIZE_MAX)) ||
             (m->ns.size && !name_valid(m->ns, NAME_SIZE_MAX)))
-                return stet_why_set(why, STET_EINVAL,
-                                    "a request id or namespace must have 1 to 255 bytes of UTF-8 without control characters");
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "a request id or namespace must have 1 to 255 bytes of UTF-8 without control characters");
         if (m->value.size > STET_VALUE_SIZE_MAX)
-                return stet_why_set(why, STET_ETOOBIG, "the value has %zu bytes; the most is %d", m->value.size,
-                                    STET_VALUE_SIZE_MAX);
+                return stet_why_set(why, STET_ETOOBIG, "the value has %zu bytes; the most is %d",
+                                    m->value.size, STET_VALUE_SIZE_MAX);
         if (!value_valid(m->value))
-                return stet_why_set(why, STET_EPROTOCOL, "the value is not one msgpack value within the limits");
+                return stet_why_set(why, STET_EPROTOCOL,
+                                    "the value is not one msgpack value within the limits");
         return 0;
 }
 
@@ -127,12 +133,13 @@ static int reuse_refused(const struct run *last, const struct message *m, stet_w
                        (m->reuse == ID_REUSE_ALLOW_FAILED_ONLY && last->ending == RUN_COMPLETED);
         if (!refused)
                 return 0;
-        return stet_why_set(why, STET_EEXISTS, "the id \"%s\" was used by run %016llx, which %s", last->workflow_id,
-                            (unsigned long long)last->id, run_ending_name(last->ending));
+        return stet_why_set(why, STET_EEXISTS, "the id \"%s\" was used by run %016llx, which %s",
+                            last->workflow_id, (unsigned long long)last->id, run_ending_name(last->ending));
 }
 
 /* Meets the run that has the id now. 0: the start may go on; -1: it was answered; or an error. */
-static int meet_existing(struct shard *s, const struct message *m, struct run *last, int64_t now_ns, stet_why *why)
+static int meet_existing(struct shard *s, const struct message *m, struct run *last, int64_t now_ns,
+                         stet_why *why)
 {
         if (last->ending != RUN_OPEN)
                 return reuse_refused(last, m, why);
@@ -146,8 +153,8 @@ static int meet_existing(struct shard *s, const struct message *m, struct run *l
                 struct event end = { .type = EVENT_TERMINATE, .text = bytes_str("a new run took its id") };
                 return shard_step(s, last, &end, now_ns);
         }
-        return stet_why_set(why, STET_EEXISTS, "the id \"%s\" belongs to the open run %016llx", last->workflow_id,
-                            (unsigned long long)last->id);
+        return stet_why_set(why, STET_EEXISTS, "the id \"%s\" belongs to the open run %016llx",
+                            last->workflow_id, (unsigned long long)last->id);
 }
 
 static int start_refused(struct shard *s, const struct message *m, int64_t now_ns, stet_why *why)
@@ -157,7 +164,8 @@ static int start_refused(struct shard *s, const struct message *m, int64_t now_n
                 return err;
         uint64_t number;
         if (run_id_parse(m->id, &number))
-                return stet_why_set(why, STET_EINVAL, "an id of 16 hexadecimal digits is a run id; choose another");
+                return stet_why_set(why, STET_EINVAL,
+                                    "an id of 16 hexadecimal digits is a run id; choose another");
         if (!shard_serves_workflow(s, m->name, why))
                 return STET_ENOTFOUND;
         struct run *last = m->id.size ? shard_run_by_name(s, namespace_of(m), m->id) : NULL;
@@ -203,7 +211,8 @@ static bool answered_already(struct shard *s, const struct message *m, uint8_t e
         return repeated || done;
 }
 
-static void handle_run_command(struct shard *s, const struct message *m, uint8_t event, struct run *run, int64_t now_ns)
+static void handle_run_command(struct shard *s, const struct message *m, uint8_t event, struct run *run,
+                               int64_t now_ns)
 {
         stet_why why = { "" };
         int err = command_invalid(m, event == EVENT_SIGNAL, &why);
@@ -231,7 +240,8 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
         struct run *run = shard_run_find(s, namespace_of(m), m->id);
         if (!run) {
                 stet_why why;
-                stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size, (const char *)m->id.data);
+                stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
+                             (const char *)m->id.data);
                 shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
                 return;
         }
@@ -239,8 +249,8 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
                 handle_wait(s, m, run);
         else
                 handle_run_command(s, m,
-                                   m->type == MSG_SIGNAL ? EVENT_SIGNAL :
-                                   m->type == MSG_CANCEL ? EVENT_CANCEL :
-                                                           EVENT_TERMINATE,
+                                   m->type == MSG_SIGNAL   ? EVENT_SIGNAL
+                                   : m->type == MSG_CANCEL ? EVENT_CANCEL
+                                                           : EVENT_TERMINATE,
                                    run, now_ns);
 }

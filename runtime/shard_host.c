@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-int shard_host_open(struct shard_host *h, const struct shard_host_options *o, const struct shard_sink *sink, stet_why *why)
+int shard_host_open(struct shard_host *h, const struct shard_host_options *o, const struct shard_sink *sink,
+                    stet_why *why)
 {
         *h = (struct shard_host){ 0 };
         char *path = data_dir_log_path(o->dir, o->index);

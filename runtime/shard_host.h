@@ -26,8 +26,8 @@ struct shard_host_options {
         uint64_t seed;
 };
 
-int shard_host_open(struct shard_host *h, const struct shard_host_options *options, const struct shard_sink *sink,
-                    stet_why *why);
+int shard_host_open(struct shard_host *h, const struct shard_host_options *options,
+                    const struct shard_sink *sink, stet_why *why);
 void shard_host_close(struct shard_host *h); /* harmless on a zeroed one */
 
 #endif

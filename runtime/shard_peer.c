@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Messages from the scheduler and from shards (this one included): outcomes of activities, children and signals between
- * runs. Every one may come twice; the second changes nothing and is answered as the first.
+ * Messages from the scheduler and from shards (this one included): outcomes of activities, children and
+ * signals between runs. Every one may come twice; the second changes nothing and is answered as the first.
  */
 #include "runtime/shard_state.h"
 
@@ -26,11 +26,14 @@ void shard_outcome(struct shard *s, const struct message *m, int64_t now_ns)
         int err = run ? shard_step(s, run, &e, now_ns) : STET_ESTALE;
         if (!m->peer)
                 return;
-        struct message ack = { .type = MSG_ACK, .peer = m->peer, .token = m->token, .code = err ? STET_ESTALE : STET_OK };
+        struct message ack = {
+                .type = MSG_ACK, .peer = m->peer, .token = m->token, .code = err ? STET_ESTALE : STET_OK
+        };
         shard_hold(s, &ack);
 }
 
-/* Remembers who runs a long attempt, so that it is left to its executor after a restart. Holds nothing back. */
+/* Remembers who runs a long attempt, so that it is left to its executor after a restart. Holds nothing back.
+ */
 static void note(struct shard *s, const struct message *m, int64_t now_ns)
 {
         struct held_group *g = s->filling;
@@ -60,7 +63,8 @@ static struct run *child_of(const struct shard *s, const struct message *m)
         return request ? request->run : NULL;
 }
 
-static void refuse_child(struct shard *s, const struct message *m, int code, const char *kind, const char *text)
+static void refuse_child(struct shard *s, const struct message *m, int code, const char *kind,
+                         const char *text)
 {
         struct message done = { .type = MSG_CHILD_DONE,
                                 .parent_run = m->parent_run,
@@ -88,8 +92,8 @@ static void child_start(struct shard *s, const struct message *m, int64_t now_ns
                 return;
         }
         if (other && other->ending == RUN_OPEN) {
-                stet_why_set(&why, STET_EEXISTS, "the id \"%s\" belongs to the open run %016llx", other->workflow_id,
-                             (unsigned long long)other->id);
+                stet_why_set(&why, STET_EEXISTS, "the id \"%s\" belongs to the open run %016llx",
+                             other->workflow_id, (unsigned long long)other->id);
                 refuse_child(s, m, STET_EEXISTS, "EEXISTS", why.text);
                 return;
         }
@@ -131,8 +135,8 @@ static void child_cancel(struct shard *s, const struct message *m, int64_t now_n
         shard_step(s, child, &e, now_ns);
 }
 
-/* Asked after a restart, for every open child: a parent that ended, or gave the child up, may have died before its word
- * arrived. */
+/* Asked after a restart, for every open child: a parent that ended, or gave the child up, may have died
+ * before its word arrived. */
 static void parent_check(struct shard *s, const struct message *m)
 {
         const struct run *parent = shard_run_by_id(s, m->parent_run);

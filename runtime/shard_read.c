@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Readings and queries. What a shard says of a run it has stepped leaves with the group that makes it durable, so nobody
- * reads what a crash could take back.
+ * Readings and queries. What a shard says of a run it has stepped leaves with the group that makes it
+ * durable, so nobody reads what a crash could take back.
  *
- * show, list and stats are answered to the node's front as a REPLY with a name: it adds what it knows (queues, executors) and
- * gathers the shards' parts. `names` carries the parts: of show the ops, of list and stats an array of maps.
+ * show, list and stats are answered to the node's front as a REPLY with a name: it adds what it knows
+ * (queues, executors) and gathers the shards' parts. `names` carries the parts: of show the ops, of list and
+ * stats an array of maps.
  */
 #include "base/table.h"
 #include "runtime/shard_state.h"
@@ -66,7 +67,8 @@ static uint64_t argument_number(const struct message *m, const char *key, uint64
         return c.failed || !value ? fallback : value;
 }
 
-static void answer(struct shard *s, const struct message *to, struct buffer *value, const char *name, struct bytes parts)
+static void answer(struct shard *s, const struct message *to, struct buffer *value, const char *name,
+                   struct bytes parts)
 {
         struct message m = { .type = MSG_REPLY,
                              .peer = to->peer,
@@ -194,9 +196,8 @@ static void show(struct shard *s, const struct message *m, const struct run *run
         enum { OPS_SHOWN = 100 };
         pack_array(&ops, run->ops_count < OPS_SHOWN ? run->ops_count : OPS_SHOWN);
         uint32_t shown_count = 0;
-        list_each(at, &run->ops)
-                if (shown_count++ < OPS_SHOWN)
-                        put_op(&ops, container_of(at, struct op, in_run), now_ns);
+        list_each(at, &run->ops) if (shown_count++ < OPS_SHOWN)
+            put_op(&ops, container_of(at, struct op, in_run), now_ns);
         if (err) {
                 shard_reply(s, m, err, run->id, run->workflow_id, why.text);
                 buffer_fini(&value);
@@ -241,8 +242,9 @@ static void history(struct shard *s, const struct message *m, const struct run *
         struct buffer items = { 0 }, value = { 0 };
         struct history h = { &items, (uint32_t)from, 0 };
         stet_why why = { "" };
-        int err = shard_history(s, run, (uint32_t)from, (uint32_t)(limit < HISTORY_LIMIT ? limit : HISTORY_LIMIT),
-                                put_transition, &h, &why);
+        int err =
+            shard_history(s, run, (uint32_t)from, (uint32_t)(limit < HISTORY_LIMIT ? limit : HISTORY_LIMIT),
+                          put_transition, &h, &why);
         if (err > 0) {
                 shard_reply(s, m, err, run->id, run->workflow_id, why.text);
         } else {
@@ -335,7 +337,8 @@ void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
         const struct run *run = shard_run_find(s, m->ns.size ? m->ns : bytes_str("default"), m->id);
         if (!run) {
                 stet_why why;
-                stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size, (const char *)m->id.data);
+                stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
+                             (const char *)m->id.data);
                 shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
         } else if (is_show) {
                 show(s, m, run, now_ns);
@@ -356,8 +359,8 @@ void shard_query(struct shard *s, const struct message *m)
                 err = stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                                    (const char *)m->id.data);
         else if (run->ending != RUN_OPEN)
-                err = stet_why_set(&why, STET_ECLOSED, "run %016llx has ended: it %s", (unsigned long long)run->id,
-                                   run_ending_name(run->ending));
+                err = stet_why_set(&why, STET_ECLOSED, "run %016llx has ended: it %s",
+                                   (unsigned long long)run->id, run_ending_name(run->ending));
         else if (!shard_awaken(s, run))
                 err = stet_why_set(&why, STET_EAGAIN, "the run is blocked: %s", run->blocked);
         else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Coming back: the log is folded into runs, then what open runs are owed is issued again. No workflow code runs for the
- * first; for the second only where events were kept for code that was not there.
+ * Coming back: the log is folded into runs, then what open runs are owed is issued again. No workflow code
+ * runs for the first; for the second only where events were kept for code that was not there.
  */
 #include "runtime/shard_state.h"
 
@@ -28,8 +28,8 @@ static int recover_transition(struct recovery *r, const struct record *record)
         if (!err)
                 err = run_apply(run, &s->tables, record->lsn, record->flags, record->time_ns, record->body);
         if (err)
-                return stet_why_set(r->why, err, "record %llu does not fit run %016llx", (unsigned long long)record->lsn,
-                                    (unsigned long long)record->stream);
+                return stet_why_set(r->why, err, "record %llu does not fit run %016llx",
+                                    (unsigned long long)record->lsn, (unsigned long long)record->stream);
         if (new) {
                 shard_name_run(s, run);
                 s->endings[RUN_OPEN]++;
@@ -119,7 +119,8 @@ static void check_parent(struct shard *s, const struct run *run)
         shard_hold(s, &m);
 }
 
-/* Children that ended runs had let go: the word to start them may have died with the node. Starting is repeated harmlessly. */
+/* Children that ended runs had let go: the word to start them may have died with the node. Starting is
+ * repeated harmlessly. */
 static void start_let_go(struct shard *s, int64_t now_ns)
 {
         s->tables.let_go = NULL;
@@ -141,8 +142,7 @@ void shard_resume(struct shard *s, int64_t now_ns)
                 struct run *run = container_of(at, struct run, in_shard);
                 if (run->ending != RUN_OPEN || run->first_lsn > last_before)
                         continue;
-                list_each(in, &run->ops)
-                        reissue(s, container_of(in, struct op, in_run), now_ns);
+                list_each(in, &run->ops) reissue(s, container_of(in, struct op, in_run), now_ns);
                 if (run->parent && !run->abandon)
                         check_parent(s, run);
                 struct event wake = { .type = EVENT_WAKE };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The shard's own struct and what its files share: shard.c (life, groups), shard_step.c (transitions), shard_command.c
- * (commands from clients and other shards), shard_read.c (readings), shard_recover.c.
+ * The shard's own struct and what its files share: shard.c (life, groups), shard_step.c (transitions),
+ * shard_command.c (commands from clients and other shards), shard_read.c (readings), shard_recover.c.
  */
 #ifndef RUNTIME_SHARD_STATE_H
 #define RUNTIME_SHARD_STATE_H
@@ -19,7 +19,7 @@ enum {
 struct held_group {
         struct log_group log;
         struct buffer offsets; /* of each record in log.bytes, uint32_t */
-        struct buffer outbox; /* parcels */
+        struct buffer outbox;  /* parcels */
 };
 
 /* Someone who waits for a run's ending. */
@@ -36,21 +36,22 @@ struct shard {
 
         struct held_group groups[2];
         struct held_group *filling;
-        bool submitted; /* the other one is with the writer */
+        bool submitted;       /* the other one is with the writer */
         bool retry_submitted; /* … it came back because the disk was full */
         bool disk_full;
         bool failed;
         uint64_t durable_lsn;
-        struct log_stats log_stats; /* as of the last commit collected: the writer's thread owns the log's own */
+        struct log_stats
+            log_stats; /* as of the last commit collected: the writer's thread owns the log's own */
 
-        struct map runs; /* struct run, by id */
-        struct map names; /* the latest run of each workflow id, by hash of (ns, id) */
-        struct list all; /* runs by start */
+        struct map runs;   /* struct run, by id */
+        struct map names;  /* the latest run of each workflow id, by hash of (ns, id) */
+        struct list all;   /* runs by start */
         struct list awake; /* runs whose code is in memory, the longest untouched first */
         uint32_t awake_count;
         struct run_tables tables;
         struct list let_go; /* between the reading of the log and shard_resume() */
-        bool careful; /* code has crashed the process: a start is made durable before its code runs */
+        bool careful;       /* code has crashed the process: a start is made durable before its code runs */
         struct map waiters;
 
         struct buffer effects; /* of the transition under way */
@@ -65,17 +66,19 @@ struct run *shard_run_by_id(const struct shard *s, uint64_t id);
 struct run *shard_run_by_name(const struct shard *s, struct bytes ns, struct bytes id);
 /* By workflow id first, then as a run id. */
 struct run *shard_run_find(const struct shard *s, struct bytes ns, struct bytes id);
-struct run *shard_last_of_chain(const struct shard *s, struct run *run); /* where it continued as new, again and again */
+struct run *shard_last_of_chain(const struct shard *s,
+                                struct run *run);      /* where it continued as new, again and again */
 void shard_name_run(struct shard *s, struct run *run); /* makes it the latest of its workflow id */
 void shard_forget_run(struct shard *s, struct run *run);
-void shard_hold(struct shard *s, const struct message *m); /* leaves when all that was stepped so far is durable */
+void shard_hold(struct shard *s,
+                const struct message *m); /* leaves when all that was stepped so far is durable */
 void shard_log(struct shard *s, stet_log_level level, const char *format, ...) STET_PRINTF(3, 4);
 uint64_t shard_random(struct shard *s);
 /* Visits one record, wherever it is: in a group under way or in the log. */
 int shard_record(struct shard *s, uint64_t lsn, log_visit_fn *visit, void *ctx, stet_why *why);
 /* All transitions of a run, the oldest first, from number `from` (0) on, at most limit (0: all). */
-int shard_history(struct shard *s, const struct run *run, uint32_t from, uint32_t limit, log_visit_fn *visit, void *ctx,
-                  stet_why *why);
+int shard_history(struct shard *s, const struct run *run, uint32_t from, uint32_t limit, log_visit_fn *visit,
+                  void *ctx, stet_why *why);
 
 /* --- shard_recover.c --- */
 int shard_recover(struct shard *s, stet_why *why);
@@ -91,14 +94,16 @@ void shard_park(struct shard *s, struct run *run); /* drops its code */
 /* Its code can't or must not go on; the sentence says why. Events are kept for it. */
 void shard_block(struct shard *s, struct run *run, const char *sentence);
 /* Holds the message that makes an effect happen. */
-void shard_issue(struct shard *s, const struct run *run, const struct effect *e, uint32_t attempt, int64_t due_ns);
+void shard_issue(struct shard *s, const struct run *run, const struct effect *e, uint32_t attempt,
+                 int64_t due_ns);
 /* The ending of an ended run, to a waiter. */
 void shard_tell_ending(struct shard *s, const struct run *run, uint64_t peer, uint64_t correlation);
 void shard_tell_parent(struct shard *s, const struct run *run);
 
 /* --- shard_command.c --- */
 void shard_command(struct shard *s, const struct message *m, int64_t now_ns);
-void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id, const char *text);
+void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id,
+                 const char *text);
 void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correlation);
 /* Why a workflow of that name can't start here: false and a sentence with the names that can. */
 bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *why);

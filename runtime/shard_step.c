@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stepping: one event, one transition, one record; what it asks of the world is held until the record is durable.
+ * Stepping: one event, one transition, one record; what it asks of the world is held until the record is
+ * durable.
  */
 #include "base/app.h"
 #include "base/run_id.h"
@@ -75,8 +76,8 @@ static struct stet_run *new_code(struct shard *s, struct run *run, struct bytes 
                 return NULL;
         }
         char sentence[400];
-        snprintf(sentence, sizeof sentence, "no code for workflow \"%.*s\" is in this node", (int)workflow.size,
-                 (const char *)workflow.data);
+        snprintf(sentence, sizeof sentence, "no code for workflow \"%.*s\" is in this node",
+                 (int)workflow.size, (const char *)workflow.data);
         shard_block(s, run, sentence);
         return NULL;
 }
@@ -176,7 +177,8 @@ static void give_up(struct shard *s, const struct run *run, const struct op *op)
         free((void *)(uintptr_t)child.id.data);
 }
 
-void shard_issue(struct shard *s, const struct run *run, const struct effect *e, uint32_t attempt, int64_t due_ns)
+void shard_issue(struct shard *s, const struct run *run, const struct effect *e, uint32_t attempt,
+                 int64_t due_ns)
 {
         struct message m = { .token = { run->id, e->op, attempt, s->options.incarnation }, .due_ns = due_ns };
         if (e->type == EFFECT_CALL || e->type == EFFECT_RETRY) {
@@ -230,10 +232,10 @@ static void issue_beginning(struct shard *s, const struct run *run, const struct
 static void fill_ending(struct message *m, const struct effect *finish)
 {
         m->role = finish->ending;
-        m->code = finish->ending == RUN_COMPLETED  ? STET_OK :
-                  finish->ending == RUN_CANCELED   ? STET_ECANCELED :
-                  finish->ending == RUN_TERMINATED ? STET_ETERMINATED :
-                                                     STET_EFAILED;
+        m->code = finish->ending == RUN_COMPLETED    ? STET_OK
+                  : finish->ending == RUN_CANCELED   ? STET_ECANCELED
+                  : finish->ending == RUN_TERMINATED ? STET_ETERMINATED
+                                                     : STET_EFAILED;
         m->value = finish->value;
         m->kind = finish->kind;
         m->text = finish->text;
@@ -265,13 +267,15 @@ static void hold_ending(struct shard *s, const struct run *run, struct message *
         stet_why why = { "" };
         struct ending_reader reader = { s, m };
         if (shard_record(s, run->last_lsn, read_ending, &reader, &why) != 0)
-                shard_log(s, STET_LOG_ERROR, "the ending of run %016llx can't be read: %s", (unsigned long long)run->id,
-                          why.text);
+                shard_log(s, STET_LOG_ERROR, "the ending of run %016llx can't be read: %s",
+                          (unsigned long long)run->id, why.text);
 }
 
 void shard_tell_ending(struct shard *s, const struct run *run, uint64_t peer, uint64_t correlation)
 {
-        struct message m = { .type = MSG_RESULT, .peer = peer, .correlation = correlation, .token = { .run = run->id } };
+        struct message m = {
+                .type = MSG_RESULT, .peer = peer, .correlation = correlation, .token = { .run = run->id }
+        };
         hold_ending(s, run, &m);
 }
 
@@ -338,7 +342,8 @@ static void ended(struct shard *s, struct run *run, int64_t now_ns)
 
 /* --- the transition --- */
 
-static void write_transition(struct shard *s, struct run *run, const struct event *event, uint8_t flags, int64_t now_ns)
+static void write_transition(struct shard *s, struct run *run, const struct event *event, uint8_t flags,
+                             int64_t now_ns)
 {
         struct held_group *g = s->filling;
         size_t offset = log_group_begin(&g->log, RECORD_TRANSITION, flags, run->id, run->last_lsn, now_ns);

@@ -56,7 +56,8 @@ static void send_parcels(void *socket, struct buffer *parcels)
 {
         if (!parcels->size)
                 return;
-        zmq_send(socket, parcels->data, parcels->size, ZMQ_DONTWAIT); /* no limit is set: it never says EAGAIN */
+        zmq_send(socket, parcels->data, parcels->size,
+                 ZMQ_DONTWAIT); /* no limit is set: it never says EAGAIN */
         buffer_clear(parcels);
 }
 
@@ -217,7 +218,8 @@ void shard_thread_flush(struct shard_thread *t)
         send_parcels(t->node_end, &t->to_shard);
 }
 
-void shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m), void *ctx)
+void shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
+                          void *ctx)
 {
         receive_parcels(t->node_end, visit, ctx);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A shard on a thread of its own: parcels go to and fro over a ZeroMQ PAIR, a frame of many at a time. Used by a node with
- * more than one shard; a node with one drives it on its own thread.
+ * A shard on a thread of its own: parcels go to and fro over a ZeroMQ PAIR, a frame of many at a time. Used
+ * by a node with more than one shard; a node with one drives it on its own thread.
  */
 #ifndef RUNTIME_SHARD_THREAD_ZMQ_H
 #define RUNTIME_SHARD_THREAD_ZMQ_H
@@ -11,7 +11,8 @@
 
 struct shard_thread;
 
-/* Opens the shard (recovery runs on the calling thread) and prepares the link. The log function may be called by the thread. */
+/* Opens the shard (recovery runs on the calling thread) and prepares the link. The log function may be called
+ * by the thread. */
 int shard_thread_open(void *zmq_context, const struct shard_host_options *options,
                       void (*log)(void *ctx, stet_log_level level, const char *line), void *log_ctx,
                       struct shard_thread **ret, stet_why *why);
@@ -25,9 +26,11 @@ int shard_thread_start(struct shard_thread *t, struct clock_os clock, stet_why *
 void shard_thread_put(struct shard_thread *t, const struct message *m);
 void shard_thread_flush(struct shard_thread *t);
 
-/* Calls visit for every message that has come. A message of type 0 is about the shard itself: code is STET_EFULL while the
- * disk is full, 0 when there is room again, another error (with text) when the shard has stopped. */
-void shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m), void *ctx);
+/* Calls visit for every message that has come. A message of type 0 is about the shard itself: code is
+ * STET_EFULL while the disk is full, 0 when there is room again, another error (with text) when the shard has
+ * stopped. */
+void shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
+                          void *ctx);
 int shard_thread_fd(const struct shard_thread *t);
 
 /* Writes and releases what is under way, ends the thread, closes the shard. Harmless on NULL. */

@@ -33,7 +33,8 @@ static void progressed(void *ctx, uint64_t lsn)
 }
 
 int stet_verify(const char *data_dir, void (*damage)(void *context, const stet_damage *damage),
-                void (*progress)(void *context, uint64_t records), void *context, stet_verify_report *ret, stet_why *why)
+                void (*progress)(void *context, uint64_t records), void *context, stet_verify_report *ret,
+                stet_why *why)
 {
         struct data_dir dir;
         struct verification v = { .damage = damage, .progress = progress, .context = context };

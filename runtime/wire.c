@@ -4,8 +4,8 @@
  * in another language; tests/unit/test_protocol_doc.c compares the two.
  *
  * Fields are only ever added at the end of a row: older readers pass over them, newer ones find them zero.
- * What travels once per task (TASK, DONE, ACK) carries nothing that the receiver knows already. Messages inside a
- * node have no shape: they never travel (parcel.h), and a peer that sends one sends an unknown type.
+ * What travels once per task (TASK, DONE, ACK) carries nothing that the receiver knows already. Messages
+ * inside a node have no shape: they never travel (parcel.h), and a peer that sends one sends an unknown type.
  */
 #include "runtime/wire.h"
 
@@ -13,34 +13,34 @@
         {                                                                                                    \
                 label, offsetof(struct message, member), kind                                                \
         }
-#define RUN              ENTRY("run", FIELD_U64, token.run)
-#define OP               ENTRY("op", FIELD_U32, token.op)
-#define ATTEMPT          ENTRY("attempt", FIELD_U32, token.attempt)
-#define INCARNATION      ENTRY("incarnation", FIELD_U64, token.incarnation)
-#define TOKEN            RUN, OP, ATTEMPT, INCARNATION
-#define CORRELATION      ENTRY("correlation", FIELD_U64, correlation)
-#define CODE             ENTRY("code", FIELD_U32, code)
-#define ROLE             ENTRY("role", FIELD_U32, role)
-#define ENDING           ENTRY("ending", FIELD_U32, role)
-#define PROTOCOL         ENTRY("protocol", FIELD_U32, protocol)
-#define COUNT            ENTRY("count", FIELD_U32, count)
-#define CONFLICT         ENTRY("conflict", FIELD_U32, conflict)
-#define REUSE            ENTRY("reuse", FIELD_U32, reuse)
-#define WAIT             ENTRY("wait", FIELD_BOOL, wait)
-#define PERMANENT        ENTRY("permanent", FIELD_BOOL, permanent)
-#define DUE              ENTRY("due_ns", FIELD_I64, due_ns)
-#define STARTED          ENTRY("started_ns", FIELD_I64, started_ns)
-#define TIMEOUT          ENTRY("timeout_ms", FIELD_I64, timeout_ms)
-#define HEARTBEAT        ENTRY("heartbeat_ms", FIELD_I64, heartbeat_ms)
-#define REQUEST_ID       ENTRY("request_id", FIELD_STR, request_id)
-#define NS               ENTRY("ns", FIELD_STR, ns)
-#define ID               ENTRY("id", FIELD_STR, id)
-#define NAME             ENTRY("name", FIELD_STR, name)
-#define VALUE            ENTRY("value", FIELD_VALUE, value)
-#define KIND             ENTRY("kind", FIELD_STR, kind)
-#define TEXT             ENTRY("text", FIELD_STR, text)
-#define ACTIVITIES       ENTRY("activities", FIELD_VALUE, names)
-#define QUEUES           ENTRY("queues", FIELD_VALUE, queues)
+#define RUN         ENTRY("run", FIELD_U64, token.run)
+#define OP          ENTRY("op", FIELD_U32, token.op)
+#define ATTEMPT     ENTRY("attempt", FIELD_U32, token.attempt)
+#define INCARNATION ENTRY("incarnation", FIELD_U64, token.incarnation)
+#define TOKEN       RUN, OP, ATTEMPT, INCARNATION
+#define CORRELATION ENTRY("correlation", FIELD_U64, correlation)
+#define CODE        ENTRY("code", FIELD_U32, code)
+#define ROLE        ENTRY("role", FIELD_U32, role)
+#define ENDING      ENTRY("ending", FIELD_U32, role)
+#define PROTOCOL    ENTRY("protocol", FIELD_U32, protocol)
+#define COUNT       ENTRY("count", FIELD_U32, count)
+#define CONFLICT    ENTRY("conflict", FIELD_U32, conflict)
+#define REUSE       ENTRY("reuse", FIELD_U32, reuse)
+#define WAIT        ENTRY("wait", FIELD_BOOL, wait)
+#define PERMANENT   ENTRY("permanent", FIELD_BOOL, permanent)
+#define DUE         ENTRY("due_ns", FIELD_I64, due_ns)
+#define STARTED     ENTRY("started_ns", FIELD_I64, started_ns)
+#define TIMEOUT     ENTRY("timeout_ms", FIELD_I64, timeout_ms)
+#define HEARTBEAT   ENTRY("heartbeat_ms", FIELD_I64, heartbeat_ms)
+#define REQUEST_ID  ENTRY("request_id", FIELD_STR, request_id)
+#define NS          ENTRY("ns", FIELD_STR, ns)
+#define ID          ENTRY("id", FIELD_STR, id)
+#define NAME        ENTRY("name", FIELD_STR, name)
+#define VALUE       ENTRY("value", FIELD_VALUE, value)
+#define KIND        ENTRY("kind", FIELD_STR, kind)
+#define TEXT        ENTRY("text", FIELD_STR, text)
+#define ACTIVITIES  ENTRY("activities", FIELD_VALUE, names)
+#define QUEUES      ENTRY("queues", FIELD_VALUE, queues)
 
 static const struct field hello[] = { PROTOCOL, ROLE, NAME, ACTIVITIES, QUEUES };
 static const struct field start[] = {

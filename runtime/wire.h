@@ -59,7 +59,7 @@ enum message_type {
         MSG_SEND_DONE = 39,    /* shard → shard */
         MSG_PARENT_CHECK = 40, /* shard → shard: is my parent still open? */
         MSG_NOTE = 41,         /* front → shard: remember in the log (long attempts, executors) */
-        MSG_WAKE = 42, /* shard → shard: the run's start is durable: run its code */
+        MSG_WAKE = 42,         /* shard → shard: the run's start is durable: run its code */
         MSG_TYPES
 };
 

@@ -13,6 +13,7 @@
 #include "wal/log_lmdb.h"
 #include "wal/meta_lmdb.h"
 #include "wal/record_layout.h"
+#include "wal/tree_lmdb.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -297,6 +298,23 @@ static void check_ends(struct verify *v, uint64_t newest)
                        newest, v->commit);
 }
 
+/* The last transaction but one wrote the tree that the older meta page leads to. Should that tree be of a
+ * later one, then the number is damaged, and the newest transaction is passed over in silence; or LMDB failed
+ * to write it and took it back, leaving only its number right. */
+static void check_older(struct verify *v, const char *path, const struct meta_lmdb *meta)
+{
+        stet_why why;
+        uint64_t found;
+        int err = tree_lmdb_commit(path, meta, &meta->older, &found, &why);
+        if (err)
+                report(v, 0, 0, "%s", why.text);
+        else if (found != meta->older.commit)
+                report(v, v->next.lsn, 0,
+                       "the meta page of transaction %" PRIu64 " leads to what transaction %" PRIu64
+                       " wrote: its number is damaged, or it was not written to its end",
+                       meta->older.commit, found);
+}
+
 static int verify_tree(struct verify *v, const struct meta_lmdb *meta, stet_why *why)
 {
         MDB_cursor *cursor;
@@ -308,8 +326,8 @@ static int verify_tree(struct verify *v, const struct meta_lmdb *meta, stet_why 
                 mdb_txn_abort(v->txn);
                 return env_lmdb_error(&v->env, rc, "begin reading", why);
         }
-        walk(v, cursor, meta->entries);
-        check_ends(v, meta->commit);
+        walk(v, cursor, meta->newest.entries);
+        check_ends(v, meta->newest.commit);
         mdb_cursor_close(cursor);
         mdb_txn_abort(v->txn);
         return 0;
@@ -329,6 +347,8 @@ static int verify_file(struct verify *v, const char *path, stet_why *why)
                 return err;
         err = verify_tree(v, &meta, why);
         env_lmdb_close(&v->env);
+        if (!err)
+                check_older(v, path, &meta);
         if (!err && v->report.damaged)
                 err = stet_why_set(why, STET_ECORRUPT, "%s has %" PRIu64 " damages; the first: %s", path,
                                    v->report.damaged, v->first.text);

@@ -106,15 +106,30 @@ static int check_commits(const struct meta_page m[2], const char *path, stet_why
             m[0].commit, m[1].commit);
 }
 
-static int check_size(const struct meta_page *newest, uint64_t file_size, const char *path, stet_why *why)
+/* A file never needs fewer pages than it did: where it seems to, the newer page passes for the older one. */
+static int check_size(const struct meta_lmdb *m, const char *path, stet_why *why)
 {
-        uint64_t pages = (uint64_t)newest->page_last + 1;
-        if (pages <= file_size / newest->free_list.page_size)
+        if (m->older.pages > m->newest.pages)
+                return stet_why_set(why, STET_ECORRUPT,
+                                    "%s has a damaged meta page: transaction %" PRIu64 " had %" PRIu64
+                                    " pages, and %" PRIu64 " has %" PRIu64 "; restore a backup",
+                                    path, m->older.commit, m->older.pages, m->newest.commit, m->newest.pages);
+        if (m->newest.pages <= m->file_size / m->page_size)
                 return 0;
         return stet_why_set(why, STET_ECORRUPT,
-                            "%s is cut: it has %" PRIu64 " bytes, but needs %" PRIu64 " pages of %" PRIu32
+                            "%s is cut: it has %" PRIu64 " bytes, but needs %" PRIu64 " pages of %" PRIu64
                             "; restore a backup",
-                            path, file_size, pages, newest->free_list.page_size);
+                            path, m->file_size, m->newest.pages, m->page_size);
+}
+
+static struct meta_tree tree_of(const struct meta_page *m)
+{
+        return (struct meta_tree){
+                .commit = m->commit,
+                .pages = (uint64_t)m->page_last + 1,
+                .entries = m->main.entries,
+                .root = m->main.root == (size_t)-1 ? UINT64_MAX : m->main.root,
+        };
 }
 
 static int read_metas(int fd, const char *path, struct meta_lmdb *ret, stet_why *why)
@@ -143,18 +158,17 @@ static int read_metas(int fd, const char *path, struct meta_lmdb *ret, stet_why 
                 err = check_commits(m, path, why);
         if (err)
                 return err;
-        const struct meta_page *newest = &m[m[0].commit < m[1].commit];
-        err = check_size(newest, (uint64_t)st.st_size, path, why);
-        if (err)
-                return err;
-        *ret = (struct meta_lmdb){
-                .page_size = newest->free_list.page_size,
-                .pages = newest->page_last + 1,
-                .commit = newest->commit,
-                .entries = newest->main.entries,
+        unsigned newest = m[0].commit < m[1].commit;
+        struct meta_lmdb meta = {
+                .page_size = m[0].free_list.page_size,
                 .file_size = (uint64_t)st.st_size,
+                .newest = tree_of(&m[newest]),
+                .older = tree_of(&m[!newest]),
         };
-        return 0;
+        err = check_size(&meta, path, why);
+        if (!err)
+                *ret = meta;
+        return err;
 }
 
 int meta_lmdb_read(const char *path, struct meta_lmdb *ret, stet_why *why)

@@ -10,12 +10,20 @@
 
 #include <stdint.h>
 
+/* The main database as one meta page describes it. LMDB keeps the tree of the transaction before the newest,
+ * too. */
+struct meta_tree {
+        uint64_t commit; /* number of the transaction that wrote it */
+        uint64_t pages;  /* the file has at least as many */
+        uint64_t entries;
+        uint64_t root; /* UINT64_MAX: empty */
+};
+
 struct meta_lmdb {
         uint64_t page_size;
-        uint64_t pages;   /* the file has at least as many */
-        uint64_t commit;  /* number of the newest transaction */
-        uint64_t entries; /* in the main database */
         uint64_t file_size;
+        struct meta_tree newest;
+        struct meta_tree older;
 };
 
 /* Reads and checks the file at path, changing nothing. STET_ENOTFOUND: there is none; STET_EFORMAT: not

@@ -15,7 +15,7 @@ extern "C" {
 
 typedef struct stet_damage {
         uint32_t shard;
-        uint64_t lsn; /* 0: unknown */
+        uint64_t lsn;    /* 0: unknown */
         char run_id[17]; /* "" : unknown, or the node's own record */
         const char *sentence;
 } stet_damage;
@@ -26,12 +26,13 @@ typedef struct stet_verify_report {
         uint64_t damaged;
 } stet_verify_report;
 
-/* Reads every record of the directory, takes no lock and changes nothing. `damage` is called for each damage, in order; `progress` (may be
- * NULL) now and then with the records read so far. 0: all is whole. STET_ECORRUPT: damage was found. STET_EFORMAT, STET_ENEWER,
- * STET_ENOTFOUND: it is no directory of ours. LMDB may crash on damaged pages: run it in a process of its own, as `stet verify` does. */
+/* Reads every record of the directory, takes no lock and changes nothing. `damage` is called for each damage,
+ * in order; `progress` (may be NULL) now and then with the records read so far. 0: all is whole.
+ * STET_ECORRUPT: damage was found. STET_EFORMAT, STET_ENEWER, STET_ENOTFOUND: it is no directory of ours.
+ * LMDB may crash on damaged pages: run it in a process of its own, as `stet verify` does. */
 STET_PUBLIC int stet_verify(const char *data_dir, void (*damage)(void *context, const stet_damage *damage),
-                            void (*progress)(void *context, uint64_t records), void *context, stet_verify_report *ret,
-                            stet_why *why);
+                            void (*progress)(void *context, uint64_t records), void *context,
+                            stet_verify_report *ret, stet_why *why);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The crash suite: real processes under load, killed with SIGKILL at random instants. A server with executors of its own
- * and an executor in another process over TCP; a client that starts three-step runs all the while and writes down which
- * starts were acknowledged. Nobody is spared: the server, the executor, both, also while they come up. At the end, when
- * nobody is killed any more: every acknowledged start has ended with the right result, each activity's outcome was applied
- * once, and the data directory is whole.
+ * The crash suite: real processes under load, killed with SIGKILL at random instants. A server with executors
+ * of its own and an executor in another process over TCP; a client that starts three-step runs all the while
+ * and writes down which starts were acknowledged. Nobody is spared: the server, the executor, both, also
+ * while they come up. At the end, when nobody is killed any more: every acknowledged start has ended with the
+ * right result, each activity's outcome was applied once, and the data directory is whole.
  *
  *      crash [--kills N] [--seed N] [--shards N]
  *
@@ -127,7 +127,7 @@ struct suite {
         pid_t executor;
         stet_client *client;
 
-        int64_t started; /* runs submitted: their numbers are 0 … started - 1 */
+        int64_t started;    /* runs submitted: their numbers are 0 … started - 1 */
         bool *acknowledged; /* by number */
         bool *ended;
         int64_t acknowledged_count;
@@ -286,8 +286,8 @@ static int64_t count_outcomes(const stet_value *history, int64_t op)
                 stet_value event = stet_value_get(&transition, "event");
                 stet_value type = stet_value_get(&event, "type"), number = stet_value_get(&event, "op");
                 stet_value code = stet_value_get(&event, "code");
-                outcomes += stet_value_equals_string(&type, "activity_ended") && stet_value_int(&number, 0) == op &&
-                            stet_value_int(&code, 0) == 0;
+                outcomes += stet_value_equals_string(&type, "activity_ended") &&
+                            stet_value_int(&number, 0) == op && stet_value_int(&code, 0) == 0;
         }
         return outcomes;
 }
@@ -303,7 +303,8 @@ static void check_run(struct suite *s, int64_t number)
         if (err)
                 fail(s, "%s has not ended: %s", id, why.text);
         if (stet_value_int(&result.value, -1) != number + STEPS)
-                fail(s, "%s ended with a wrong result: %lld", id, (long long)stet_value_int(&result.value, -1));
+                fail(s, "%s ended with a wrong result: %lld", id,
+                     (long long)stet_value_int(&result.value, -1));
         stet_value_free(&result.value);
         err = stet_client_history(s->client, id, 0, 0, &history, &why);
         if (err)
@@ -318,8 +319,8 @@ static void check_run(struct suite *s, int64_t number)
 static void print_damage(void *context, const stet_damage *damage)
 {
         (void)context;
-        fprintf(stderr, "crash: shard %u, LSN %llu, run %s: %s\n", damage->shard, (unsigned long long)damage->lsn,
-                damage->run_id, damage->sentence);
+        fprintf(stderr, "crash: shard %u, LSN %llu, run %s: %s\n", damage->shard,
+                (unsigned long long)damage->lsn, damage->run_id, damage->sentence);
 }
 
 static void check_all(struct suite *s)
@@ -336,8 +337,8 @@ static void check_all(struct suite *s)
         stet_why why = { "" };
         if (stet_verify(s->dir, print_damage, NULL, NULL, &report, &why) != 0)
                 fail(s, "the data directory is damaged: %s", why.text);
-        printf("crash: %lld runs, all acknowledged starts ended right; %llu records whole\n", (long long)s->ended_count,
-               (unsigned long long)report.records);
+        printf("crash: %lld runs, all acknowledged starts ended right; %llu records whole\n",
+               (long long)s->ended_count, (unsigned long long)report.records);
 }
 
 static int suite_main(const char *program, int kills, uint64_t seed, int shards)
@@ -351,7 +352,8 @@ static int suite_main(const char *program, int kills, uint64_t seed, int shards)
         snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%s", s.port);
         s.acknowledged = calloc(RUNS_MAX, sizeof(bool));
         s.ended = calloc(RUNS_MAX, sizeof(bool));
-        printf("crash: seed %llu, %d kills, %d shard(s), port %s\n", (unsigned long long)seed, kills, shards, s.port);
+        printf("crash: seed %llu, %d kills, %d shard(s), port %s\n", (unsigned long long)seed, kills, shards,
+               s.port);
         launch_node(&s);
         launch_executor(&s);
         if (stet_client_connect(endpoint, &s.client, &why) != 0)
@@ -364,8 +366,10 @@ static int suite_main(const char *program, int kills, uint64_t seed, int shards)
                 if (i % 10 == 9) /* now and then long enough that much is under way */
                         work(&s, 600, true);
         }
-        printf("crash: the node was killed %d times, the executor %d times; %lld starts acknowledged, %lld runs ended so far\n",
-               s.kills_of_node, s.kills_of_executor, (long long)s.acknowledged_count, (long long)s.ended_count);
+        printf("crash: the node was killed %d times, the executor %d times; %lld starts acknowledged, %lld "
+               "runs ended so far\n",
+               s.kills_of_node, s.kills_of_executor, (long long)s.acknowledged_count,
+               (long long)s.ended_count);
         work(&s, END_TIMEOUT_MS, false);
         check_all(&s);
         stet_client_close(s.client);

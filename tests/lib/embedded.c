@@ -91,8 +91,8 @@ const char *embedded_result(struct embedded *e, const char *run, stet_ending end
         stet_value_free(&result.value);
         int err = stet_client_wait(e->client, run, BOUND_MS, &result, &e->why);
         cr_assert_eq(err, 0, "%s", e->why.text);
-        cr_assert_eq(result.ending, ending, "it %s: %s: %s", stet_ending_name(result.ending), result.failure_kind,
-                     result.failure_message);
+        cr_assert_eq(result.ending, ending, "it %s: %s: %s", stet_ending_name(result.ending),
+                     result.failure_kind, result.failure_message);
         return ending == STET_RUN_COMPLETED ? print(&result.value) : "";
 }
 
@@ -165,9 +165,11 @@ void embedded_wait_show(struct embedded *e, const char *run, const char *key, co
         for (int i = 0; i < BOUND_MS; i++) {
                 if (strcmp(embedded_show(e, run, key), wanted) == 0)
                         return;
-                struct pollfd fd = { .fd = stet_node_fd(e->node), .events = POLLIN };
+                struct pollfd fd = { .fd = e->options.threads ? -1 : stet_node_fd(e->node),
+                                     .events = POLLIN };
                 poll(&fd, 1, 1);
-                cr_assert_eq(stet_node_poll(e->node, &e->why), 0, "%s", e->why.text);
+                if (!e->options.threads)
+                        cr_assert_eq(stet_node_poll(e->node, &e->why), 0, "%s", e->why.text);
         }
         cr_assert(false, "%s is \"%s\", not \"%s\"", key, embedded_show(e, run, key), wanted);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A node without threads on a temporary directory, with a client: what tests of workflows stand on. It can be closed and
- * opened again with another app, as after a crash and a deployment. Each call that fails ends the test.
+ * A node on a temporary directory, with a client: what tests of workflows stand on. It has no threads unless
+ * the options say so before it is opened. It can be closed and opened again with another app, as after a
+ * deployment. Each call that fails ends the test.
  */
 #ifndef TESTS_LIB_EMBEDDED_H
 #define TESTS_LIB_EMBEDDED_H
@@ -13,7 +14,7 @@ struct embedded {
         stet_node *node;
         stet_client *client;
         stet_node_options options;
-        stet_why why; /* of the last call that may fail */
+        stet_why why;  /* of the last call that may fail */
         int log_lines; /* that workflows logged */
 };
 
@@ -24,7 +25,8 @@ void embedded_close(struct embedded *e);
 /* Starts; the run id stays valid until the next start. json NULL: null. */
 const char *embedded_start(struct embedded *e, const char *workflow, const char *id, const char *json);
 
-/* Waits for the ending (bounded); the result as JSON, valid until the next call, "" if the run did not complete. */
+/* Waits for the ending (bounded); the result as JSON, valid until the next call, "" if the run did not
+ * complete. */
 const char *embedded_result(struct embedded *e, const char *run, stet_ending ending);
 const char *embedded_run(struct embedded *e, const char *workflow, const char *json); /* start and result */
 
@@ -34,7 +36,8 @@ const char *embedded_failure_message(void);
 
 void embedded_signal(struct embedded *e, const char *run, const char *name, const char *json);
 
-/* One text of `show`, by key; or of its first blocked_on. Valid until the next call. "" if it is not there. */
+/* One text of `show`, by key; or of its first blocked_on. Valid until the next call. "" if it is not there.
+ */
 const char *embedded_show(struct embedded *e, const char *run, const char *key);
 const char *embedded_blocked_on(struct embedded *e, const char *run);
 

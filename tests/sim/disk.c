@@ -149,7 +149,7 @@ static void let_stale_write(struct disk *d)
                 sim_break(d->sim, "P14: a node that was replaced wrote to the log of shard %u (%s)", d->shard, stet_error_name(err));
         log_close(d->stale.log);
         log_group_fini(&d->stale.group);
-        d->stale = (struct stale){ NULL, { 0 } };
+        d->stale = (struct stale){ .log = NULL };
 }
 
 void disk_open(struct disk *d)

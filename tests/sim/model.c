@@ -178,7 +178,7 @@ static struct model_run *new_run(struct model *m, const struct record *r)
 
 static void tell_event(struct model *m, const struct model_run *run, const struct event *e)
 {
-        char id[24], words[160];
+        char id[40], words[160];
         event_words(e, words, sizeof words);
         sim_tell(m->sim, "%s > %s", trace_run(run->id, id), words);
 }

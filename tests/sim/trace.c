@@ -33,14 +33,14 @@ void sim_tail(const struct sim *s, void (*line)(void *ctx, const char *line), vo
 }
 
 /* Run ids are long; a shard and a number are enough for a reader. */
-const char *trace_run(uint64_t run, char buf[24])
+const char *trace_run(uint64_t run, char buf[40])
 {
         uint32_t shard = shard_of_run(run);
         unsigned long long number = run & UINT64_C(0xffffffffffff);
         if (shard)
-                snprintf(buf, 24, "run:%u/%llu", shard, number);
+                snprintf(buf, 40, "run:%u/%llu", shard, number);
         else
-                snprintf(buf, 24, "run:%llu", number);
+                snprintf(buf, 40, "run:%llu", number);
         return buf;
 }
 
@@ -56,7 +56,7 @@ static const char *text_of(struct bytes text)
 
 void trace_message(struct sim *s, const char *from, const char *to, const struct message *m)
 {
-        char run[24], attempt[60] = "";
+        char run[40], attempt[60] = "";
         const char *error = "";
         if (m->token.run && m->token.op)
                 snprintf(attempt, sizeof attempt, " op %u attempt %u", m->token.op, m->token.attempt);

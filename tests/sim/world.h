@@ -67,7 +67,7 @@ struct trace {
 
 void sim_tell(struct sim *s, const char *format, ...) STET_PRINTF(2, 3);
 void trace_message(struct sim *s, const char *from, const char *to, const struct message *m);
-const char *trace_run(uint64_t run, char buf[24]);
+const char *trace_run(uint64_t run, char buf[40]);
 
 /* --- what the seed chose (swarm.c) --- */
 
@@ -208,13 +208,18 @@ void crews_new(struct sim *s);
 void crews_free(struct sim *s);
 void crew_die(struct sim *s, uint32_t crew, int64_t back_after_ns);
 void crew_stall(struct sim *s, uint32_t crew, int64_t until_ns);
-void crew_leave(struct sim *s, uint32_t crew, int64_t back_after_ns);
+void crew_leave(struct sim *s, uint32_t crew);
 void crews_heal(struct sim *s);
 void crew_heard(struct sim *s, const struct conn *conn); /* the node took a frame of it */
 /* When the node last heard of the executor of that name; INT64_MIN when it is gone. */
 int64_t crew_heard_ns(const struct sim *s, struct bytes executor);
 
 /* --- what is asked (workload.c) --- */
+
+struct workload {
+        struct happening act;
+        struct happening nudge;
+};
 
 void workload_begin(struct sim *s);
 void workload_heal(struct sim *s);
@@ -272,6 +277,7 @@ struct sim {
         struct map asks;
         struct list asks_all;
         uint64_t correlation_next;
+        struct workload workload;
         uint32_t runs_started; /* asked for, for their ids */
         struct happening poll; /* while healing: is all over? */
         struct model *model;

@@ -349,11 +349,10 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         append(log, 10, 10);
         struct buffer after = file_read(p.path);
         log_close(log);
-        /* The meta page that the second append wrote, with what the first one left in the rest of the page,
-         * except for the number: its tail reached the disk and its head did not. */
-        enum { NUMBER_AT = 144 };
-        for (size_t page = 0; page <= 4096; page += 4096)
-                memcpy(after.data + page, before.data + page, NUMBER_AT);
+        /* The tail of the second append's meta page reached the disk, and its head did not. */
+        enum { TAIL_AT = 136, PAGE = 4096 };
+        for (size_t page = 0; page <= PAGE; page += PAGE)
+                memcpy(after.data + page, before.data + page, TAIL_AT);
         file_write(p.path, buffer_bytes(&after));
         assert_open_refused(p.path, STET_ECORRUPT, "a write was torn or lost");
         buffer_fini(&before);
@@ -361,21 +360,25 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         temp_dir_free(p.dir);
 }
 
-Test(log_lmdb, transactions_that_are_no_neighbours_are_a_damaged_meta_page)
+/* Set back, the newer meta page would be the older one, and the last commit would be gone in silence. */
+Test(log_lmdb, a_meta_page_whose_number_was_set_back_is_noticed)
 {
         enum { NUMBER_AT = 144, PAGE = 4096 };
+        static const char *const words[] = { "transaction", "its transactions are numbered" };
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
-        append(log, 10, 10);
-        append(log, 10, 10);
+        append(log, 100, 100);
+        append(log, 100, 100);
+        append(log, 100, 100);
         log_close(log);
-        /* Set back by two, the newer page would be the older one, and the last commit would be gone in
-         * silence. */
         struct buffer file = file_read(p.path);
         size_t newer = le64_get(file.data + NUMBER_AT) > le64_get(file.data + PAGE + NUMBER_AT) ? 0 : PAGE;
-        le64_put(file.data + newer + NUMBER_AT, le64_get(file.data + newer + NUMBER_AT) - 2);
-        file_write(p.path, buffer_bytes(&file));
-        assert_open_refused(p.path, STET_ECORRUPT, "its transactions are numbered");
+        for (size_t i = 0; i < 2; i++) {
+                le64_put(file.data + newer + NUMBER_AT, le64_get(file.data + newer + NUMBER_AT) - 2);
+                file_write(p.path, buffer_bytes(&file));
+                assert_open_refused(p.path, STET_ECORRUPT, "has a damaged meta page");
+                assert_open_refused(p.path, STET_ECORRUPT, words[i]);
+        }
         buffer_fini(&file);
         temp_dir_free(p.dir);
 }

@@ -9,6 +9,7 @@
 #include "tests/lib/records.h"
 #include "tests/lib/temp_dir.h"
 #include "wal/le.h"
+#include "wal/meta_lmdb.h"
 #include "wal/record_layout.h"
 
 #include <criterion/criterion.h>
@@ -286,6 +287,34 @@ Test(log_verify, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
         cr_assert_not_null(strstr(damages.text[damages.count - 1], "a write was torn or lost"), "%s",
                            damages.text[damages.count - 1]);
+        sample_free(&s);
+}
+
+/* The last two commits took no new page, so that only the tree tells which of them is the newer. */
+Test(log_verify, a_newest_transaction_under_an_older_number_is_noticed)
+{
+        struct sample s = sample_new();
+        struct log_verify_report report;
+        struct damages damages;
+        struct meta_lmdb meta = { .newest.pages = 1 };
+        struct log *log;
+        cr_assert_eq(
+            log_lmdb_open(&(struct log_lmdb_options){ .path = s.path, .level = LOG_MEMORY }, &log, NULL), 0);
+        for (int i = 0; i < 100 && meta.newest.pages != meta.older.pages; i++) {
+                append(log, 1, 10, &s.records);
+                cr_assert_eq(meta_lmdb_read(s.path, &meta, NULL), 0);
+        }
+        log_close(log);
+        cr_assert_eq(meta.newest.pages, meta.older.pages);
+        cr_assert_eq(verify(s.path, &damages, &report), 0);
+        struct buffer file = file_read(s.path);
+        uint8_t *number = file.data + newest_meta(&file) + META_NUMBER_AT;
+        le64_put(number, le64_get(number) - 2);
+        file_write(s.path, buffer_bytes(&file));
+        cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
+        cr_assert_eq(damages.count, 1);
+        cr_assert_not_null(strstr(damages.text[0], "its number is damaged"), "%s", damages.text[0]);
+        buffer_fini(&file);
         sample_free(&s);
 }
 

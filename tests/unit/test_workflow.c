@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a workflow's code can do, claim by claim, through the public API: each on a node without threads, and where it
- * matters across a restart.
+ * What a workflow's code can do, claim by claim, through the public API: each on a node without threads, and
+ * where it matters across a restart.
  */
 #include "tests/lib/embedded.h"
 
@@ -179,7 +179,8 @@ static int fails(stet_run *run, const stet_value *in, stet_value *ret)
 static int parent_that_leaves(stet_run *run, const stet_value *in, stet_value *ret)
 {
         stet_child_start(run, "two_signals", in, .id = "asked");
-        stet_child_start(run, "two_signals", in, .id = "let-go", .on_parent_close = STET_PARENT_CLOSE_ABANDON);
+        stet_child_start(run, "two_signals", in, .id = "let-go",
+                         .on_parent_close = STET_PARENT_CLOSE_ABANDON);
         stet_sleep(run, 1);
         return stet_value_set_bool(ret, true);
 }
