@@ -112,19 +112,31 @@ struct op *run_op(const struct run_tables *tables, const struct run *run, uint32
 
 /* --- requests --- */
 
-static uint64_t request_hash(uint8_t event, struct bytes id)
+struct bytes run_given_id(const struct run *run)
 {
-        return hash_bytes(event, 0, id);
+        static const char digits[] = "0123456789abcdef";
+        struct bytes id = bytes_str(run->workflow_id);
+        unsigned same = 0;
+        while (id.size == 16 && same < 16 && id.data[same] == (uint8_t)digits[run->id >> (60 - 4 * same) & 15])
+                same++;
+        return same == 16 ? bytes_of(NULL, 0) : id;
 }
 
-struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes id)
+static uint64_t request_hash(uint8_t event, struct bytes ns, struct bytes given_id, struct bytes request_id)
 {
-        if (!id.size)
+        return hash_bytes(hash_bytes(event, 0, ns), hash_bytes(event, 1, given_id), request_id);
+}
+
+struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,
+                                     struct bytes given_id, struct bytes request_id)
+{
+        if (!request_id.size)
                 return NULL;
-        for (struct map_node *n = map_find(&tables->requests, request_hash(event, id)); n;
-             n = map_find_next(&tables->requests, n)) {
+        struct map_node *n = map_find(&tables->requests, request_hash(event, ns, given_id, request_id));
+        for (; n; n = map_find_next(&tables->requests, n)) {
                 struct run_request *r = container_of(n, struct run_request, by_hash);
-                if (r->event == event && bytes_equal(bytes_of(r->id, r->id_size), id))
+                if (r->event == event && bytes_equal(bytes_of(r->id, r->id_size), request_id) &&
+                    bytes_equal(run_given_id(r->run), given_id) && bytes_equal(bytes_str(r->run->ns), ns))
                         return r;
         }
         return NULL;
@@ -141,7 +153,8 @@ static void request_keep(struct run *run, struct run_tables *tables, const struc
         memcpy(r->id, e->request_id.data, e->request_id.size);
         r->next = run->requests;
         run->requests = r;
-        map_put(&tables->requests, &r->by_hash, request_hash(e->type, e->request_id));
+        map_put(&tables->requests, &r->by_hash,
+                request_hash(e->type, bytes_str(run->ns), run_given_id(run), e->request_id));
 }
 
 /* --- judging --- */

@@ -150,8 +150,13 @@ int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t 
 /* Forgets an op that was let go (run_tables.let_go). */
 void run_forget_let_go(struct run_tables *tables, struct op *op);
 
-/* The request with that id that a run of this table has applied, or NULL. */
-struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes id);
+/* Its workflow id; empty when none was given, so that it is the run id. */
+struct bytes run_given_id(const struct run *run);
+
+/* The request that a run with this given id has applied, or NULL. The same request id for another command, workflow
+ * id or namespace is another request. */
+struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,
+                                     struct bytes given_id, struct bytes request_id);
 
 /* Checks the invariants: an open run owes something or says why not; an ended one owes nothing. NULL, or the
  * sentence that is broken. */

@@ -17,10 +17,24 @@ enum { TIMEOUT_DEFAULT_MS = 600000, PATCH_ID_MAX = 255 };
 
 /* --- failures --- */
 
+/* What the code fails with is told as text: made UTF-8, and cut between characters. */
+static void set_failure(stet_run *run, struct bytes kind, struct bytes message)
+{
+        stet_why text;
+        stet_why_set(&text, 0, "%.*s", (int)message.size, message.size ? (const char *)message.data : "");
+        memcpy(run->failure_message, text.text, sizeof text.text);
+        stet_why_set(&text, 0, "%.*s", (int)kind.size, kind.size ? (const char *)kind.data : "");
+        size_t size = strlen(text.text);
+        if (size >= sizeof run->failure_kind)
+                for (size = sizeof run->failure_kind - 1; size && ((uint8_t)text.text[size] & 0xc0) == 0x80;)
+                        size--;
+        memcpy(run->failure_kind, text.text, size);
+        run->failure_kind[size] = 0;
+}
+
 static int fail_with(stet_run *run, int err, const char *kind, const char *message)
 {
-        snprintf(run->failure_kind, sizeof run->failure_kind, "%s", kind);
-        snprintf(run->failure_message, sizeof run->failure_message, "%s", message);
+        set_failure(run, bytes_str(kind), bytes_str(message));
         return err;
 }
 
@@ -42,12 +56,12 @@ const char *stet_failure_message(const stet_run *run)
 
 int stet_run_fail(stet_run *run, const char *kind, const char *format, ...)
 {
+        char message[2 * sizeof run->failure_message];
         va_list args;
         va_start(args, format);
-        vsnprintf(run->failure_message, sizeof run->failure_message, format, args);
+        vsnprintf(message, sizeof message, format ? format : "", args);
         va_end(args);
-        snprintf(run->failure_kind, sizeof run->failure_kind, "%s", kind && *kind ? kind : "Failed");
-        return STET_EFAILED;
+        return fail_with(run, STET_EFAILED, kind && *kind ? kind : "Failed", message);
 }
 
 /* --- starting --- */
@@ -282,10 +296,7 @@ static int outcome(stet_run *run, stet_future future, stet_value *ret)
         const struct step *step = step_of(run, future);
         int err = error_of(run, future);
         if (err && step) {
-                snprintf(run->failure_kind, sizeof run->failure_kind, "%.*s", (int)step->kind.size,
-                         step->kind.size ? (const char *)step->kind.data : "");
-                snprintf(run->failure_message, sizeof run->failure_message, "%.*s", (int)step->text.size,
-                         step->text.size ? (const char *)step->text.data : "");
+                set_failure(run, step->kind, step->text);
                 if (!run->failure_kind[0])
                         fail_with(run, err, stet_error_name(err), stet_error_text(err));
         }

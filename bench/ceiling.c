@@ -31,14 +31,12 @@ struct end {
 static int end_open(struct end *end, void *zmq_context, const char *endpoint, uint32_t place,
                     size_t message_max, stet_why *why)
 {
-        int no_limit = 0, buffer_bytes = CEILING_SOCKET_BUFFER;
+        int no_limit = 0;
         end->socket = zmq_socket(zmq_context, ZMQ_DEALER);
         if (!end->socket)
                 return stet_why_set(why, STET_EIO, "a ZeroMQ socket: %s", zmq_strerror(errno));
         zmq_setsockopt(end->socket, ZMQ_SNDHWM, &no_limit, sizeof(no_limit));
         zmq_setsockopt(end->socket, ZMQ_RCVHWM, &no_limit, sizeof(no_limit));
-        zmq_setsockopt(end->socket, ZMQ_SNDBUF, &buffer_bytes, sizeof(buffer_bytes));
-        zmq_setsockopt(end->socket, ZMQ_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
         if (zmq_connect(end->socket, endpoint) != 0) {
                 int err = stet_why_set(why, STET_EENDPOINT, "%s: %s", endpoint, zmq_strerror(errno));
                 zmq_close(end->socket);

@@ -297,7 +297,7 @@ static void *core_main(void *arg)
 static int bind_socket(struct ceiling_core *core, void *zmq_context, const char *endpoint, char *ret_endpoint,
                        stet_why *why)
 {
-        int no_limit = 0, mandatory = 1, buffer_bytes = CEILING_SOCKET_BUFFER;
+        int no_limit = 0, mandatory = 1;
         size_t size = 256;
         core->socket = zmq_socket(zmq_context, ZMQ_ROUTER);
         if (!core->socket)
@@ -305,8 +305,6 @@ static int bind_socket(struct ceiling_core *core, void *zmq_context, const char 
         zmq_setsockopt(core->socket, ZMQ_SNDHWM, &no_limit,
                        sizeof(no_limit)); /* what is in flight is bounded by the client */
         zmq_setsockopt(core->socket, ZMQ_RCVHWM, &no_limit, sizeof(no_limit));
-        zmq_setsockopt(core->socket, ZMQ_SNDBUF, &buffer_bytes, sizeof(buffer_bytes));
-        zmq_setsockopt(core->socket, ZMQ_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
         zmq_setsockopt(core->socket, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof(mandatory));
         if (zmq_bind(core->socket, endpoint) != 0 ||
             zmq_getsockopt(core->socket, ZMQ_LAST_ENDPOINT, ret_endpoint, &size) != 0) {

@@ -28,9 +28,6 @@ enum ceiling_kind {
 enum {
         CEILING_FRAME_AIM = 64 << 10, /* bytes; a fuller frame is sent and the next begun */
         CEILING_OVERHEAD = 64,        /* bytes of a message beside its value, at most */
-
-        /* The kernel's, for ipc and tcp: some 60 frames. It made tcp a quarter faster than the default. */
-        CEILING_SOCKET_BUFFER = 4 << 20,
 };
 
 /* As long on the wire as a real one. */

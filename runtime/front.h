@@ -25,6 +25,8 @@ struct front_sink {
         void *ctx;
         void (*to_shard)(void *ctx, uint32_t shard, const struct message *m);
         void (*log)(void *ctx, stet_log_level level, const char *line);
+        /* A message for that run comes soon (shard_expect()). NULL: nobody wants to know. */
+        void (*expect)(void *ctx, uint64_t run, unsigned step);
 };
 
 struct front *front_new(const struct front_options *options, struct transport *transport,

@@ -199,7 +199,7 @@ static int resume_shards(stet_node *n, stet_why *why)
                                     .lease_ns = n->options.lease_ms * 1000000,
                                     .note_after_ns = 1000000000,
                                     .queued_bytes_max = n->options.queued_bytes_max };
-        struct front_sink sink = { n, node_to_shard, node_log };
+        struct front_sink sink = { n, node_to_shard, node_log, node_expect };
         int64_t last_ns = 0;
         for (uint32_t i = 0; i < n->dir.shards; i++)
                 if (shard_last_time_ns(shard_at(n, i)) > last_ns)

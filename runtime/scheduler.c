@@ -88,6 +88,14 @@ void scheduler_free(struct scheduler *s)
 
 /* --- finding --- */
 
+void scheduler_expect(const struct scheduler *s, uint64_t run, uint32_t op, unsigned step)
+{
+        if (step == 0)
+                map_prefetch(&s->tasks, task_key(run, op));
+        else
+                __builtin_prefetch(scheduler_find(s, run, op));
+}
+
 struct task *scheduler_find(const struct scheduler *s, uint64_t run, uint32_t op)
 {
         struct map_node *node = map_find(&s->tasks, task_key(run, op));

@@ -77,6 +77,9 @@ int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct
  *          nothing. */
 void scheduler_receive(struct scheduler *s, uint64_t peer, const struct message *m, int64_t now_ns);
 
+/* A DONE of that task comes soon: brings what it will need nearer, in two steps (0, 1). Changes nothing. */
+void scheduler_expect(const struct scheduler *s, uint64_t run, uint32_t op, unsigned step);
+
 /* The connection is gone (a send said so). Its attempts stay running, for the executor to claim them over
  * another; what nobody claims within the length of a lease is lost, since the TASK or the RETURN that would
  * say where it is broke with the connection, however alive the executor is. A local connection's attempts

@@ -329,6 +329,28 @@ void shard_receive(struct shard *s, const struct message *m, int64_t now_ns)
         }
 }
 
+void shard_expect(const struct shard *s, uint64_t id, unsigned step)
+{
+        if (step == 0) {
+                map_prefetch(&s->runs, id);
+                return;
+        }
+        const struct run *run = shard_run_by_id(s, id);
+        if (!run)
+                return;
+        if (step == 1) {
+                __builtin_prefetch(run);
+                __builtin_prefetch(&run->last_lsn);
+                __builtin_prefetch(&run->few);
+                __builtin_prefetch(&run->code);
+                return;
+        }
+        __builtin_prefetch(run->few[0]);
+        __builtin_prefetch((const char *)run->few[0] + 64);
+        __builtin_prefetch(run->code);
+        __builtin_prefetch((const char *)run->code + 64);
+}
+
 void shard_tick(struct shard *s, int64_t now_ns)
 {
         if (s->failed)

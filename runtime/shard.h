@@ -62,6 +62,10 @@ void shard_resume(struct shard *s, int64_t now_ns);
  * from the scheduler (OUTCOME, NOTE) or from a shard. */
 void shard_receive(struct shard *s, const struct message *m, int64_t now_ns);
 
+/* An outcome for that run comes soon: brings what it will need nearer, in steps 0, 1, 2 with a little time between them (each
+ * reads what the one before has brought). Changes nothing. */
+void shard_expect(const struct shard *s, uint64_t run, unsigned step);
+
 /* Fires the timers that are due. */
 void shard_tick(struct shard *s, int64_t now_ns);
 int64_t shard_deadline(const struct shard *s); /* of the next timer; INT64_MAX: none */

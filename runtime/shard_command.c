@@ -174,7 +174,7 @@ static int start_refused(struct shard *s, const struct message *m, int64_t now_n
 
 static void handle_start(struct shard *s, const struct message *m, int64_t now_ns)
 {
-        const struct run_request *repeated = run_request_find(&s->tables, EVENT_START, m->request_id);
+        const struct run_request *repeated = run_request_find(&s->tables, EVENT_START, namespace_of(m), m->id, m->request_id);
         if (repeated) {
                 reply_run(s, m, repeated->run, true);
                 if (m->wait)
@@ -204,7 +204,7 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
 /* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
 static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
 {
-        bool repeated = run_request_find(&s->tables, event, m->request_id) != NULL;
+        bool repeated = run_request_find(&s->tables, event, bytes_str(run->ns), run_given_id(run), m->request_id);
         bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
         if (repeated || done)
                 shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);

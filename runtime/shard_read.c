@@ -238,13 +238,13 @@ static int put_transition(void *ctx, const struct record *record)
 
 static void history(struct shard *s, const struct message *m, const struct run *run)
 {
-        uint64_t from = argument_number(m, "from", 0), limit = argument_number(m, "limit", HISTORY_LIMIT);
+        uint64_t asked = argument_number(m, "from", 0), limit = argument_number(m, "limit", HISTORY_LIMIT);
+        uint32_t from = asked < UINT32_MAX ? (uint32_t)asked : UINT32_MAX; /* no history is so long */
         struct buffer items = { 0 }, value = { 0 };
-        struct history h = { &items, (uint32_t)from, 0 };
+        struct history h = { &items, from, 0 };
         stet_why why = { "" };
-        int err =
-            shard_history(s, run, (uint32_t)from, (uint32_t)(limit < HISTORY_LIMIT ? limit : HISTORY_LIMIT),
-                          put_transition, &h, &why);
+        int err = shard_history(s, run, from, (uint32_t)(limit < HISTORY_LIMIT ? limit : HISTORY_LIMIT),
+                                put_transition, &h, &why);
         if (err > 0) {
                 shard_reply(s, m, err, run->id, run->workflow_id, why.text);
         } else {

@@ -202,8 +202,6 @@ static void check_task(struct sim *s, const struct conn *conn, const struct mess
         }
         if (!bytes_equal(op->asked.name, m->name) || !bytes_equal(op->asked.value, m->value) || m->token.incarnation != INCARNATION)
                 sim_break(s, "P10: op %u of run %llx was handed out as something else", m->token.op, run);
-        if (op->stillborn)
-                sim_break(s, "P10: op %u of run %llx was handed out, and was given up when it was asked for", m->token.op, run);
         if (m->token.attempt == op->attempt && s->now_ns < op->due_ns)
                 sim_break(s, "P15: attempt %u of op %u of run %llx was handed out %.3f ms early", m->token.attempt, m->token.op, run,
                           (double)(op->due_ns - s->now_ns) / 1e6);

@@ -166,8 +166,6 @@ static void nudge(struct sim *s, struct happening *h)
 {
         uint32_t left = NUDGES_MAX;
         sim_plan(s, h, s->now_ns + NUDGE_MS * MS);
-        if (!guests_content(s))
-                return;
         list_each(at, model_runs(s->model))
         {
                 const struct model_run *run = container_of(at, struct model_run, all);

@@ -304,6 +304,23 @@ Test(log_writer, freeing_waits_for_the_group_that_is_under_way)
         log_group_fini(&g);
 }
 
+Test(log_writer, a_group_that_was_submitted_just_before_the_freeing_is_written)
+{
+        struct log_disk *disk = log_disk_new();
+        struct log *log = log_mem_open(disk);
+        struct log_group g = { 0 };
+        for (uint64_t i = 1; i <= 200; i++) {
+                struct log_writer *w = writer_new(THREAD, log);
+                fill(&g, log->last_lsn, log->last_crc, 1);
+                log_writer_submit(w, &g);
+                log_writer_free(w);
+                cr_assert_eq(log->last_lsn, i);
+        }
+        log_group_fini(&g);
+        log_close(log);
+        log_disk_free(disk);
+}
+
 Test(log_writer, freeing_what_was_never_used_and_nothing_is_harmless)
 {
         struct log_disk *disk = log_disk_new();

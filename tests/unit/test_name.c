@@ -37,6 +37,11 @@ Test(name, refuses_every_control_character_anywhere)
         }
         cr_assert_not(valid("a\x7f"));
         cr_assert_not(valid("\x1b[2J"));
+        for (int c = 0x80; c < 0xa0; c++) {
+                char text[4] = { 'a', (char)0xc2, (char)c, 'b' };
+                cr_assert_not(name_valid(bytes_of(text, 4), 255), "U+%04X", (unsigned)c);
+        }
+        cr_assert(valid("a\xc2\xa0"));
 }
 
 Test(name, refuses_what_is_no_utf8)
