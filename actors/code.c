@@ -97,6 +97,19 @@ void code_deliver(struct stet_run *code, const struct event *e)
 
 /* --- activating --- */
 
+void code_expect(const struct stet_run *code, unsigned step)
+{
+        if (step == 0) {
+                __builtin_prefetch(code);
+                __builtin_prefetch(&code->steps);
+                __builtin_prefetch(&code->now_ns);
+        } else {
+                __builtin_prefetch(code->steps);
+                if (code->coroutine)
+                        coroutine_expect(code->coroutine);
+        }
+}
+
 static void finish(struct stet_run *code, int err, const stet_value *result)
 {
         struct effect end = { .type = EFFECT_FINISH, .ending = RUN_COMPLETED };

@@ -28,6 +28,9 @@ void coroutine_free(struct coroutine *co); /* harmless on NULL; not from within 
 /* Runs it until it yields or its function returns: false when it has returned. */
 bool coroutine_resume(struct coroutine *co);
 
+/* It is resumed soon: brings the top of its stack nearer. */
+void coroutine_expect(const struct coroutine *co);
+
 /* From within: back to who resumed it. */
 void coroutine_yield(struct coroutine *co);
 

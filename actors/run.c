@@ -5,6 +5,46 @@
 
 #include <stdlib.h>
 
+enum { UNUSED_MAX = 4096 };
+
+void run_tables_init(struct run_tables *tables)
+{
+        *tables = (struct run_tables){ 0 };
+        list_init(&tables->unused);
+}
+
+void run_tables_fini(struct run_tables *tables)
+{
+        list_each_safe(at, after, &tables->unused)
+                free(container_of(at, struct op, in_run));
+        map_fini(&tables->ops);
+        map_fini(&tables->requests);
+        heap_fini(&tables->timers);
+        run_tables_init(tables);
+}
+
+/* An op, zeroed. */
+static struct op *op_take(struct run_tables *tables)
+{
+        if (list_empty(&tables->unused))
+                return xcalloc(1, sizeof(struct op));
+        struct op *op = container_of(tables->unused.next, struct op, in_run);
+        list_remove(&op->in_run);
+        tables->unused_count--;
+        *op = (struct op){ 0 };
+        return op;
+}
+
+static void op_give(struct run_tables *tables, struct op *op)
+{
+        if (tables->unused_count == UNUSED_MAX) {
+                free(op);
+                return;
+        }
+        list_push_front(&tables->unused, &op->in_run);
+        tables->unused_count++;
+}
+
 struct run *run_new(uint64_t id)
 {
         struct run *run = xcalloc(1, sizeof *run);
@@ -53,7 +93,7 @@ static void op_close(struct run_tables *tables, struct op *op)
         op->run->ops_count--;
         free((void *)(uintptr_t)op->retry.non_retryable.data);
         free(op->name);
-        free(op);
+        op_give(tables, op);
 }
 
 static void close_all(struct run *run, struct run_tables *tables)
@@ -122,21 +162,27 @@ struct bytes run_given_id(const struct run *run)
         return same == 16 ? bytes_of(NULL, 0) : id;
 }
 
-static uint64_t request_hash(uint8_t event, struct bytes ns, struct bytes given_id, struct bytes request_id)
+/* The id that a request names: a START the one it gives, another command the workflow id, which a chain keeps. */
+static struct bytes request_scope(const struct run *run, uint8_t event)
 {
-        return hash_bytes(hash_bytes(event, 0, ns), hash_bytes(event, 1, given_id), request_id);
+        return event == EVENT_START ? run_given_id(run) : bytes_str(run->workflow_id);
+}
+
+static uint64_t request_hash(uint8_t event, struct bytes ns, struct bytes id, struct bytes request_id)
+{
+        return hash_bytes(hash_bytes(event, 0, ns), hash_bytes(event, 1, id), request_id);
 }
 
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,
-                                     struct bytes given_id, struct bytes request_id)
+                                     struct bytes id, struct bytes request_id)
 {
         if (!request_id.size)
                 return NULL;
-        struct map_node *n = map_find(&tables->requests, request_hash(event, ns, given_id, request_id));
+        struct map_node *n = map_find(&tables->requests, request_hash(event, ns, id, request_id));
         for (; n; n = map_find_next(&tables->requests, n)) {
                 struct run_request *r = container_of(n, struct run_request, by_hash);
                 if (r->event == event && bytes_equal(bytes_of(r->id, r->id_size), request_id) &&
-                    bytes_equal(run_given_id(r->run), given_id) && bytes_equal(bytes_str(r->run->ns), ns))
+                    bytes_equal(request_scope(r->run, event), id) && bytes_equal(bytes_str(r->run->ns), ns))
                         return r;
         }
         return NULL;
@@ -154,7 +200,7 @@ static void request_keep(struct run *run, struct run_tables *tables, const struc
         r->next = run->requests;
         run->requests = r;
         map_put(&tables->requests, &r->by_hash,
-                request_hash(e->type, bytes_str(run->ns), run_given_id(run), e->request_id));
+                request_hash(e->type, bytes_str(run->ns), request_scope(run, e->type), e->request_id));
 }
 
 /* --- judging --- */
@@ -354,7 +400,7 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
 
 static void op_open(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn)
 {
-        struct op *op = xcalloc(1, sizeof *op);
+        struct op *op = op_take(tables);
         op->run = run;
         op->id = e->op;
         op->effect = e->type;

@@ -94,6 +94,7 @@ struct run {
         uint64_t seed;
         uint64_t status_lsn; /* of the record with the last STATUS effect; 0: none */
 
+        struct run_waiter *waiters; /* who wants to know the ending: the shard's own */
         struct list ops;
         uint32_t ops_count;
         uint32_t few_ids[RUN_OPS_FEW]; /* open ops that are found here; 0: none. What has no room is in the
@@ -109,12 +110,17 @@ struct run {
 /* The tables that runs and ops are in; owned by the shard. */
 struct run_tables {
         struct map ops;      /* struct op, by op_key(): those that are none of their run's few */
-        uint64_t ops_count;  /* all open ones */
+        uint64_t ops_count; /* all open ones */
+        struct list unused; /* closed ops, for the next ones; in_run links them */
+        uint32_t unused_count;
         struct map requests; /* struct run_request, by hash */
         struct heap timers;  /* struct op.timer */
         struct list *let_go; /* while the log is read: children let go by runs that ended, which may not have
                                 started; else NULL */
 };
+
+void run_tables_init(struct run_tables *tables);
+void run_tables_fini(struct run_tables *tables); /* every run of theirs is freed before */
 
 struct run *run_new(uint64_t id);
 void run_free(struct run *run, struct run_tables *tables); /* code must be gone */
@@ -153,10 +159,10 @@ void run_forget_let_go(struct run_tables *tables, struct op *op);
 /* Its workflow id; empty when none was given, so that it is the run id. */
 struct bytes run_given_id(const struct run *run);
 
-/* The request that a run with this given id has applied, or NULL. The same request id for another command, workflow
- * id or namespace is another request. */
+/* The request that a run with this workflow id (of a START: with this given id) has applied, or NULL. The same
+ * request id for another command, workflow id or namespace is another request. */
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,
-                                     struct bytes given_id, struct bytes request_id);
+                                     struct bytes id, struct bytes request_id);
 
 /* Checks the invariants: an open run owes something or says why not; an ended one owes nothing. NULL, or the
  * sentence that is broken. */

@@ -22,7 +22,7 @@ static void set_failure(stet_run *run, struct bytes kind, struct bytes message)
 {
         stet_why text;
         stet_why_set(&text, 0, "%.*s", (int)message.size, message.size ? (const char *)message.data : "");
-        memcpy(run->failure_message, text.text, sizeof text.text);
+        memcpy(run->failure_message, text.text, strlen(text.text) + 1);
         stet_why_set(&text, 0, "%.*s", (int)kind.size, kind.size ? (const char *)kind.data : "");
         size_t size = strlen(text.text);
         if (size >= sizeof run->failure_kind)

@@ -304,3 +304,15 @@ struct bytes cursor_skip(struct cursor *c)
         }
         return c->failed ? bytes_of(c->end, 0) : bytes_of(start, (size_t)(c->at - start));
 }
+
+struct cursor cursor_find(struct bytes map, const char *key)
+{
+        struct cursor c = cursor_of(map);
+        for (uint32_t left = cursor_map(&c); left && !c.failed; left--) {
+                struct bytes found = cursor_blob(&c);
+                if (!c.failed && bytes_equal(found, bytes_str(key)))
+                        return c;
+                cursor_skip(&c);
+        }
+        return (struct cursor){ .failed = true };
+}

@@ -68,6 +68,9 @@ uint32_t cursor_map(struct cursor *c);
 /* Passes over one whole value, however deep (it takes no stack), and returns its bytes. */
 struct bytes cursor_skip(struct cursor *c);
 
+/* At the value of a map's key; failed when data is no map or has no such key. */
+struct cursor cursor_find(struct bytes map, const char *key);
+
 static inline bool cursor_end(const struct cursor *c)
 {
         return c->at == c->end;

@@ -30,7 +30,7 @@ static void fail_with(stet_activity *a, bool permanent, const char *kind, const 
 static int fail_formatted(stet_activity *a, bool permanent, const char *kind, const char *format,
                           va_list args)
 {
-        char message[sizeof a->message.text];
+        char message[2 * sizeof a->message.text]; /* what is too long is cut as text */
         vsnprintf(message, sizeof message, format ? format : "", args);
         fail_with(a, permanent, kind, message);
         return STET_EFAILED;

@@ -72,6 +72,13 @@ static bool state_known(const char *state)
         return strcmp(state, "blocked") == 0;
 }
 
+static int check_run_id(const char *run, stet_why *why)
+{
+        if (!run || (strlen(run) == 16 && strspn(run, "0123456789abcdef") == 16))
+                return 0;
+        return stet_why_set(why, STET_EINVAL, "\"%.100s\" is no run id: those are 16 hexadecimal digits", run);
+}
+
 int check_list_filter(const stet_list_filter *filter, stet_why *why)
 {
         enum { LIMIT_MAX = 1000 };
@@ -87,5 +94,5 @@ int check_list_filter(const stet_list_filter *filter, stet_why *why)
                     "a list has at most %d runs, not %u; ask for the next page with before_run_id", LIMIT_MAX,
                     filter->limit);
         int err = check_optional(filter->workflow, "the workflow's name", why);
-        return err ? err : check_optional(filter->before_run_id, "the run id before which to list", why);
+        return err ? err : check_run_id(filter->before_run_id, why);
 }

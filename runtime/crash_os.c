@@ -31,7 +31,7 @@ static const struct {
 
 static atomic_bool installed;
 static atomic_flag telling = ATOMIC_FLAG_INIT;
-static atomic_int note_fd = -1;
+
 static pthread_key_t stack_key;
 
 /* --- a sentence without stdio --- */
@@ -110,13 +110,12 @@ static void say_what_crashed(const struct running_code *code, const siginfo_t *i
 
 static void note_run(const struct running_code *code)
 {
-        int fd = atomic_load(&note_fd);
-        if (fd < 0 || !code->what || strcmp(code->what, "workflow") != 0)
+        if (!code->note_fd || *code->note_fd < 0)
                 return;
         struct line l = { .size = 0 };
         line_add_hex(&l, code->run);
         line_add(&l, "\n");
-        line_write(&l, fd);
+        line_write(&l, *code->note_fd);
 }
 
 static void crashed(int number, siginfo_t *info, void *context)
@@ -150,10 +149,7 @@ void crash_guard_thread(void)
         sigaltstack(&stack, NULL);
 }
 
-void crash_guard_note_fd(int fd)
-{
-        atomic_store(&note_fd, fd);
-}
+
 
 void stet_crash_guard_install(void)
 {

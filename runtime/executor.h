@@ -35,6 +35,7 @@ struct running_code {
         uint64_t run;
         const void *stack_guard; /* of a workflow's stack: a fault in this page is an overflow */
         size_t stack_guard_size;
+        const int *note_fd; /* where a crash is noted for the next node, one run id a line; NULL: nowhere */
 };
 extern _Thread_local struct running_code running_code;
 

@@ -271,7 +271,7 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
                         break;
                 }
                 if (bytes_equal(m->name, bytes_str("list")) || bytes_equal(m->name, bytes_str("stats"))) {
-                        f->sink.to_shard(f->sink.ctx, 0, m);
+                        front_read_all(f, m);
                         break;
                 }
                 if (!bytes_equal(m->name, bytes_str("show")) && !bytes_equal(m->name, bytes_str("history"))) {
@@ -312,7 +312,7 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
 
 /* The messages of a frame are read a few ahead of the one that is handled, and what each will need (its task, its run, its
  * code) is asked for on the way, step by step. With many runs in flight, waiting for memory is most of what a transition costs. */
-enum { AHEAD = 8, AHEAD_OF_STEP_1 = 5, AHEAD_OF_STEP_2 = 2 };
+enum { AHEAD = 12, AHEAD_OF_STEP_1 = 9, AHEAD_OF_STEP_2 = 6, AHEAD_OF_STEP_3 = 3 };
 
 static void expect(struct front *f, const struct message *m, unsigned step)
 {
@@ -348,6 +348,8 @@ static struct message *lookahead_next(struct front *f, struct lookahead *l, int 
                 expect(f, &l->messages[(l->taken + AHEAD_OF_STEP_1) % AHEAD], 1);
         if (l->read - l->taken > AHEAD_OF_STEP_2)
                 expect(f, &l->messages[(l->taken + AHEAD_OF_STEP_2) % AHEAD], 2);
+        if (l->read - l->taken > AHEAD_OF_STEP_3)
+                expect(f, &l->messages[(l->taken + AHEAD_OF_STEP_3) % AHEAD], 3);
         *ret_got = l->got[l->taken % AHEAD];
         return &l->messages[l->taken++ % AHEAD];
 }

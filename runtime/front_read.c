@@ -4,6 +4,7 @@
  */
 #include "base/table.h"
 #include "runtime/front_state.h"
+#include "runtime/shard.h"
 
 #include <stdlib.h>
 
@@ -99,13 +100,8 @@ static int newer_first(const void *left, const void *right)
 
 static uint64_t limit_of(const struct message *m)
 {
-        struct cursor c = cursor_of(m->value);
-        for (uint32_t left = m->value.size ? cursor_map(&c) : 0; left && !c.failed; left--) {
-                if (bytes_equal(cursor_str(&c), bytes_str("limit")))
-                        return cursor_uint(&c);
-                cursor_skip(&c);
-        }
-        return 0;
+        struct cursor c = cursor_find(m->value, "limit");
+        return cursor_uint(&c);
 }
 
 static void finish_list(struct front *f, const struct message *m)
@@ -190,6 +186,31 @@ static void finish_stats(struct front *f, const struct message *m)
         table_bool(&t, "disk_full", f->disk_full);
         table_end(&t);
         send_value(f, m, &value);
+}
+
+static void refuse_unknown(struct front *f, const struct message *to, struct bytes run)
+{
+        stet_why why;
+        struct message m = { .type = MSG_REPLY, .correlation = to->correlation };
+        m.code = (uint32_t)stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)run.size,
+                                        (const char *)run.data);
+        m.text = bytes_str(why.text);
+        front_to_peer(f, to->peer, &m);
+}
+
+/* A list that goes on behind a run begins with that run's shard: only it knows when the run started. */
+void front_read_all(struct front *f, struct message *m)
+{
+        struct cursor c = cursor_find(m->value, "before");
+        struct bytes before = cursor_str(&c);
+        uint64_t run = 0;
+        if (before.size && (!run_id_parse(before, &run) || shard_of_run(run) >= f->options.shards_count)) {
+                refuse_unknown(f, m, before);
+                return;
+        }
+        m->token.run = run;
+        m->token.op = m->token.attempt = shard_of_run(run);
+        f->sink.to_shard(f->sink.ctx, m->token.op, m);
 }
 
 void front_finish_reading(struct front *f, const struct message *m)

@@ -44,5 +44,7 @@ struct front {
 /* The last shard's answer to a reading, made whole and sent to the peer that asked. */
 void front_finish_reading(struct front *f, const struct message *m);
 void front_read_executors(struct front *f, const struct message *m);
+/* Sends a reading of all shards around them. */
+void front_read_all(struct front *f, struct message *m);
 
 #endif

@@ -40,13 +40,13 @@ static int64_t node_now(stet_node *n)
         return clock_now(&n->clock.clock);
 }
 
-static void node_fail(stet_node *n, int err, const char *text)
+static void node_fail(stet_node *n, int err, struct bytes text)
 {
         if (n->error)
                 return;
-        snprintf(n->error_text.text, sizeof n->error_text.text, "%s", text);
+        stet_why_set(&n->error_text, err, "%.*s", (int)text.size, text.size ? (const char *)text.data : "");
         __atomic_store_n(&n->error, err, __ATOMIC_RELEASE);
-        node_log(n, STET_LOG_ERROR, text);
+        node_log(n, STET_LOG_ERROR, n->error_text.text);
 }
 
 /* --- between front and shards --- */
@@ -84,7 +84,7 @@ static void take_parcel(void *ctx, const struct message *m)
 {
         stet_node *n = ctx;
         if (m->type == 0 && m->code && m->code != STET_EFULL)
-                node_fail(n, (int)m->code, (const char *)m->text.data);
+                node_fail(n, (int)m->code, m->text); /* not terminated: a part of the parcel */
         else if (m->type == 0)
                 front_set_disk_full(n->front, m->code == STET_EFULL);
         else if (parcel_for_peer(m))
@@ -109,13 +109,16 @@ static bool take_frames(stet_node *n)
         return count > 0;
 }
 
-static void turn_threads(stet_node *n)
+/* Returns whether something came from the shards. */
+static bool turn_threads(stet_node *n)
 {
+        bool came = false;
         for (uint32_t i = 0; i < n->dir.shards; i++)
-                shard_thread_receive(n->threads[i], take_parcel, n);
+                came |= shard_thread_receive(n->threads[i], take_parcel, n);
         front_tick(n->front, n->now_ns);
         for (uint32_t i = 0; i < n->dir.shards; i++)
                 shard_thread_flush(n->threads[i]);
+        return came;
 }
 
 /* The one shard: what it wrote is released, what is due fires, what was stepped goes to the disk. */
@@ -124,7 +127,7 @@ static void turn_shard(stet_node *n)
         stet_why why = { "" };
         int err = shard_collect(n->host.shard, &why);
         if (err) {
-                node_fail(n, err, why.text);
+                node_fail(n, err, bytes_str(why.text));
                 return;
         }
         front_tick(n->front, n->now_ns);
@@ -145,7 +148,7 @@ static void sync_relaxed(stet_node *n)
         n->sync_due_ns = n->now_ns + SYNC_INTERVAL_NS;
         int err = log_sync(n->host.log, &why);
         if (err)
-                node_fail(n, err, why.text);
+                node_fail(n, err, bytes_str(why.text));
 }
 
 /* Returns whether it did anything, so that there may be more. */
@@ -156,13 +159,17 @@ static bool node_turn(stet_node *n)
         n->now_ns = node_now(n);
         bool more = take_frames(n);
         if (n->threads)
-                turn_threads(n);
+                more |= turn_threads(n);
         else
                 turn_shard(n);
         if (n->error)
                 return false;
         sync_relaxed(n);
         front_flush(n->front, n->now_ns);
+        /* Sending may swallow the sign that a frame has come (ZMQ_FD is edge-triggered): look once more before anyone sleeps. */
+        more |= take_frames(n);
+        if (n->threads)
+                more |= turn_threads(n);
         if (n->inline_executor)
                 more |= executor_inline_poll(n->inline_executor, n->now_ns);
         /* An inline writer has committed within the flush: its group can be collected at once. */

@@ -7,7 +7,7 @@
 #include "runtime/client.h"
 #include "runtime/context_zmq.h"
 #include "base/map.h"
-#include "runtime/crash_os.h"
+
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +32,18 @@ enum {
 
 /* --- options --- */
 
-static int check_options(stet_node *n, const stet_node_options *o, stet_why *why)
+/* Options of a program that was built with a shorter struct: the fields it does not know are left out. */
+static int take_options(stet_node *n, const stet_node_options *given, stet_why *why)
 {
+        if (!given || given->struct_size < sizeof given->struct_size)
+                return stet_why_set(why, STET_EINVAL, "a node needs options that begin as STET_NODE_OPTIONS");
+        memcpy(&n->options, given, given->struct_size < sizeof n->options ? given->struct_size : sizeof n->options);
+        return 0;
+}
+
+static int check_options(stet_node *n, stet_why *why)
+{
+        const stet_node_options *o = &n->options;
         if (!o->data_dir || !*o->data_dir)
                 return stet_why_set(why, STET_EINVAL, "a node needs a data directory");
         if (o->app && o->app->err)
@@ -45,7 +55,6 @@ static int check_options(stet_node *n, const stet_node_options *o, stet_why *why
                 return stet_why_set(why, STET_EINVAL, "a node has at most %d shards", DATA_DIR_SHARDS_MAX);
         if (o->lease_ms < 0)
                 return stet_why_set(why, STET_EINVAL, "a lease must not be negative");
-        n->options = *o;
         if (!n->options.stack_size)
                 n->options.stack_size = STACK_SIZE_DEFAULT;
         if (!n->options.stacks_max)
@@ -146,7 +155,7 @@ static int open_crashes(stet_node *n, stet_why *why)
         n->crashes_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (n->crashes_fd < 0)
                 return stet_why_set(why, STET_EIO, "\"%s\" can't be opened: %s", path, strerror(errno));
-        crash_guard_note_fd(n->crashes_fd);
+        
         return 0;
 }
 
@@ -170,6 +179,7 @@ static int open_shards(stet_node *n, stet_why *why)
                                         .app = n->options.app,
                                         .stack_size = n->options.stack_size,
                                         .stacks_max = n->options.stacks_max,
+                                        .crashes_fd = &n->crashes_fd,
                                         .lease_ns = n->options.lease_ms * 1000000 };
         struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log };
         int err = random_seed(&o.seed, why);
@@ -264,7 +274,9 @@ int stet_node_open(const stet_node_options *options, stet_node **ret, stet_why *
 {
         stet_node *n = xcalloc(1, sizeof *n);
         n->epoll_fd = n->wake_fd = n->crashes_fd = -1;
-        int err = check_options(n, options, why);
+        int err = take_options(n, options, why);
+        if (!err)
+                err = check_options(n, why);
         if (!err)
                 err = open_all(n, why);
         if (err) {
@@ -306,8 +318,7 @@ void stet_node_close(stet_node *n)
         front_free(n->front);
         router_close(n->router);
         context_close(n->zmq);
-        if (n->crashes_fd >= 0)
-                crash_guard_note_fd(-1);
+        
         close_fd(n->crashes_fd);
         close_fd(n->wake_fd);
         close_fd(n->epoll_fd);

@@ -86,6 +86,9 @@ struct run *shard_last_of_chain(const struct shard *s, struct run *run)
 void shard_name_run(struct shard *s, struct run *run)
 {
         struct bytes ns = bytes_str(run->ns), id = bytes_str(run->workflow_id);
+        uint64_t own;
+        if (run_id_parse(id, &own) && own == run->id)
+                return; /* named after itself: shard_run_find() finds it by its run id */
         struct run *before = shard_run_by_name(s, ns, id);
         if (before)
                 map_remove(&s->names, &before->by_name);
@@ -345,10 +348,12 @@ void shard_expect(const struct shard *s, uint64_t id, unsigned step)
                 __builtin_prefetch(&run->code);
                 return;
         }
-        __builtin_prefetch(run->few[0]);
-        __builtin_prefetch((const char *)run->few[0] + 64);
-        __builtin_prefetch(run->code);
-        __builtin_prefetch((const char *)run->code + 64);
+        if (step == 2) {
+                __builtin_prefetch(run->few[0]);
+                __builtin_prefetch((const char *)run->few[0] + 64);
+        }
+        if (run->code)
+                code_expect(run->code, step - 2);
 }
 
 void shard_tick(struct shard *s, int64_t now_ns)
@@ -387,6 +392,7 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         s->random_state = options->seed;
         s->code_env =
             (struct code_env){ .stacks = stack_pool_new(options->stack_size), .log = code_log, .log_ctx = s };
+        run_tables_init(&s->tables);
         list_init(&s->all);
         list_init(&s->awake);
         list_init(&s->let_go);
@@ -421,11 +427,8 @@ void shard_close(struct shard *s)
                 run_forget_let_go(&s->tables, container_of(s->let_go.next, struct op, in_run));
         while (!list_empty(&s->all)) {
                 struct run *run = container_of(s->all.next, struct run, in_shard);
-                struct map_node *n;
-                while ((n = map_find(&s->waiters, run->id))) {
-                        map_remove(&s->waiters, n);
-                        free(container_of(n, struct waiter, by_run));
-                }
+                for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL;)
+                        free(w);
                 shard_forget_run(s, run);
         }
         for (int i = 0; i < 2; i++) {
@@ -435,10 +438,7 @@ void shard_close(struct shard *s)
         }
         map_fini(&s->runs);
         map_fini(&s->names);
-        map_fini(&s->tables.ops);
-        map_fini(&s->tables.requests);
-        map_fini(&s->waiters);
-        heap_fini(&s->tables.timers);
+        run_tables_fini(&s->tables);
         buffer_fini(&s->effects);
         code_env_fini(&s->code_env);
         stack_pool_free(s->code_env.stacks);

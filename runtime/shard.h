@@ -37,6 +37,7 @@ struct shard_options {
         const stet_app *app;       /* borrowed; NULL: no workflows */
         size_t stack_size;
         uint32_t stacks_max;
+        const int *crashes_fd; /* where crashes of workflows are noted (runtime/executor.h); NULL: nowhere */
         int64_t lease_ns; /* how long a noted attempt is left to its executor after a restart */
 };
 
@@ -62,7 +63,7 @@ void shard_resume(struct shard *s, int64_t now_ns);
  * from the scheduler (OUTCOME, NOTE) or from a shard. */
 void shard_receive(struct shard *s, const struct message *m, int64_t now_ns);
 
-/* An outcome for that run comes soon: brings what it will need nearer, in steps 0, 1, 2 with a little time between them (each
+/* An outcome for that run comes soon: brings what it will need nearer, in steps 0, 1, 2, 3 with a little time between them (each
  * reads what the one before has brought). Changes nothing. */
 void shard_expect(const struct shard *s, uint64_t run, unsigned step);
 

@@ -47,15 +47,22 @@ void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correl
                 shard_tell_ending(s, run, peer, correlation);
                 return;
         }
-        for (struct map_node *n = map_find(&s->waiters, run->id); n; n = map_find_next(&s->waiters, n)) {
-                const struct waiter *w = container_of(n, struct waiter, by_run);
-                if (w->peer == peer && w->correlation == correlation)
+        struct run_waiter **link = &run->waiters;
+        for (; *link; link = &(*link)->next)
+                if ((*link)->peer == peer && (*link)->correlation == correlation)
                         return;
-        }
-        struct waiter *w = xcalloc(1, sizeof *w);
+        struct run_waiter *w = xcalloc(1, sizeof *w);
         w->peer = peer;
         w->correlation = correlation;
-        map_put(&s->waiters, &w->by_run, run->id);
+        *link = w;
+}
+
+struct run_waiter *shard_take_waiter(struct run *run)
+{
+        struct run_waiter *w = run->waiters;
+        if (w)
+                run->waiters = w->next;
+        return w;
 }
 
 static void handle_wait(struct shard *s, const struct message *m, struct run *run)
@@ -204,7 +211,7 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
 /* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
 static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
 {
-        bool repeated = run_request_find(&s->tables, event, bytes_str(run->ns), run_given_id(run), m->request_id);
+        bool repeated = run_request_find(&s->tables, event, bytes_str(run->ns), bytes_str(run->workflow_id), m->request_id);
         bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
         if (repeated || done)
                 shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);

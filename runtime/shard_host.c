@@ -26,6 +26,7 @@ int shard_host_open(struct shard_host *h, const struct shard_host_options *o, co
                                     .app = o->app,
                                     .stack_size = o->stack_size,
                                     .stacks_max = o->stacks_max,
+                                    .crashes_fd = o->crashes_fd,
                                     .lease_ns = o->lease_ns };
         if (!err)
                 err = shard_open(&so, sink, &h->shard, why);

@@ -22,6 +22,7 @@ struct shard_host_options {
         const stet_app *app;
         size_t stack_size;
         uint32_t stacks_max;
+        const int *crashes_fd;
         int64_t lease_ns;
         uint64_t seed;
 };

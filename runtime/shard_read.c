@@ -43,26 +43,15 @@ static void put_summary(struct table *t, const struct run *run)
 
 /* --- arguments --- */
 
-static struct cursor argument(const struct message *m, const char *key)
-{
-        struct cursor c = cursor_of(m->value);
-        for (uint32_t left = m->value.size ? cursor_map(&c) : 0; left && !c.failed; left--) {
-                if (bytes_equal(cursor_str(&c), bytes_str(key)))
-                        return c;
-                cursor_skip(&c);
-        }
-        return (struct cursor){ NULL, NULL, true };
-}
-
 static struct bytes argument_text(const struct message *m, const char *key)
 {
-        struct cursor c = argument(m, key);
+        struct cursor c = cursor_find(m->value, key);
         return cursor_str(&c);
 }
 
 static uint64_t argument_number(const struct message *m, const char *key, uint64_t fallback)
 {
-        struct cursor c = argument(m, key);
+        struct cursor c = cursor_find(m->value, key);
         uint64_t value = cursor_uint(&c);
         return c.failed || !value ? fallback : value;
 }
@@ -257,29 +246,33 @@ static void history(struct shard *s, const struct message *m, const struct run *
 
 /* --- list and stats: parts of an array, shard after shard --- */
 
-static bool fits(const struct run *run, struct bytes state, struct bytes workflow, uint64_t before)
+/* The order of a list over all shards: by start, then by run id. */
+static bool older(const struct run *run, const struct message *m)
+{
+        int64_t started_ms = run->started_ns / 1000000, before_ms = m->started_ns / 1000000;
+        return started_ms < before_ms || (started_ms == before_ms && run->id < m->token.run);
+}
+
+static bool fits(const struct run *run, struct bytes state, struct bytes workflow, const struct message *m)
 {
         if (state.size && !bytes_equal(state, bytes_str(state_of(run))) &&
             !(run->blocked && bytes_equal(state, bytes_str("open"))))
                 return false;
         if (workflow.size && !bytes_equal(workflow, bytes_str(run->workflow)))
                 return false;
-        return !before || (run->id & UINT64_C(0xffffffffffff)) < before;
+        return !m->token.run || older(run, m);
 }
 
 static void list_runs(const struct shard *s, const struct message *m, struct buffer *parts)
 {
         struct bytes state = argument_text(m, "state"), workflow = argument_text(m, "workflow");
-        struct bytes before_text = argument_text(m, "before");
         struct bytes ns = m->ns.size ? m->ns : bytes_str("default");
-        uint64_t limit = argument_number(m, "limit", LIST_LIMIT), before = 0;
+        uint64_t limit = argument_number(m, "limit", LIST_LIMIT);
         if (limit > LIST_LIMIT_MAX)
                 limit = LIST_LIMIT_MAX;
-        if (run_id_parse(before_text, &before))
-                before &= UINT64_C(0xffffffffffff);
         for (struct list *at = s->all.prev; at != &s->all && limit; at = at->prev) {
                 const struct run *run = container_of(at, struct run, in_shard);
-                if (!bytes_equal(bytes_str(run->ns), ns) || !fits(run, state, workflow, before))
+                if (!bytes_equal(bytes_str(run->ns), ns) || !fits(run, state, workflow, m))
                         continue;
                 struct table t = table_begin(parts);
                 put_summary(&t, run);
@@ -310,18 +303,37 @@ static void put_stats(const struct shard *s, struct buffer *parts)
         table_end(&t);
 }
 
-/* Adds this shard's part and passes the reading on to the next; the last one's answer goes to the front. */
+/* In the first shard of a list that goes on behind a run, which is here: finds out when it started. */
+static bool find_before(struct shard *s, struct message *m)
+{
+        if (!m->token.run || m->token.op != s->options.index)
+                return true;
+        const struct run *run = shard_run_by_id(s, m->token.run);
+        if (run && bytes_equal(bytes_str(run->ns), m->ns.size ? m->ns : bytes_str("default"))) {
+                m->started_ns = run->started_ns;
+                return true;
+        }
+        stet_why why;
+        stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%016llx\"", (unsigned long long)m->token.run);
+        shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
+        return false;
+}
+
+/* Adds this shard's part and passes the reading on to the next; the answer of the last before token.op, where it began,
+ * goes to the front. */
 static void gather(struct shard *s, const struct message *m)
 {
+        struct message next = *m;
+        if (!find_before(s, &next))
+                return;
         struct buffer parts = { 0 };
         buffer_append(&parts, m->names.data, m->names.size);
         if (bytes_equal(m->name, bytes_str("list")))
-                list_runs(s, m, &parts);
+                list_runs(s, &next, &parts);
         else
                 put_stats(s, &parts);
-        struct message next = *m;
-        next.token.attempt = s->options.index + 1;
-        next.type = next.token.attempt < s->options.count ? MSG_READ : MSG_REPLY;
+        next.token.attempt = (s->options.index + 1) % s->options.count;
+        next.type = next.token.attempt != next.token.op ? MSG_READ : MSG_REPLY;
         next.names = buffer_bytes(&parts);
         shard_hold(s, &next);
         buffer_fini(&parts);
@@ -349,6 +361,15 @@ void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
 
 /* --- queries --- */
 
+static int ask_code(const struct shard *s, const struct message *m, const struct run *run, struct bytes *ret,
+                    stet_why *why)
+{
+        shard_enter_code(s, run, run->workflow, run->code);
+        int err = code_query(run->code, m->name, m->value, ret, why);
+        shard_leave_code();
+        return err;
+}
+
 void shard_query(struct shard *s, const struct message *m)
 {
         struct run *run = shard_run_find(s, m->ns.size ? m->ns : bytes_str("default"), m->id);
@@ -364,7 +385,7 @@ void shard_query(struct shard *s, const struct message *m)
         else if (!shard_awaken(s, run))
                 err = stet_why_set(&why, STET_EAGAIN, "the run is blocked: %s", run->blocked);
         else
-                err = code_query(run->code, m->name, m->value, &value, &why);
+                err = ask_code(s, m, run, &value, &why);
         struct message reply = { .type = MSG_REPLY,
                                  .peer = m->peer,
                                  .correlation = m->correlation,

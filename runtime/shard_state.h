@@ -23,8 +23,8 @@ struct held_group {
 };
 
 /* Someone who waits for a run's ending. */
-struct waiter {
-        struct map_node by_run;
+struct run_waiter {
+        struct run_waiter *next;
         uint64_t peer;
         uint64_t correlation;
 };
@@ -52,7 +52,7 @@ struct shard {
         struct run_tables tables;
         struct list let_go; /* between the reading of the log and shard_resume() */
         bool careful;       /* code has crashed the process: a start is made durable before its code runs */
-        struct map waiters;
+        
 
         struct buffer effects; /* of the transition under way */
         uint64_t random_state;
@@ -91,6 +91,10 @@ struct run *shard_start(struct shard *s, struct event *start, int64_t now_ns);
 /* Brings the run's code into memory by replay; false when there is none for it (run->blocked says why). */
 bool shard_awaken(struct shard *s, struct run *run);
 void shard_park(struct shard *s, struct run *run); /* drops its code */
+/* Around a run's code: tells the crash guard whose code this thread is in. */
+void shard_enter_code(const struct shard *s, const struct run *run, const char *workflow,
+                      const struct stet_run *code);
+void shard_leave_code(void);
 /* Its code can't or must not go on; the sentence says why. Events are kept for it. */
 void shard_block(struct shard *s, struct run *run, const char *sentence);
 /* Holds the message that makes an effect happen. */
@@ -105,6 +109,7 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns);
 void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id,
                  const char *text);
 void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correlation);
+struct run_waiter *shard_take_waiter(struct run *run); /* the first, for the caller to free; NULL: none is left */
 /* Why a workflow of that name can't start here: false and a sentence with the names that can. */
 bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *why);
 

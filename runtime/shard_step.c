@@ -93,15 +93,17 @@ static int replay_record(void *ctx, const struct record *record)
         return code_replay(replay->code, record->flags, record->time_ns, record->body, replay->why);
 }
 
-/* Tells the crash guard whose code this thread is in. */
-static void enter_code(const struct run *run, const char *workflow, const struct stet_run *code)
+
+void shard_enter_code(const struct shard *s, const struct run *run, const char *workflow,
+                      const struct stet_run *code)
 {
         running_code = (struct running_code){ .what = "workflow", .name = workflow, .run = run->id };
         running_code.workflow_id = run->workflow_id;
         running_code.stack_guard = code_guard(code, &running_code.stack_guard_size);
+        running_code.note_fd = s->options.crashes_fd;
 }
 
-static void leave_code(void)
+void shard_leave_code(void)
 {
         running_code = (struct running_code){ 0 };
 }
@@ -115,9 +117,9 @@ bool shard_awaken(struct shard *s, struct run *run)
                 return false;
         stet_why why = { "" };
         struct replay replay = { code, &why };
-        enter_code(run, run->workflow, code);
+        shard_enter_code(s, run, run->workflow, code);
         int err = shard_history(s, run, 0, 0, replay_record, &replay, &why);
-        leave_code();
+        shard_leave_code();
         if (err) {
                 char sentence[600];
                 snprintf(sentence, sizeof sentence, "%s: %s",
@@ -288,13 +290,8 @@ void shard_tell_parent(struct shard *s, const struct run *run)
 
 static void tell_all(struct shard *s, struct run *run)
 {
-        struct map_node *n;
-        while ((n = map_find(&s->waiters, run->id))) {
-                struct waiter *w = container_of(n, struct waiter, by_run);
-                map_remove(&s->waiters, n);
+        for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL; free(w))
                 shard_tell_ending(s, run, w->peer, w->correlation);
-                free(w);
-        }
         if (run->parent)
                 shard_tell_parent(s, run);
 }
@@ -319,13 +316,8 @@ static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
                 shard_step(s, next, &again, now_ns);
         }
         next = shard_last_of_chain(s, next);
-        struct map_node *n;
-        while ((n = map_find(&s->waiters, run->id))) {
-                struct waiter *w = container_of(n, struct waiter, by_run);
-                map_remove(&s->waiters, n);
+        for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL; free(w))
                 shard_wait(s, next, w->peer, w->correlation);
-                free(w);
-        }
 }
 
 static void ended(struct shard *s, struct run *run, int64_t now_ns)
@@ -395,9 +387,9 @@ static bool run_code(struct shard *s, struct run *run, const struct event *event
         snprintf(workflow, sizeof workflow, "%.*s", (int)event->workflow.size,
                  start ? (const char *)event->workflow.data : "");
         code_deliver(run->code, event);
-        enter_code(run, start ? workflow : run->workflow, run->code);
+        shard_enter_code(s, run, start ? workflow : run->workflow, run->code);
         code_activate(run->code, now_ns, &s->effects);
-        leave_code();
+        shard_leave_code();
         bound_effects(s, event);
         return true;
 }

@@ -218,10 +218,10 @@ void shard_thread_flush(struct shard_thread *t)
         send_parcels(t->node_end, &t->to_shard);
 }
 
-void shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
+bool shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
                           void *ctx)
 {
-        receive_parcels(t->node_end, visit, ctx);
+        return receive_parcels(t->node_end, visit, ctx);
 }
 
 int shard_thread_fd(const struct shard_thread *t)

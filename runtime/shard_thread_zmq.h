@@ -28,8 +28,8 @@ void shard_thread_flush(struct shard_thread *t);
 
 /* Calls visit for every message that has come. A message of type 0 is about the shard itself: code is
  * STET_EFULL while the disk is full, 0 when there is room again, another error (with text) when the shard has
- * stopped. */
-void shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
+ * stopped. True if any came. */
+bool shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
                           void *ctx);
 int shard_thread_fd(const struct shard_thread *t);
 

@@ -28,7 +28,8 @@ struct data_dir {
  * (mode 0700, files 0600, directory and parent synced). Refuses, changing nothing: a directory with other
  * files (STET_EFORMAT), of a newer format (STET_ENEWER), held by another process (STET_ELOCKED; *why names
  * its pid, host and start time and, if it serves, its endpoint), on a network file system (STET_EFORMAT),
- * with another number of shards than asked for (STET_EINVAL; 0 asks for none). */
+ * with another number of shards than asked for (STET_EINVAL; 0 asks for none, and makes one shard); and a
+ * missing or empty directory without create (STET_ENOTFOUND). */
 int data_dir_open(const char *path, bool create, uint32_t shards, struct data_dir *ret, stet_why *why);
 
 /* Reads what is in the directory without locking or changing it (verify). */

@@ -117,20 +117,37 @@ void check_recovered(struct sim *s, uint32_t shard)
 
 /* --- answers --- */
 
-/* Who asked was told an error: then nothing of it may be on record. Or it was told that it is done: then it must be. */
-static bool applied_as_said(struct sim *s, const struct ask *ask, uint8_t event, const struct message *m)
+static const uint8_t asked_events[MSG_TYPES] = { [MSG_START] = EVENT_START, [MSG_SIGNAL] = EVENT_SIGNAL,
+                                                 [MSG_CANCEL] = EVENT_CANCEL, [MSG_TERMINATE] = EVENT_TERMINATE };
+
+/* A command may be under way more than once. What the node takes before anything of it is on record may come to nothing. */
+void check_taken(struct sim *s, const struct message *m)
 {
-        const struct model_run *run = model_request(s->model, event, bytes_str(ask->request_id));
-        if (m->code && run)
-                sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it", message_shapes[ask->type].name,
-                          ask->request_id, stet_error_name((int)m->code), ID(run));
-        return run != NULL;
+        struct ask *ask = m->correlation ? ask_find(s, m->correlation) : NULL;
+        if (ask && asked_events[ask->type] && !model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id)))
+                ask->fresh++;
 }
 
-static void check_start(struct sim *s, const struct ask *ask, const struct message *m)
+void check_node_gone(struct sim *s)
 {
-        const struct model_run *run = model_run(s->model, m->token.run);
-        bool applied = applied_as_said(s, ask, EVENT_START, m);
+        list_each(at, &s->asks_all)
+                container_of(at, struct ask, in_all)->fresh = 0;
+}
+
+/* The command is on record: then whoever asks again must not be told an error. */
+static const struct model_run *applied_by(struct sim *s, struct ask *ask, const struct message *m)
+{
+        const struct model_run *run = model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id));
+        if (m->code && run && !ask->fresh)
+                sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it", message_shapes[ask->type].name,
+                          ask->request_id, stet_error_name((int)m->code), ID(run));
+        ask->fresh -= ask->fresh > 0;
+        return run;
+}
+
+static void check_start(struct sim *s, struct ask *ask, const struct message *m)
+{
+        const struct model_run *run = model_run(s->model, m->token.run), *applied = applied_by(s, ask, m);
         if (m->code) {
                 if (m->code == STET_EEXISTS)
                         sim_did(s, DID_START_REFUSED);
@@ -138,19 +155,17 @@ static void check_start(struct sim *s, const struct ask *ask, const struct messa
         }
         if (!run)
                 sim_break(s, "P2: the start of run %llx was acknowledged before it was durable", (unsigned long long)m->token.run);
-        else if (applied && model_request(s->model, EVENT_START, bytes_str(ask->request_id)) != run)
+        else if (applied && applied != run)
                 sim_break(s, "P8: start \"%s\" was answered with run %llx, which another request started", ask->request_id, ID(run));
         else if (!applied && !bytes_equal(run->workflow_id, bytes_str(ask->id)))
                 sim_break(s, "P8: start \"%s\" was answered with run %llx, which has another id", ask->request_id, ID(run));
         sim_did(s, ask->replied ? DID_START_REPEATED : (enum sim_operation)ask->operation);
 }
 
-static void check_command(struct sim *s, const struct ask *ask, const struct message *m)
+static void check_command(struct sim *s, struct ask *ask, const struct message *m)
 {
-        static const uint8_t events[MSG_TYPES] = { [MSG_SIGNAL] = EVENT_SIGNAL, [MSG_CANCEL] = EVENT_CANCEL,
-                                                   [MSG_TERMINATE] = EVENT_TERMINATE };
-        bool applied = applied_as_said(s, ask, events[ask->type], m);
         const struct model_run *run = model_run(s->model, m->token.run);
+        bool applied = applied_by(s, ask, m) != NULL;
         if (m->code)
                 return;
         if (ask->type == MSG_CANCEL)
@@ -205,7 +220,7 @@ static void check_task(struct sim *s, const struct conn *conn, const struct mess
         if (m->token.attempt == op->attempt && s->now_ns < op->due_ns)
                 sim_break(s, "P15: attempt %u of op %u of run %llx was handed out %.3f ms early", m->token.attempt, m->token.op, run,
                           (double)(op->due_ns - s->now_ns) / 1e6);
-        model_hand(s->model, op, m->token.attempt, conn->name);
+        model_hand(s->model, op, m->token.attempt, conn->name, conn->peer);
 }
 
 static void check_ack(struct sim *s, const struct message *m)

@@ -246,6 +246,7 @@ static void go(struct sim *s, struct crew *c)
         worker_free(c->worker);
         c->worker = NULL;
         c->busy = false;
+        c->stalled_until_ns = 0;
 }
 
 void crew_die(struct sim *s, uint32_t index, int64_t back_after_ns)

@@ -175,5 +175,6 @@ void guests_free(struct sim *s)
                 buffer_fini(&ask->frame);
                 free(ask);
         }
+        list_init(&s->asks_all);
         free(s->guests);
 }

@@ -145,21 +145,22 @@ const struct list *model_runs(const struct model *m)
         return &m->all;
 }
 
-void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const char *executor)
+void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const char *executor, uint64_t peer)
 {
         struct handed *h = keep_new(m, sizeof *h);
         h->attempt = attempt;
+        h->peer = peer;
         h->executor = (const char *)model_keep(m, bytes_str(executor)).data;
         h->next = op->handed;
         op->handed = h;
 }
 
-bool model_was_handed(const struct model_op *op, uint32_t attempt, struct bytes executor)
+const struct handed *model_handed(const struct model_op *op, uint32_t attempt, struct bytes executor)
 {
         for (const struct handed *h = op->handed; h; h = h->next)
                 if (h->attempt == attempt && bytes_equal(bytes_str(h->executor), executor))
-                        return true;
-        return false;
+                        return h;
+        return NULL;
 }
 
 /* --- records --- */

@@ -18,6 +18,7 @@ struct handed {
         struct handed *next;
         uint32_t attempt;
         const char *executor;
+        uint64_t peer;
 };
 
 /* Something that a run started. */
@@ -96,8 +97,8 @@ struct model_run *model_last_of_chain(const struct model *m, struct model_run *r
 const struct list *model_runs(const struct model *m); /* struct model_run.all, by start */
 
 /* An attempt goes to an executor. */
-void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const char *executor);
-bool model_was_handed(const struct model_op *op, uint32_t attempt, struct bytes executor);
+void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const char *executor, uint64_t peer);
+const struct handed *model_handed(const struct model_op *op, uint32_t attempt, struct bytes executor); /* the last time, or NULL */
 
 bool model_all_ended(const struct model *m);
 void model_describe_open(const struct model *m, char *buf, size_t size);

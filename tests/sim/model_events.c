@@ -21,7 +21,7 @@ static bool is_kind(const struct event *e, const char *kind)
 /* Who reports an outcome must have been given that very attempt; what the scheduler ends by itself may never have arrived. */
 static void check_who(struct model *m, const struct model_run *run, const struct model_op *op, const struct event *e)
 {
-        if (!is_kind(e, "Timeout") && !is_kind(e, "ExecutorLost") && !model_was_handed(op, e->attempt, e->executor))
+        if (!is_kind(e, "Timeout") && !is_kind(e, "ExecutorLost") && !model_handed(op, e->attempt, e->executor))
                 sim_break(m->sim, "P10: attempt %u of op %u of run %llx was ended by \"%.*s\", who was never given it", e->attempt,
                           e->op, ID(run), TEXT(e->executor));
 }
@@ -41,14 +41,23 @@ static int64_t shorter(int64_t a_ms, int64_t b_ms)
         return a_ms && (!b_ms || a_ms < b_ms) ? a_ms : b_ms;
 }
 
+/* An executor is given up when it is silent for as long as its lease, or one connection of it when that is gone for as long. */
+static void check_lost(struct model *m, const struct model_op *op, const struct event *e, int64_t time_ns)
+{
+        const struct handed *handed = model_handed(op, e->attempt, e->executor);
+        const struct conn *conn = handed ? net_conn(m->sim, handed->peer) : NULL;
+        if (conn && conn->line && time_ns - LEASE_MS * MS < crew_heard_ns(m->sim, e->executor))
+                sim_break(m->sim, "P17: executor \"%.*s\" was given up although it was heard of", TEXT(e->executor));
+}
+
 static void check_failure(struct model *m, struct model_run *run, const struct model_op *op, const struct event *e, int64_t time_ns)
 {
         sim_did(m->sim, is_kind(e, "Timeout") ? DID_CALL_TIMED_OUT : e->lost ? DID_CALL_LOST : DID_CALL_FAILED);
         if ((e->lost != 0) != is_kind(e, "ExecutorLost"))
                 sim_break(m->sim, "P17: op %u of run %llx failed with \"%.*s\" and counts %u lost executors", e->op, ID(run),
                           TEXT(e->kind), e->lost);
-        if (e->lost && time_ns - LEASE_MS * MS < crew_heard_ns(m->sim, e->executor))
-                sim_break(m->sim, "P17: executor \"%.*s\" was given up although it was heard of", TEXT(e->executor));
+        if (e->lost)
+                check_lost(m, op, e, time_ns);
         if (!is_kind(e, "Timeout"))
                 return;
         int64_t since_ns = e->started_ns ? e->started_ns : op->opened_ns;

@@ -129,6 +129,13 @@ static void front_says(void *ctx, uint32_t shard, const struct message *m)
         plant_to_shard(site->sim, shard, m, deliver_to_shard);
 }
 
+static void front_expects(void *ctx, uint64_t run, unsigned step)
+{
+        struct site *site = ctx;
+        if (!threaded(site))
+                shard_expect(site->seats[0].shard, run, step);
+}
+
 static void take_from_shard(struct site *site, const struct message *m)
 {
         struct sim *s = site->sim;
@@ -203,6 +210,7 @@ static void take_down(struct site *site)
                 post_free(s, container_of(site->posts.next, struct post, in_site));
         drop_inbox(site);
         buffer_clear(&s->plant.kept);
+        check_node_gone(s);
         net_cut_all(s);
 }
 
@@ -255,8 +263,10 @@ static void tell_frame(struct sim *s, uint64_t peer, struct bytes frame)
         if (frame_check(frame, NULL) != 0)
                 return;
         for (int got; (got = frame_next(&c, &m)) != 0;)
-                if (got > 0)
+                if (got > 0) {
                         trace_message(s, conn ? conn->name : "someone gone", "node", &m);
+                        check_taken(s, &m);
+                }
 }
 
 static void take_frames(struct site *site)
@@ -435,7 +445,7 @@ static void open_front(struct site *site)
                                          .lease_ns = LEASE_MS * MS,
                                          .note_after_ns = NOTE_AFTER_MS * MS,
                                          .queued_bytes_max = 1 << 20 };
-        struct front_sink sink = { site, front_says, hear_log };
+        struct front_sink sink = { site, front_says, hear_log, front_expects };
         site->front = front_new(&options, &s->net.transport, &sink);
 }
 

@@ -186,6 +186,7 @@ struct ask {
         uint8_t operation; /* enum sim_operation */
         bool wants_result;
         bool replied; /* the node said so to the client, whether that heard it or not */
+        uint32_t fresh; /* copies that the node took before anything of it was on record, and has not answered */
         uint64_t correlation;
         int64_t sent_ns;
         char request_id[24];
@@ -248,6 +249,8 @@ void fault_heal(struct sim *s);
 struct model; /* model.h */
 void check_after_step(struct sim *s);
 void check_recovered(struct sim *s, uint32_t shard);
+void check_taken(struct sim *s, const struct message *m); /* the node takes this from a client */
+void check_node_gone(struct sim *s);
 void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame);
 void check_at_end(struct sim *s);
 /* A reading's or query's answer (reading.c). */

@@ -31,6 +31,8 @@ static void read_all(int fd, char *buf, size_t size)
         close(fd);
 }
 
+static int note_fd = -1;
+
 static struct remains crash_in_child(void (*body)(void))
 {
         struct remains r;
@@ -42,7 +44,7 @@ static struct remains crash_in_child(void (*body)(void))
         if (child == 0) {
                 dup2(said[1], STDERR_FILENO);
                 stet_crash_guard_install();
-                crash_guard_note_fd(noted[1]);
+                note_fd = noted[1];
                 body();
                 _exit(0);
         }
@@ -56,8 +58,8 @@ static struct remains crash_in_child(void (*body)(void))
 
 static void in_workflow(void)
 {
-        running_code =
-            (struct running_code){ .what = "workflow", .name = "order", .workflow_id = "o-1", .run = 0xabc };
+        running_code = (struct running_code){ .what = "workflow", .name = "order", .workflow_id = "o-1", .run = 0xabc };
+        running_code.note_fd = &note_fd;
 }
 
 static void abort_in_workflow(void)

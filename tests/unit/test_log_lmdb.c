@@ -447,7 +447,8 @@ Test(log_lmdb, a_missing_block_ends_the_reading_wherever_it_starts)
                 cr_assert_eq(log_read(log, from, count_record, &count, &why), STET_ECORRUPT, "from %lu",
                              (unsigned long)from);
                 cr_assert_eq(count, from < 21 ? 21 - from : 0);
-                snprintf(words, sizeof words, "record %lu (stream unknown)", (unsigned long)(from < 21 ? 21 : from));
+                snprintf(words, sizeof words, "record %lu (stream unknown)",
+                         (unsigned long)(from < 21 ? 21 : from));
                 cr_assert_not_null(strstr(why.text, words), "%s", why.text);
         }
         log_close(log);

@@ -124,8 +124,7 @@ Test(run, start_fills_in_who_it_is)
         cr_assert_eq(w.run->first_lsn, 1);
         cr_assert_eq(w.run->transitions, 1);
         cr_assert_eq(w.run->ending, RUN_OPEN);
-        const struct run_request *r = run_request_find(&w.tables, EVENT_START, bytes_str("r1"));
-        cr_assert(r && r->run == w.run);
+        cr_assert(bytes_equal(run_given_id(w.run), bytes_str("order-17")));
         stop(&w);
 }
 
@@ -326,15 +325,42 @@ Test(run, signal_of_another_run_is_applied_once_and_in_order)
 
 /* --- requests --- */
 
-Test(run, requests_that_were_applied_are_found_by_kind_and_id)
+static bool applied(const struct world *w, uint8_t event, const char *ns, const char *id, const char *request_id)
+{
+        const struct run_request *r =
+            run_request_find(&w->tables, event, bytes_str(ns), bytes_str(id), bytes_str(request_id));
+        cr_assert(!r || r->run == w->run);
+        return r != NULL;
+}
+
+Test(run, requests_that_were_applied_are_found_and_nothing_that_differs_in_anything)
 {
         struct world w;
         start_with(&w, EFFECTS(call(1, 1)));
         apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str("go"), .request_id = bytes_str("r2")), NO_EFFECTS);
-        cr_assert(run_request_find(&w.tables, EVENT_SIGNAL, bytes_str("r2")));
-        cr_assert_null(run_request_find(&w.tables, EVENT_CANCEL, bytes_str("r2")));
-        cr_assert_null(run_request_find(&w.tables, EVENT_SIGNAL, bytes_str("r")));
-        cr_assert_null(run_request_find(&w.tables, EVENT_SIGNAL, bytes_str("")));
+        cr_assert(applied(&w, EVENT_START, "prod", "order-17", "r1"));
+        cr_assert(applied(&w, EVENT_SIGNAL, "prod", "order-17", "r2"));
+        cr_assert(!applied(&w, EVENT_CANCEL, "prod", "order-17", "r2"));
+        cr_assert(!applied(&w, EVENT_SIGNAL, "dev", "order-17", "r2"));
+        cr_assert(!applied(&w, EVENT_SIGNAL, "prod", "order-1", "r2"));
+        cr_assert(!applied(&w, EVENT_SIGNAL, "prod", "order-17", "r"));
+        cr_assert(!applied(&w, EVENT_SIGNAL, "prod", "order-17", ""), "no request id: it can't be a repeat");
+        stop(&w);
+}
+
+Test(run, workflow_id_that_is_the_run_id_was_given_by_nobody)
+{
+        struct world w = { .run = run_new(RUN) };
+        apply(&w, ACTIVE,
+              EV(.type = EVENT_START, .workflow = bytes_str("order"), .id = bytes_str("0000000000001001"),
+                 .request_id = bytes_str("r1")),
+              EFFECTS(call(1, 1)));
+        cr_assert_eq(run_given_id(w.run).size, 0);
+        cr_assert(applied(&w, EVENT_START, "", "", "r1"));
+        stop(&w);
+        w = (struct world){ .run = run_new(RUN + 1) };
+        apply(&w, ACTIVE, EV(.type = EVENT_START, .id = bytes_str("0000000000001001")), EFFECTS(call(1, 1)));
+        cr_assert_eq(run_given_id(w.run).size, 16, "that is another run's");
         stop(&w);
 }
 
