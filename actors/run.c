@@ -15,8 +15,7 @@ void run_tables_init(struct run_tables *tables)
 
 void run_tables_fini(struct run_tables *tables)
 {
-        list_each_safe(at, after, &tables->unused)
-                free(container_of(at, struct op, in_run));
+        list_each_safe(at, after, &tables->unused) free(container_of(at, struct op, in_run));
         map_fini(&tables->ops);
         map_fini(&tables->requests);
         heap_fini(&tables->timers);
@@ -157,12 +156,14 @@ struct bytes run_given_id(const struct run *run)
         static const char digits[] = "0123456789abcdef";
         struct bytes id = bytes_str(run->workflow_id);
         unsigned same = 0;
-        while (id.size == 16 && same < 16 && id.data[same] == (uint8_t)digits[run->id >> (60 - 4 * same) & 15])
+        while (id.size == 16 && same < 16 &&
+               id.data[same] == (uint8_t)digits[run->id >> (60 - 4 * same) & 15])
                 same++;
         return same == 16 ? bytes_of(NULL, 0) : id;
 }
 
-/* The id that a request names: a START the one it gives, another command the workflow id, which a chain keeps. */
+/* The id that a request names: a START the one it gives, another command the workflow id, which a chain
+ * keeps. */
 static struct bytes request_scope(const struct run *run, uint8_t event)
 {
         return event == EVENT_START ? run_given_id(run) : bytes_str(run->workflow_id);

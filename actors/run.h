@@ -109,7 +109,7 @@ struct run {
 
 /* The tables that runs and ops are in; owned by the shard. */
 struct run_tables {
-        struct map ops;      /* struct op, by op_key(): those that are none of their run's few */
+        struct map ops;     /* struct op, by op_key(): those that are none of their run's few */
         uint64_t ops_count; /* all open ones */
         struct list unused; /* closed ops, for the next ones; in_run links them */
         uint32_t unused_count;
@@ -159,8 +159,8 @@ void run_forget_let_go(struct run_tables *tables, struct op *op);
 /* Its workflow id; empty when none was given, so that it is the run id. */
 struct bytes run_given_id(const struct run *run);
 
-/* The request that a run with this workflow id (of a START: with this given id) has applied, or NULL. The same
- * request id for another command, workflow id or namespace is another request. */
+/* The request that a run with this workflow id (of a START: with this given id) has applied, or NULL. The
+ * same request id for another command, workflow id or namespace is another request. */
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,
                                      struct bytes id, struct bytes request_id);
 

@@ -76,7 +76,7 @@ static struct head wide_head(uint8_t tag, const uint8_t *rest, size_t left)
         return h;
 }
 
-static struct head head_at(const uint8_t *at, const uint8_t *end)
+static inline __attribute__((always_inline)) struct head head_at(const uint8_t *at, const uint8_t *end)
 {
         if (at >= end)
                 return (struct head){ 0 };

@@ -19,10 +19,16 @@ static const int64_t silence_least_ns = 1000000000; /* for a worker, however sho
 
 /* --- peers --- */
 
-static struct peer *peer_find(const struct front *f, uint64_t id)
+/* One after the other messages go to the same peer: the last one found is at hand. */
+static struct peer *peer_find(struct front *f, uint64_t id)
 {
+        if (f->last_peer && f->last_peer->id == id)
+                return f->last_peer;
         struct map_node *n = map_find(&f->peers, id);
-        return n ? container_of(n, struct peer, by_id) : NULL;
+        struct peer *p = n ? container_of(n, struct peer, by_id) : NULL;
+        if (p)
+                f->last_peer = p;
+        return p;
 }
 
 /* When a peer that says nothing from now on is looked at for the first time. */
@@ -52,6 +58,7 @@ static struct peer *peer_make(struct front *f, uint64_t id, bool local)
 static void peer_forget(struct front *f, struct peer *p)
 {
         f->unsent_bytes -= p->frame.size + p->backlog.size - p->backlog_sent;
+        f->last_peer = NULL;
         map_remove(&f->peers, &p->by_id);
         list_remove(&p->in_all);
         list_remove(&p->in_dirty);
@@ -61,6 +68,7 @@ static void peer_forget(struct front *f, struct peer *p)
         free(p);
 }
 
+/* Only from front_flush(): whoever has something to say to it may be the scheduler, in the middle of a move. */
 static void peer_gone(struct front *f, struct peer *p)
 {
         uint64_t id = p->id;
@@ -70,32 +78,31 @@ static void peer_gone(struct front *f, struct peer *p)
 
 /* --- sending --- */
 
-/* Sends what waits behind an earlier refusal. False while something still does (or the peer is gone). */
-static bool send_backlog(struct front *f, struct peer *p)
+/* Sends what waits behind an earlier refusal, until all is sent, the next is refused, or the peer is gone. */
+static void send_backlog(struct front *f, struct peer *p)
 {
+        if (p->gone)
+                return;
         while (p->backlog_sent < p->backlog.size) {
                 uint32_t size;
                 memcpy(&size, p->backlog.data + p->backlog_sent, sizeof size);
                 const uint8_t *frame = p->backlog.data + p->backlog_sent + sizeof size;
                 int err = transport_send(f->transport, p->id, bytes_of(frame, size));
-                if (err == STET_EAGAIN)
-                        return false;
                 if (err) {
-                        peer_gone(f, p);
-                        return false;
+                        p->gone = err != STET_EAGAIN;
+                        return;
                 }
                 p->backlog_sent += sizeof size + size;
                 f->unsent_bytes -= sizeof size + size;
         }
         buffer_clear(&p->backlog);
         p->backlog_sent = 0;
-        return true;
 }
 
 static void put_aside(struct front *f, struct peer *p)
 {
         if (p->backlog.size - p->backlog_sent > BACKLOG_BYTES_MAX) {
-                peer_gone(f, p);
+                p->gone = true;
                 return;
         }
         uint32_t size = (uint32_t)p->frame.size;
@@ -108,14 +115,14 @@ static void put_aside(struct front *f, struct peer *p)
 /* Sends the frame being filled, behind what waits. The peer may be gone afterwards. */
 static void send_frame(struct front *f, struct peer *p)
 {
-        if (!p->frame.size)
+        if (!p->frame.size || p->gone)
                 return;
         int err =
             p->backlog.size ? STET_EAGAIN : transport_send(f->transport, p->id, buffer_bytes(&p->frame));
         if (err == STET_EAGAIN) {
                 put_aside(f, p);
         } else if (err) {
-                peer_gone(f, p);
+                p->gone = true;
         } else {
                 f->unsent_bytes -= p->frame.size;
                 buffer_clear(&p->frame);
@@ -125,15 +132,13 @@ static void send_frame(struct front *f, struct peer *p)
 void front_to_peer(struct front *f, uint64_t id, const struct message *m)
 {
         struct peer *p = peer_find(f, id);
-        if (!p)
+        if (!p || p->gone)
                 return; /* it left; what it asked is in the log */
         size_t more = m->value.size + m->text.size;
-        if (p->frame.size && p->frame.size + more > WIRE_FRAME_AIM) {
+        if (p->frame.size && p->frame.size + more > WIRE_FRAME_AIM)
                 send_frame(f, p);
-                p = peer_find(f, id);
-                if (!p)
-                        return;
-        }
+        if (p->gone)
+                return;
         size_t before = p->frame.size;
         if (!before)
                 frame_begin(&p->frame);
@@ -155,12 +160,13 @@ void front_flush(struct front *f, int64_t now_ns)
         }
         while (!list_empty(&todo)) {
                 struct peer *p = container_of(todo.next, struct peer, in_dirty);
-                uint64_t id = p->id;
                 list_remove(&p->in_dirty);
-                if (send_backlog(f, p))
+                send_backlog(f, p);
+                if (!p->backlog.size)
                         send_frame(f, p);
-                p = peer_find(f, id);
-                if (p && (p->backlog.size || p->frame.size) && list_empty(&p->in_dirty))
+                if (p->gone)
+                        peer_gone(f, p);
+                else if (p->backlog.size || p->frame.size)
                         list_push(&f->dirty, &p->in_dirty);
         }
 }
@@ -231,22 +237,35 @@ static void receive_hello(struct front *f, const struct peer *p, const struct me
         front_to_peer(f, p->id, &welcome);
 }
 
-/* Whether there is room for one more run; else it was answered. */
-static bool start_admitted(struct front *f, const struct message *m)
+static void to_its_shard(struct front *f, const struct message *m)
+{
+        struct bytes ns = m->ns.size ? m->ns : bytes_str("default");
+        f->sink.to_shard(f->sink.ctx, shard_of(f->options.shards_count, ns, m->id, m->request_id), m);
+}
+
+/* Why no run may start now: an error and its sentence, or 0. */
+static int start_refusal(const struct front *f, char *text, size_t size)
 {
         struct scheduler_stats stats;
         if (f->disk_full) {
-                reply(f, m, STET_EFULL, "the disk is full; no run can start until there is room");
-                return false;
+                snprintf(text, size, "the disk is full; no run can start until there is room");
+                return STET_EFULL;
         }
         scheduler_stats(f->scheduler, &stats);
         if (stats.bytes + f->unsent_bytes <= f->options.queued_bytes_max)
-                return true;
-        char text[200];
-        snprintf(text, sizeof text, "%zu MiB of work are queued, which is the limit; try again in a second",
+                return 0;
+        snprintf(text, size, "%zu MiB of work are queued, which is the limit; try again in a second",
                  (size_t)((stats.bytes + f->unsent_bytes) >> 20));
-        reply(f, m, STET_EBUSY, text);
-        return false;
+        return STET_EBUSY;
+}
+
+/* A refusal is the shard's to say: only it knows whether this is the repeat of a start that it has applied. */
+static void receive_start(struct front *f, struct message *m)
+{
+        char text[200] = "";
+        m->code = (uint32_t)start_refusal(f, text, sizeof text);
+        m->text = bytes_str(text);
+        to_its_shard(f, m);
 }
 
 /* Nothing more comes from it. A worker may still hear its ACKs; nobody else is waiting for anything. */
@@ -280,19 +299,15 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
                         break;
                 }
                 /* fall through */
-        case MSG_START:
-                if (m->type == MSG_START && !start_admitted(f, m))
-                        break;
-                /* fall through */
         case MSG_SIGNAL:
         case MSG_CANCEL:
         case MSG_TERMINATE:
         case MSG_QUERY:
         case MSG_WAIT:
-                f->sink.to_shard(f->sink.ctx,
-                                 shard_of(f->options.shards_count, m->ns.size ? m->ns : bytes_str("default"),
-                                          m->id, m->request_id),
-                                 m);
+                to_its_shard(f, m);
+                break;
+        case MSG_START:
+                receive_start(f, m);
                 break;
         case MSG_WINDOW:
         case MSG_DONE:
@@ -314,22 +329,25 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
  * code) is asked for on the way, step by step. With many runs in flight, waiting for memory is most of what a transition costs. */
 enum { AHEAD = 12, AHEAD_OF_STEP_1 = 9, AHEAD_OF_STEP_2 = 6, AHEAD_OF_STEP_3 = 3 };
 
-static void expect(struct front *f, const struct message *m, unsigned step)
+struct lookahead {
+        struct cursor frame;
+        struct message messages[AHEAD];
+        const void *found[AHEAD]; /* what the step before has found */
+        int got[AHEAD];           /* what frame_next() said */
+        unsigned read, taken;
+};
+
+static void expect(struct front *f, struct lookahead *l, unsigned ahead, unsigned step)
 {
-        if (m->type != MSG_DONE)
+        unsigned place = (l->taken + ahead) % AHEAD;
+        const struct message *m = &l->messages[place];
+        if (l->read - l->taken <= ahead || m->type != MSG_DONE)
                 return;
         if (step < 2)
                 scheduler_expect(f->scheduler, m->token.run, m->token.op, step);
         if (f->sink.expect)
-                f->sink.expect(f->sink.ctx, m->token.run, step);
+                l->found[place] = f->sink.expect(f->sink.ctx, m->token.run, step, l->found[place]);
 }
-
-struct lookahead {
-        struct cursor frame;
-        struct message messages[AHEAD];
-        int got[AHEAD]; /* what frame_next() said */
-        unsigned read, taken;
-};
 
 /* The next message and what frame_next() said of it; NULL at the end of the frame. */
 static struct message *lookahead_next(struct front *f, struct lookahead *l, int *ret_got)
@@ -339,17 +357,15 @@ static struct message *lookahead_next(struct front *f, struct lookahead *l, int 
                 l->got[place] = frame_next(&l->frame, &l->messages[place]);
                 if (!l->got[place])
                         break;
-                expect(f, &l->messages[place], 0);
+                l->found[place] = NULL;
                 l->read++;
+                expect(f, l, l->read - l->taken - 1, 0);
         }
         if (l->taken == l->read)
                 return NULL;
-        if (l->read - l->taken > AHEAD_OF_STEP_1)
-                expect(f, &l->messages[(l->taken + AHEAD_OF_STEP_1) % AHEAD], 1);
-        if (l->read - l->taken > AHEAD_OF_STEP_2)
-                expect(f, &l->messages[(l->taken + AHEAD_OF_STEP_2) % AHEAD], 2);
-        if (l->read - l->taken > AHEAD_OF_STEP_3)
-                expect(f, &l->messages[(l->taken + AHEAD_OF_STEP_3) % AHEAD], 3);
+        expect(f, l, AHEAD_OF_STEP_1, 1);
+        expect(f, l, AHEAD_OF_STEP_2, 2);
+        expect(f, l, AHEAD_OF_STEP_3, 3);
         *ret_got = l->got[l->taken % AHEAD];
         return &l->messages[l->taken++ % AHEAD];
 }

@@ -15,15 +15,15 @@ struct peer {
         struct map_node by_id;
         struct list in_dirty; /* peers with something to send */
         struct list in_all;
-        struct heap_node
-            silence; /* when to look whether it is still there, or earlier: then it is put right */
+        struct heap_node silence; /* when to look whether it is there, or earlier: then it is put right */
         int64_t heard_ns;
         uint64_t id;
         bool local;
+        bool gone; /* a send said so: to be forgotten by the next flush */
         struct buffer frame; /* being filled */
         struct buffer
             backlog; /* whole frames that the transport would not take yet, each behind its uint32_t size */
-        size_t backlog_sent; /* bytes of it that are gone */
+        size_t backlog_sent; /* bytes of it that were taken */
 };
 
 struct front {
@@ -32,6 +32,7 @@ struct front {
         struct transport *transport;
         struct scheduler *scheduler;
         struct map peers;
+        struct peer *last_peer; /* that was looked for; NULL: none */
         struct list all;
         struct list dirty;
         struct heap silences; /* of all peers */

@@ -60,11 +60,10 @@ void node_to_shard(void *ctx, uint32_t shard, const struct message *m)
                 shard_receive(n->host.shard, m, n->now_ns);
 }
 
-void node_expect(void *ctx, uint64_t run, unsigned step)
+const void *node_expect(void *ctx, uint64_t run, unsigned step, const void *found)
 {
-        stet_node *n = ctx;
-        if (n->host.shard)
-                shard_expect(n->host.shard, run, step);
+        const stet_node *n = ctx;
+        return n->host.shard ? shard_expect(n->host.shard, run, step, found) : NULL;
 }
 
 void node_from_shard(void *ctx, const struct message *m)

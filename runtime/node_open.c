@@ -6,8 +6,8 @@
 
 #include "runtime/client.h"
 #include "runtime/context_zmq.h"
+#include "runtime/endpoint.h"
 #include "base/map.h"
-
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,8 @@ static int take_options(stet_node *n, const stet_node_options *given, stet_why *
 {
         if (!given || given->struct_size < sizeof given->struct_size)
                 return stet_why_set(why, STET_EINVAL, "a node needs options that begin as STET_NODE_OPTIONS");
-        memcpy(&n->options, given, given->struct_size < sizeof n->options ? given->struct_size : sizeof n->options);
+        memcpy(&n->options, given,
+               given->struct_size < sizeof n->options ? given->struct_size : sizeof n->options);
         return 0;
 }
 
@@ -53,8 +54,16 @@ static int check_options(stet_node *n, stet_why *why)
                                     STACK_SIZE_MIN >> 10);
         if (o->shards > DATA_DIR_SHARDS_MAX)
                 return stet_why_set(why, STET_EINVAL, "a node has at most %d shards", DATA_DIR_SHARDS_MAX);
+        if (o->shards > 1 && !o->threads)
+                return stet_why_set(why, STET_EINVAL, "a node with %u shards needs threads", o->shards);
         if (o->lease_ms < 0)
                 return stet_why_set(why, STET_EINVAL, "a lease must not be negative");
+        for (const char *const *e = o->listen; e && *e; e++) {
+                struct endpoint parsed;
+                int err = endpoint_parse(*e, true, &parsed, why);
+                if (err)
+                        return err;
+        }
         if (!n->options.stack_size)
                 n->options.stack_size = STACK_SIZE_DEFAULT;
         if (!n->options.stacks_max)
@@ -155,7 +164,7 @@ static int open_crashes(stet_node *n, stet_why *why)
         n->crashes_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (n->crashes_fd < 0)
                 return stet_why_set(why, STET_EIO, "\"%s\" can't be opened: %s", path, strerror(errno));
-        
+
         return 0;
 }
 
@@ -318,7 +327,7 @@ void stet_node_close(stet_node *n)
         front_free(n->front);
         router_close(n->router);
         context_close(n->zmq);
-        
+
         close_fd(n->crashes_fd);
         close_fd(n->wake_fd);
         close_fd(n->epoll_fd);

@@ -47,7 +47,7 @@ struct stet_node {
 /* --- node.c --- */
 void node_log(void *ctx, stet_log_level level, const char *line);
 void node_to_shard(void *ctx, uint32_t shard, const struct message *m);
-void node_expect(void *ctx, uint64_t run, unsigned step);
+const void *node_expect(void *ctx, uint64_t run, unsigned step, const void *found);
 void node_from_shard(void *ctx, const struct message *m);
 void node_to_peer(void *ctx, uint64_t peer, const struct message *m);
 int node_drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why);

@@ -90,8 +90,11 @@ void shard_name_run(struct shard *s, struct run *run)
         if (run_id_parse(id, &own) && own == run->id)
                 return; /* named after itself: shard_run_find() finds it by its run id */
         struct run *before = shard_run_by_name(s, ns, id);
-        if (before)
+        if (before) {
                 map_remove(&s->names, &before->by_name);
+                run->senders = before->senders; /* a signal that it applied must not be applied again by this one */
+                before->senders = NULL;
+        }
         map_put(&s->names, &run->by_name, name_hash(s->options.incarnation, ns, id));
         struct run *from = run->continued_from ? shard_run_by_id(s, run->continued_from) : NULL;
         if (from)
@@ -332,28 +335,29 @@ void shard_receive(struct shard *s, const struct message *m, int64_t now_ns)
         }
 }
 
-void shard_expect(const struct shard *s, uint64_t id, unsigned step)
+const void *shard_expect(const struct shard *s, uint64_t id, unsigned step, const void *found)
 {
+        const struct run *run = found;
         if (step == 0) {
                 map_prefetch(&s->runs, id);
-                return;
+                return NULL;
         }
-        const struct run *run = shard_run_by_id(s, id);
-        if (!run)
-                return;
         if (step == 1) {
-                __builtin_prefetch(run);
-                __builtin_prefetch(&run->last_lsn);
-                __builtin_prefetch(&run->few);
-                __builtin_prefetch(&run->code);
-                return;
+                run = shard_run_by_id(s, id);
+                if (run) {
+                        __builtin_prefetch(run);
+                        __builtin_prefetch(&run->last_lsn);
+                        __builtin_prefetch(&run->few);
+                }
+                return run;
         }
-        if (step == 2) {
+        if (run && step == 2) {
                 __builtin_prefetch(run->few[0]);
                 __builtin_prefetch((const char *)run->few[0] + 64);
         }
-        if (run->code)
+        if (run && run->code)
                 code_expect(run->code, step - 2);
+        return run;
 }
 
 void shard_tick(struct shard *s, int64_t now_ns)
@@ -423,6 +427,7 @@ void shard_close(struct shard *s)
 {
         if (!s)
                 return;
+        s->tables.let_go = NULL; /* if it was never resumed: nothing more is let go */
         while (!list_empty(&s->let_go))
                 run_forget_let_go(&s->tables, container_of(s->let_go.next, struct op, in_run));
         while (!list_empty(&s->all)) {
@@ -494,6 +499,11 @@ uint64_t shard_fingerprint(const struct shard *s)
                         const struct run_signal *signal = container_of(in, struct run_signal, in_run);
                         hash = mix(hash, hash_bytes(0, 0, bytes_str(signal->name)));
                 }
+                hash = mix(mix(mix(hash, run->status_lsn), run->continued_as), run->seed);
+                for (const struct run_sender *sender = run->senders; sender; sender = sender->next)
+                        hash = mix(mix(hash, sender->run), sender->op);
+                for (const struct run_request *r = run->requests; r; r = r->next)
+                        hash = mix(mix(hash, r->event), hash_bytes(0, 0, bytes_of(r->id, r->id_size)));
         }
         return hash;
 }

@@ -179,6 +179,15 @@ static int start_refused(struct shard *s, const struct message *m, int64_t now_n
         return last ? meet_existing(s, m, last, now_ns, why) : 0;
 }
 
+/* The front takes no more starts. At once: nothing that is under way bears on it, and a full disk must not hold it back. */
+static void refuse_start(struct shard *s, const struct message *m)
+{
+        struct message reply = {
+                .type = MSG_REPLY, .peer = m->peer, .correlation = m->correlation, .code = m->code, .text = m->text
+        };
+        s->sink.to_peer(s->sink.ctx, m->peer, &reply);
+}
+
 static void handle_start(struct shard *s, const struct message *m, int64_t now_ns)
 {
         const struct run_request *repeated = run_request_find(&s->tables, EVENT_START, namespace_of(m), m->id, m->request_id);
@@ -186,6 +195,10 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
                 reply_run(s, m, repeated->run, true);
                 if (m->wait)
                         shard_wait(s, repeated->run, m->peer, m->correlation);
+                return;
+        }
+        if (m->code) {
+                refuse_start(s, m);
                 return;
         }
         stet_why why = { "" };

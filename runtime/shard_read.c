@@ -319,8 +319,8 @@ static bool find_before(struct shard *s, struct message *m)
         return false;
 }
 
-/* Adds this shard's part and passes the reading on to the next; the answer of the last before token.op, where it began,
- * goes to the front. */
+/* Adds this shard's part and passes the reading on to the next; the answer of the last before token.op, where
+ * it began, goes to the front. */
 static void gather(struct shard *s, const struct message *m)
 {
         struct message next = *m;

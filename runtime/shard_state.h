@@ -55,6 +55,8 @@ struct shard {
         
 
         struct buffer effects; /* of the transition under way */
+        const struct run *finishing; /* the run that this transition ends, and its FINISH, which points into effects */
+        struct effect finish;
         uint64_t random_state;
         int64_t last_time_ns;
         uint64_t endings[6]; /* how many runs ended how; [0]: open */

@@ -93,7 +93,6 @@ static int replay_record(void *ctx, const struct record *record)
         return code_replay(replay->code, record->flags, record->time_ns, record->body, replay->why);
 }
 
-
 void shard_enter_code(const struct shard *s, const struct run *run, const char *workflow,
                       const struct stet_run *code)
 {
@@ -264,8 +263,14 @@ static int read_ending(void *ctx, const struct record *record)
         return STET_ECORRUPT;
 }
 
+/* The ending of a run that has just ended is at hand; that of another is read from its last record. */
 static void hold_ending(struct shard *s, const struct run *run, struct message *m)
 {
+        if (s->finishing == run) {
+                fill_ending(m, &s->finish);
+                shard_hold(s, m);
+                return;
+        }
         stet_why why = { "" };
         struct ending_reader reader = { s, m };
         if (shard_record(s, run->last_lsn, read_ending, &reader, &why) != 0)
@@ -334,6 +339,12 @@ static void ended(struct shard *s, struct run *run, int64_t now_ns)
 
 /* --- the transition --- */
 
+static void begin_effects(struct shard *s)
+{
+        buffer_clear(&s->effects);
+        s->finishing = NULL;
+}
+
 static void write_transition(struct shard *s, struct run *run, const struct event *event, uint8_t flags,
                              int64_t now_ns)
 {
@@ -352,6 +363,10 @@ static void write_transition(struct shard *s, struct run *run, const struct even
         int err = run_apply_event(run, &s->tables, event, lsn, flags, now_ns);
         while (!err && effect_decode(&c, &effect)) {
                 issue_ending(s, run, &effect);
+                if (effect.type == EFFECT_FINISH) {
+                        s->finishing = run;
+                        s->finish = effect;
+                }
                 err = run_apply_effect(run, &s->tables, &effect, lsn, now_ns);
                 issue_beginning(s, run, &effect);
         }
@@ -398,7 +413,7 @@ int shard_step(struct shard *s, struct run *run, const struct event *event, int6
 {
         int err = 0;
         uint8_t flags = 0;
-        buffer_clear(&s->effects);
+        begin_effects(s);
         switch (run_judge(run, &s->tables, event, now_ns, &s->effects, &err)) {
         case RUN_REFUSE:
                 return err;
@@ -432,7 +447,7 @@ struct run *shard_start(struct shard *s, struct event *start, int64_t now_ns)
 
         int err = 0;
         uint8_t flags = TRANSITION_DELIVERED;
-        buffer_clear(&s->effects);
+        begin_effects(s);
         run_judge(run, &s->tables, start, now_ns, &s->effects, &err);
         if (!s->careful && run_code(s, run, start, now_ns))
                 flags |= TRANSITION_ACTIVATED;

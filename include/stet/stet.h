@@ -8,10 +8,12 @@
 #include "stet/activity.h"
 #include "stet/app.h"
 #include "stet/client.h"
+#include "stet/crash.h"
 #include "stet/error.h"
 #include "stet/node.h"
 #include "stet/value.h"
 #include "stet/verify.h"
+#include "stet/version.h"
 #include "stet/workflow.h"
 
 #endif

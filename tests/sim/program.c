@@ -58,7 +58,7 @@ void program_change(struct program *p, enum program_change change, uint32_t at)
         switch (change) {
         case CHANGE_INSERT:
                 memmove(step + 1, step, (p->count - at) * sizeof *step);
-                *step = (struct program_step){ .kind = STEP_SLEEP, .key = 1, .ms = 1 };
+                *step = (struct program_step){ .kind = STEP_SLEEP, .key = 1, .ms = 1000000 }; /* no program sleeps so long */
                 p->count++;
                 break;
         case CHANGE_REMOVE:

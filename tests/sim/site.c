@@ -264,6 +264,8 @@ static void tell_frame(struct sim *s, uint64_t peer, struct bytes frame)
                 return;
         for (int got; (got = frame_next(&c, &m)) != 0;)
                 if (got > 0) {
+                        if (conn && (m.type == MSG_HELLO || (m.type >= MSG_WINDOW && m.type <= MSG_RETURN)))
+                                crew_heard(s, conn);
                         trace_message(s, conn ? conn->name : "someone gone", "node", &m);
                         check_taken(s, &m);
                 }
@@ -280,8 +282,6 @@ static void take_frames(struct site *site)
                 struct bytes data = bytes_of(f->data, f->size);
                 list_remove(&f->in_inbox);
                 tell_frame(s, f->peer, data);
-                if (net_conn(s, f->peer))
-                        crew_heard(s, net_conn(s, f->peer));
                 front_receive(site->front, f->peer, false, data, s->now_ns);
                 free(f);
         }

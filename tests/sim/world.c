@@ -223,9 +223,9 @@ void sim_free(struct sim *s)
 {
         if (!s)
                 return;
+        site_free(s->site);
         guests_free(s);
         crews_free(s);
-        site_free(s->site);
         for (uint32_t i = 0; i < s->knobs.shards; i++)
                 disk_free(s->disks[i]);
         net_fini(s);

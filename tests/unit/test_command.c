@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What clients may rely on when they start, signal, cancel, terminate and read runs, through the public API. Each claim is
- * made of two nodes: one shard driven by the caller, and three shards with threads. Both must give the same answers.
+ * What clients may rely on when they start, signal, cancel, terminate and read runs, through the public API.
+ * Each claim is made of two nodes: one shard driven by the caller, and three shards with threads. Both must
+ * give the same answers.
  */
 #include "tests/lib/embedded.h"
 
@@ -34,14 +35,23 @@ static int fails(stet_run *run, const stet_value *in, stet_value *ret)
         return stet_run_fail(run, "OutOfStock", "no pears left");
 }
 
+/* As many characters of three bytes as there is room for. */
+static void fill_with_snowmen(char *text, size_t size)
+{
+        size_t at = 0;
+        for (; at + 3 < size; at += 3)
+                memcpy(text + at, "☃", 3);
+        text[at] = 0;
+}
+
 /* A message and a kind that do not fit, of characters of three bytes, and one that is no text at all. */
 static int fails_at_length(stet_run *run, const stet_value *in, stet_value *ret)
 {
-        char text[1000] = "";
+        char text[1000];
         (void)ret;
-        while (strlen(text) < sizeof text - 4)
-                strcat(text, "☃");
-        return stet_value_bool(in, false) ? stet_run_fail(run, "\xc3", "caf\xe9") : stet_run_fail(run, text, "%s", text);
+        fill_with_snowmen(text, sizeof text);
+        return stet_value_bool(in, false) ? stet_run_fail(run, "\xc3", "caf\xe9")
+                                          : stet_run_fail(run, text, "%s", text);
 }
 
 /* Continues as new as often as its input says, then waits. */
@@ -124,16 +134,16 @@ TestSuite(one_shard, .init = open_one_shard, .fini = close_node, .timeout = 60);
 TestSuite(three_shards, .init = open_three_shards, .fini = close_node, .timeout = 60);
 
 /* A claim about both. */
-#define CLAIM(name)                                                                                         \
-        static void claim_##name(void);                                                                     \
-        Test(one_shard, name)                                                                               \
-        {                                                                                                   \
-                claim_##name();                                                                             \
-        }                                                                                                   \
-        Test(three_shards, name)                                                                            \
-        {                                                                                                   \
-                claim_##name();                                                                             \
-        }                                                                                                   \
+#define CLAIM(name)                                                                                          \
+        static void claim_##name(void);                                                                      \
+        Test(one_shard, name)                                                                                \
+        {                                                                                                    \
+                claim_##name();                                                                              \
+        }                                                                                                    \
+        Test(three_shards, name)                                                                             \
+        {                                                                                                    \
+                claim_##name();                                                                              \
+        }                                                                                                    \
         static void claim_##name(void)
 
 static void reopen(void)
@@ -216,8 +226,8 @@ CLAIM(repeated_start_gives_the_first_answer_and_starts_nothing)
         stet_started first = start((stet_start){ .workflow = "wait", .id = "order", .request_id = "r1" });
         cr_assert_not(first.existing);
         for (int round = 0; round < 2; round++, reopen()) {
-                stet_started again =
-                    start((stet_start){ .workflow = "echo", .id = "order", .request_id = "r1", .input = &other });
+                stet_started again = start(
+                    (stet_start){ .workflow = "echo", .id = "order", .request_id = "r1", .input = &other });
                 assert_same(&again, &first);
                 cr_assert(again.existing);
                 cr_assert_eq(count_runs(), 1);
@@ -268,7 +278,8 @@ CLAIM(repeated_start_that_terminated_a_run_terminates_no_other)
                             .on_conflict = STET_CONFLICT_TERMINATE_EXISTING };
         start_waiting("order");
         stet_started second = start(what);
-        start((stet_start){ .workflow = "wait", .id = "order", .on_conflict = STET_CONFLICT_TERMINATE_EXISTING });
+        start((stet_start){
+            .workflow = "wait", .id = "order", .on_conflict = STET_CONFLICT_TERMINATE_EXISTING });
         for (int round = 0; round < 2; round++, reopen()) {
                 stet_started again = start(what);
                 assert_same(&again, &second);
@@ -298,7 +309,8 @@ CLAIM(repeated_cancel_and_terminate_are_answered_as_the_first)
         start_waiting("t");
         for (int round = 0; round < 2; round++, reopen()) {
                 cr_assert_eq(stet_client_cancel(e.client, "c", "enough", "r1", &e.why), 0, "%s", e.why.text);
-                cr_assert_eq(stet_client_terminate(e.client, "t", "enough", "r1", &e.why), 0, "%s", e.why.text);
+                cr_assert_eq(stet_client_terminate(e.client, "t", "enough", "r1", &e.why), 0, "%s",
+                             e.why.text);
                 embedded_result(&e, "c", STET_RUN_CANCELED);
                 embedded_result(&e, "t", STET_RUN_TERMINATED);
                 cr_assert_str_eq(embedded_show(&e, "c", "transitions"), "2");
@@ -314,7 +326,8 @@ CLAIM(repeated_command_to_an_id_that_was_used_again_does_not_reach_the_new_run)
         cr_assert_eq(stet_client_terminate(e.client, "order", NULL, "r1", &e.why), 0, "%s", e.why.text);
         start_waiting("order");
         for (int round = 0; round < 2; round++, reopen()) {
-                cr_assert_eq(stet_client_terminate(e.client, "order", NULL, "r1", &e.why), 0, "%s", e.why.text);
+                cr_assert_eq(stet_client_terminate(e.client, "order", NULL, "r1", &e.why), 0, "%s",
+                             e.why.text);
                 cr_assert_str_eq(embedded_show(&e, "order", "state"), "open");
         }
 }
@@ -358,8 +371,9 @@ CLAIM(id_of_an_open_run_is_refused_and_its_run_named)
         stet_started first = start_waiting("order");
         for (int round = 0; round < 2; round++, reopen()) {
                 start_refused((stet_start){ .workflow = "echo", .id = "order" }, STET_EEXISTS, first.run_id);
-                start_refused((stet_start){ .workflow = "echo", .id = "order", .on_reuse = STET_REUSE_REJECT },
-                              STET_EEXISTS, first.run_id);
+                start_refused(
+                    (stet_start){ .workflow = "echo", .id = "order", .on_reuse = STET_REUSE_REJECT },
+                    STET_EEXISTS, first.run_id);
                 cr_assert_str_eq(embedded_show(&e, "order", "run_id"), first.run_id);
                 cr_assert_eq(count_runs(), 1);
         }
@@ -369,15 +383,15 @@ CLAIM(open_run_can_be_used_instead_of_a_new_one)
 {
         stet_started first = start_waiting("order");
         for (int round = 0; round < 2; round++, reopen()) {
-                stet_started again =
-                    start((stet_start){ .workflow = "echo", .id = "order", .on_conflict = STET_CONFLICT_USE_EXISTING });
+                stet_started again = start((stet_start){
+                    .workflow = "echo", .id = "order", .on_conflict = STET_CONFLICT_USE_EXISTING });
                 assert_same(&again, &first);
                 cr_assert(again.existing);
                 cr_assert_eq(count_runs(), 1);
         }
         complete("order");
-        stet_started next =
-            start((stet_start){ .workflow = "wait", .id = "order", .on_conflict = STET_CONFLICT_USE_EXISTING });
+        stet_started next = start(
+            (stet_start){ .workflow = "wait", .id = "order", .on_conflict = STET_CONFLICT_USE_EXISTING });
         cr_assert_not(next.existing);
         cr_assert_str_neq(next.run_id, first.run_id);
 }
@@ -452,7 +466,9 @@ CLAIM(id_can_be_kept_from_being_used_again)
         end_in_every_way();
         for (int round = 0; round < 2; round++, reopen())
                 for (int i = 0; i < 4; i++) {
-                        stet_start again = { .workflow = "echo", .id = ids_of_ended[i], .on_reuse = STET_REUSE_REJECT };
+                        stet_start again = { .workflow = "echo",
+                                             .id = ids_of_ended[i],
+                                             .on_reuse = STET_REUSE_REJECT };
                         start_refused(again, STET_EEXISTS, ids_of_ended[i]);
                 }
         cr_assert_eq(count_runs(), 4);
@@ -471,7 +487,9 @@ CLAIM(policies_look_at_the_last_run_of_a_chain)
                               embedded_show(&e, "chain", "run_id"));
         complete("chain");
         for (int round = 0; round < 2; round++, reopen())
-                start_refused((stet_start){ .workflow = "echo", .id = "chain", .on_reuse = STET_REUSE_ALLOW_FAILED_ONLY },
+                start_refused((stet_start){ .workflow = "echo",
+                                            .id = "chain",
+                                            .on_reuse = STET_REUSE_ALLOW_FAILED_ONLY },
                               STET_EEXISTS, "completed");
         stet_value_free(&three);
 }
@@ -483,16 +501,30 @@ CLAIM(names_that_cannot_be_are_refused_wherever_they_stand)
         char too_long[257];
         memset(too_long, 'x', 256);
         too_long[256] = 0;
-        const char *const bad[] = { "",     too_long,    "line\nbreak", "\x01",        "del\x7f", "\xff",
-                                    "\xc3", "caf\xe9",   "\xed\xa0\x80", "\xc0\xaf",    "\xf4\x90\x80\x80",
-                                    "\x1b[31m", "c1\xc2\x9b" "31m" };
+        const char *const bad[] = { "",
+                                    too_long,
+                                    "line\nbreak",
+                                    "\x01",
+                                    "del\x7f",
+                                    "\xff",
+                                    "\xc3",
+                                    "caf\xe9",
+                                    "\xed\xa0\x80",
+                                    "\xc0\xaf",
+                                    "\xf4\x90\x80\x80",
+                                    "\x1b[31m",
+                                    "c1\xc2\x9b"
+                                    "31m" };
         stet_value value = { 0 };
         start_waiting("w");
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
                 start_refused((stet_start){ .workflow = bad[i] }, STET_EINVAL, "control characters");
-                start_refused((stet_start){ .workflow = "echo", .id = bad[i] }, STET_EINVAL, "control characters");
-                start_refused((stet_start){ .workflow = "echo", .request_id = bad[i] }, STET_EINVAL, "control characters");
-                start_refused((stet_start){ .workflow = "echo", .name_space = bad[i] }, STET_EINVAL, "control characters");
+                start_refused((stet_start){ .workflow = "echo", .id = bad[i] }, STET_EINVAL,
+                              "control characters");
+                start_refused((stet_start){ .workflow = "echo", .request_id = bad[i] }, STET_EINVAL,
+                              "control characters");
+                start_refused((stet_start){ .workflow = "echo", .name_space = bad[i] }, STET_EINVAL,
+                              "control characters");
                 cr_assert_eq(stet_client_signal(e.client, bad[i], "go", NULL, NULL, &e.why), STET_EINVAL);
                 cr_assert_eq(stet_client_signal(e.client, "w", bad[i], NULL, NULL, &e.why), STET_EINVAL);
                 cr_assert_eq(stet_client_signal(e.client, "w", "go", NULL, bad[i], &e.why), STET_EINVAL);
@@ -508,10 +540,11 @@ CLAIM(names_that_cannot_be_are_refused_wherever_they_stand)
 
 CLAIM(longest_names_and_any_script_are_taken_as_they_are)
 {
-        char longest[256] = "";
-        while (strlen(longest) < 255)
-                strcat(longest, "☃");
-        const char *const good[] = { longest, "x", " ", "a/b?c=d&e", "注文-1", "e\xcc\x81", "..", "\xf4\x8f\xbf\xbf" };
+        char longest[256];
+        fill_with_snowmen(longest, sizeof longest);
+        cr_assert_eq(strlen(longest), 255);
+        const char *const good[] = { longest,  "x",         " ",  "a/b?c=d&e",
+                                     "注文-1", "e\xcc\x81", "..", "\xf4\x8f\xbf\xbf" };
         for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
                 stet_started run =
                     start((stet_start){ .workflow = "wait", .id = good[i], .request_id = good[i] });
@@ -519,15 +552,18 @@ CLAIM(longest_names_and_any_script_are_taken_as_they_are)
                 signal_run(good[i], good[i], good[i]);
                 complete(good[i]);
                 cr_assert_str_eq(embedded_show(&e, good[i], "workflow_id"), good[i]);
-                start_refused((stet_start){ .workflow = "echo", .id = good[i], .on_reuse = STET_REUSE_REJECT },
-                              STET_EEXISTS, run.run_id);
+                start_refused(
+                    (stet_start){ .workflow = "echo", .id = good[i], .on_reuse = STET_REUSE_REJECT },
+                    STET_EEXISTS, run.run_id);
         }
 }
 
 CLAIM(id_that_reads_as_a_run_id_is_refused)
 {
-        start_refused((stet_start){ .workflow = "wait", .id = "0123456789abcdef" }, STET_EINVAL, "16 hexadecimal");
-        start_refused((stet_start){ .workflow = "wait", .id = "ffffffffffffffff" }, STET_EINVAL, "16 hexadecimal");
+        start_refused((stet_start){ .workflow = "wait", .id = "0123456789abcdef" }, STET_EINVAL,
+                      "16 hexadecimal");
+        start_refused((stet_start){ .workflow = "wait", .id = "ffffffffffffffff" }, STET_EINVAL,
+                      "16 hexadecimal");
         start_waiting("0123456789abcde");
         start_waiting("0123456789abcdef0");
         start_waiting("0123456789ABCDEF");
@@ -545,14 +581,16 @@ CLAIM(largest_value_is_taken_and_a_larger_one_refused)
         start((stet_start){ .workflow = "call", .id = "large", .input = &largest });
         stet_result result;
         cr_assert_eq(stet_client_wait(e.client, "large", 20000, &result, &e.why), 0, "%s", e.why.text);
-        cr_assert_eq(result.ending, STET_RUN_COMPLETED, "%s: %s", result.failure_kind, result.failure_message);
+        cr_assert_eq(result.ending, STET_RUN_COMPLETED, "%s: %s", result.failure_kind,
+                     result.failure_message);
         cr_assert(stet_value_equal(&result.value, &largest));
         stet_value_free(&result.value);
 
         char *encoded = calloc(1, STET_VALUE_SIZE_MAX + 1);
         memcpy(encoded, (const unsigned char[]){ 0xc6, 0x00, 0x1f, 0xff, 0xfc }, HEADER);
         stet_value larger = { .data = encoded, .size = STET_VALUE_SIZE_MAX + 1, .borrowed = true };
-        start_refused((stet_start){ .workflow = "echo", .id = "larger", .input = &larger }, STET_ETOOBIG, "2097153");
+        start_refused((stet_start){ .workflow = "echo", .id = "larger", .input = &larger }, STET_ETOOBIG,
+                      "2097153");
         start_waiting("w");
         cr_assert_eq(stet_client_signal(e.client, "w", "go", &larger, NULL, &e.why), STET_ETOOBIG);
         cr_assert_eq(stet_client_query(e.client, "w", "q", &larger, &result.value, &e.why), STET_ETOOBIG);
@@ -564,8 +602,8 @@ CLAIM(largest_value_is_taken_and_a_larger_one_refused)
 
 CLAIM(value_that_is_no_value_is_refused)
 {
-        static const unsigned char truncated[] = { 0x92, 0x01 }, ext[] = { 0xd4, 0x01, 0x00 }, two[] = { 0x01, 0x02 },
-                                   latin1[] = { 0xa1, 0xe9 };
+        static const unsigned char truncated[] = { 0x92, 0x01 }, ext[] = { 0xd4, 0x01, 0x00 },
+                                   two[] = { 0x01, 0x02 }, latin1[] = { 0xa1, 0xe9 };
         unsigned char deep[64];
         memset(deep, 0x91, sizeof deep);
         deep[sizeof deep - 1] = 0xc0;
@@ -578,7 +616,8 @@ CLAIM(value_that_is_no_value_is_refused)
         };
         start_waiting("w");
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-                start_refused((stet_start){ .workflow = "echo", .input = &bad[i] }, STET_EPROTOCOL, "msgpack");
+                start_refused((stet_start){ .workflow = "echo", .input = &bad[i] }, STET_EPROTOCOL,
+                              "msgpack");
                 cr_assert_eq(stet_client_signal(e.client, "w", "go", &bad[i], NULL, &e.why), STET_EPROTOCOL);
         }
         cr_assert_str_eq(embedded_show(&e, "w", "transitions"), "1");
@@ -641,7 +680,8 @@ CLAIM(run_without_code_can_be_cancelled_and_terminated)
 CLAIM(terminated_run_ends_at_once_with_the_reason)
 {
         start_waiting("order");
-        cr_assert_eq(stet_client_terminate(e.client, "order", "wrong customer", NULL, &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(stet_client_terminate(e.client, "order", "wrong customer", NULL, &e.why), 0, "%s",
+                     e.why.text);
         for (int round = 0; round < 2; round++, reopen()) {
                 embedded_result(&e, "order", STET_RUN_TERMINATED);
                 cr_assert_str_eq(embedded_failure_message(), "wrong customer");
@@ -666,15 +706,18 @@ CLAIM(commands_on_an_ended_run_say_how_it_ended)
 
 CLAIM(commands_on_a_run_that_never_was_name_it)
 {
-        const char *const unknown[] = { "nobody", "0000000000000001", "0002000000000009", "ffffffffffffffff" };
+        const char *const unknown[] = { "nobody", "0000000000000001", "0002000000000009",
+                                        "ffffffffffffffff" };
         stet_value value = { 0 };
         stet_result result;
         for (int i = 0; i < 4; i++) {
-                cr_assert_eq(stet_client_signal(e.client, unknown[i], "go", NULL, NULL, &e.why), STET_ENOTFOUND);
+                cr_assert_eq(stet_client_signal(e.client, unknown[i], "go", NULL, NULL, &e.why),
+                             STET_ENOTFOUND);
                 cr_assert(strstr(e.why.text, unknown[i]), "%s", e.why.text);
                 cr_assert_eq(stet_client_cancel(e.client, unknown[i], NULL, NULL, &e.why), STET_ENOTFOUND);
                 cr_assert_eq(stet_client_terminate(e.client, unknown[i], NULL, NULL, &e.why), STET_ENOTFOUND);
-                cr_assert_eq(stet_client_query(e.client, unknown[i], "q", NULL, &value, &e.why), STET_ENOTFOUND);
+                cr_assert_eq(stet_client_query(e.client, unknown[i], "q", NULL, &value, &e.why),
+                             STET_ENOTFOUND);
                 cr_assert_eq(stet_client_show(e.client, unknown[i], &value, &e.why), STET_ENOTFOUND);
                 cr_assert_eq(stet_client_history(e.client, unknown[i], 0, 0, &value, &e.why), STET_ENOTFOUND);
                 cr_assert_eq(stet_client_wait(e.client, unknown[i], 0, &result, &e.why), STET_ENOTFOUND);
@@ -703,7 +746,8 @@ CLAIM(list_has_the_newest_first)
                 uint64_t later_ms = UINT64_MAX;
                 bool seen[30] = { false };
                 for (size_t i = 0; i < 30; i++) {
-                        stet_value row = stet_value_at(&runs, i), started = stet_value_get(&row, "started_ms");
+                        stet_value row = stet_value_at(&runs, i),
+                                   started = stet_value_get(&row, "started_ms");
                         uint64_t started_ms = (uint64_t)stet_value_int(&started, -1);
                         cr_assert_leq(started_ms, later_ms);
                         later_ms = started_ms;
@@ -727,17 +771,24 @@ CLAIM(list_is_filtered_by_state_and_workflow)
                         stet_list_filter filter;
                         size_t count;
                 } rows[] = {
-                        { { .state = "open" }, 3 },         { { .state = "completed" }, 7 },
-                        { { .state = "failed" }, 1 },       { { .state = "canceled" }, 1 },
-                        { { .state = "terminated" }, 1 },   { { .state = "continued" }, 0 },
-                        { { .state = "blocked" }, 0 },      { { .workflow = "wait" }, 6 },
-                        { { .workflow = "echo" }, 6 },      { { .workflow = "nobody" }, 0 },
-                        { { .limit = 4 }, 4 },              { { .state = "completed", .workflow = "wait" }, 1 },
+                        { { .state = "open" }, 3 },
+                        { { .state = "completed" }, 7 },
+                        { { .state = "failed" }, 1 },
+                        { { .state = "canceled" }, 1 },
+                        { { .state = "terminated" }, 1 },
+                        { { .state = "continued" }, 0 },
+                        { { .state = "blocked" }, 0 },
+                        { { .workflow = "wait" }, 6 },
+                        { { .workflow = "echo" }, 6 },
+                        { { .workflow = "nobody" }, 0 },
+                        { { .limit = 4 }, 4 },
+                        { { .state = "completed", .workflow = "wait" }, 1 },
                         { { .state = "open", .limit = 2 }, 2 },
                 };
                 for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
                         stet_value runs = list(rows[i].filter);
-                        cr_assert_eq(stet_value_count(&runs), rows[i].count, "row %zu: %zu", i, stet_value_count(&runs));
+                        cr_assert_eq(stet_value_count(&runs), rows[i].count, "row %zu: %zu", i,
+                                     stet_value_count(&runs));
                         stet_value_free(&runs);
                 }
                 stet_value runs = list((stet_list_filter){ .state = "failed" });
@@ -762,13 +813,14 @@ CLAIM(pages_of_a_list_have_every_run_once_and_in_its_order)
                 size_t place = 0;
                 cr_assert_eq(stet_value_count(&all), COUNT);
                 for (before[0] = 0;;) {
-                        stet_value page =
-                            list((stet_list_filter){ .limit = limit, .before_run_id = before[0] ? before : NULL });
+                        stet_value page = list(
+                            (stet_list_filter){ .limit = limit, .before_run_id = before[0] ? before : NULL });
                         size_t count = stet_value_count(&page);
                         for (size_t i = 0; i < count; i++, place++) {
                                 stet_value row = stet_value_at(&page, i), wanted = stet_value_at(&all, place);
                                 text_of(&row, "run_id", before);
-                                cr_assert_str_eq(before, text_of(&wanted, "run_id", id), "place %zu by %u", place, limit);
+                                cr_assert_str_eq(before, text_of(&wanted, "run_id", id), "place %zu by %u",
+                                                 place, limit);
                         }
                         stet_value_free(&page);
                         if (!count)
@@ -814,11 +866,13 @@ CLAIM(history_is_paged_by_number)
                 for (uint32_t limit = 1; limit <= 25; limit += 6) {
                         uint64_t from = 0;
                         for (;;) {
-                                cr_assert_eq(stet_client_history(e.client, "clock", from, limit, &page, &e.why), 0);
+                                cr_assert_eq(
+                                    stet_client_history(e.client, "clock", from, limit, &page, &e.why), 0);
                                 size_t count = stet_value_count(&page);
                                 cr_assert_eq(count, from + limit <= TICKS + 1 ? limit : TICKS + 1 - from);
                                 for (size_t i = 0; i < count; i++) {
-                                        stet_value row = stet_value_at(&page, i), seq = stet_value_get(&row, "seq");
+                                        stet_value row = stet_value_at(&page, i),
+                                                   seq = stet_value_get(&row, "seq");
                                         cr_assert_eq(stet_value_int(&seq, -1), (int64_t)(from + i));
                                 }
                                 stet_value_free(&page);
@@ -827,7 +881,8 @@ CLAIM(history_is_paged_by_number)
                                 from += count;
                         }
                 }
-        cr_assert_eq(stet_client_history(e.client, "clock", UINT64_C(1) << 32, 0, &page, &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(stet_client_history(e.client, "clock", UINT64_C(1) << 32, 0, &page, &e.why), 0, "%s",
+                     e.why.text);
         cr_assert_eq(stet_value_count(&page), 0, "there is no such transition");
         stet_value_free(&page);
 }
@@ -837,8 +892,8 @@ CLAIM(history_is_paged_by_number)
 CLAIM(namespaces_are_apart)
 {
         stet_started here = start((stet_start){ .workflow = "count", .id = "order", .request_id = "r1" });
-        stet_started there =
-            start((stet_start){ .workflow = "wait", .id = "order", .request_id = "r1", .name_space = "other" });
+        stet_started there = start(
+            (stet_start){ .workflow = "wait", .id = "order", .request_id = "r1", .name_space = "other" });
         stet_value value = { 0 };
         cr_assert_str_neq(here.run_id, there.run_id);
         for (int round = 0; round < 2; round++, reopen()) {
@@ -846,7 +901,8 @@ CLAIM(namespaces_are_apart)
                 cr_assert_str_eq(embedded_show(&e, "order", "namespace"), "default");
                 cr_assert_eq(count_runs(), 1);
                 cr_assert_eq(stet_client_show(e.client, there.run_id, &value, &e.why), STET_ENOTFOUND);
-                cr_assert_eq(stet_client_terminate(e.client, there.run_id, NULL, NULL, &e.why), STET_ENOTFOUND);
+                cr_assert_eq(stet_client_terminate(e.client, there.run_id, NULL, NULL, &e.why),
+                             STET_ENOTFOUND);
                 cr_assert_eq(stet_client_set_namespace(e.client, "other", &e.why), 0, "%s", e.why.text);
                 cr_assert_str_eq(embedded_show(&e, "order", "run_id"), there.run_id);
                 cr_assert_str_eq(embedded_show(&e, there.run_id, "namespace"), "other");
@@ -885,7 +941,8 @@ CLAIM(wait_with_a_limit_ends_there_and_the_run_goes_on)
         stet_result result;
         stet_started run = start_waiting("order");
         for (int i = 0; i < 20; i++)
-                cr_assert_eq(stet_client_wait(e.client, i % 2 ? run.run_id : "order", 2, &result, &e.why), STET_ETIMEDOUT);
+                cr_assert_eq(stet_client_wait(e.client, i % 2 ? run.run_id : "order", 2, &result, &e.why),
+                             STET_ETIMEDOUT);
         cr_assert(strstr(e.why.text, run.run_id), "%s", e.why.text);
         complete("order");
         cr_assert_eq(stet_client_wait(e.client, run.run_id, -1, &result, &e.why), 0, "%s", e.why.text);
@@ -946,7 +1003,8 @@ CLAIM(submitted_starts_follow_the_same_rules_as_others)
         start(what[3]);
         for (uint64_t i = 0; i < 4; i++)
                 cr_assert_eq(stet_client_submit(e.client, &what[i], i, false, &e.why), 0, "%s", e.why.text);
-        cr_assert_eq(stet_client_submit(e.client, &(stet_start){ .workflow = "\n" }, 9, false, &e.why), STET_EINVAL);
+        cr_assert_eq(stet_client_submit(e.client, &(stet_start){ .workflow = "\n" }, 9, false, &e.why),
+                     STET_EINVAL);
         cr_assert_eq(collect_all(answers, 4), 4);
         for (int i = 0; i < 4; i++) {
                 uint64_t tag = answers[i].tag;
