@@ -105,7 +105,8 @@ void code_free(struct stet_run *code); /* harmless on NULL */
 /* Hands an event over (copied). Nothing runs. */
 void code_deliver(struct stet_run *code, const struct event *event);
 
-/* It is activated soon: brings what that needs nearer, in steps 0, 1 (each reads what the one before has brought). */
+/* It is activated soon: brings what that needs nearer, in steps 0, 1 (each reads what the one before has
+ * brought). */
 void code_expect(const struct stet_run *code, unsigned step);
 
 /* Runs the code until it waits or ends, appending its effects. */

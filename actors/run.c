@@ -7,28 +7,25 @@
 
 enum { UNUSED_MAX = 4096 };
 
-void run_tables_init(struct run_tables *tables)
-{
-        *tables = (struct run_tables){ 0 };
-        list_init(&tables->unused);
-}
-
 void run_tables_fini(struct run_tables *tables)
 {
-        list_each_safe(at, after, &tables->unused) free(container_of(at, struct op, in_run));
+        for (struct op *op = tables->unused, *next; op; op = next) {
+                next = op->next_unused;
+                free(op);
+        }
         map_fini(&tables->ops);
         map_fini(&tables->requests);
         heap_fini(&tables->timers);
-        run_tables_init(tables);
+        *tables = (struct run_tables){ 0 };
 }
 
 /* An op, zeroed. */
 static struct op *op_take(struct run_tables *tables)
 {
-        if (list_empty(&tables->unused))
-                return xcalloc(1, sizeof(struct op));
-        struct op *op = container_of(tables->unused.next, struct op, in_run);
-        list_remove(&op->in_run);
+        struct op *op = tables->unused;
+        if (!op)
+                return xcalloc(1, sizeof *op);
+        tables->unused = op->next_unused;
         tables->unused_count--;
         *op = (struct op){ 0 };
         return op;
@@ -40,7 +37,8 @@ static void op_give(struct run_tables *tables, struct op *op)
                 free(op);
                 return;
         }
-        list_push_front(&tables->unused, &op->in_run);
+        op->next_unused = tables->unused;
+        tables->unused = op;
         tables->unused_count++;
 }
 

@@ -26,6 +26,7 @@ struct op {
         struct list in_run;     /* struct run's ops, oldest first */
         struct heap_node timer; /* in the shard's heap: a timer's due time */
         struct run *run;
+        struct op *next_unused;
         uint32_t id;
         uint8_t effect;            /* enum effect_type that started it */
         bool abandon;              /* CHILD */
@@ -111,7 +112,7 @@ struct run {
 struct run_tables {
         struct map ops;     /* struct op, by op_key(): those that are none of their run's few */
         uint64_t ops_count; /* all open ones */
-        struct list unused; /* closed ops, for the next ones; in_run links them */
+        struct op *unused;  /* closed ops, for the next ones */
         uint32_t unused_count;
         struct map requests; /* struct run_request, by hash */
         struct heap timers;  /* struct op.timer */
@@ -119,8 +120,8 @@ struct run_tables {
                                 started; else NULL */
 };
 
-void run_tables_init(struct run_tables *tables);
-void run_tables_fini(struct run_tables *tables); /* every run of theirs is freed before */
+/* Tables begin zeroed. Every run of theirs is freed before their end. */
+void run_tables_fini(struct run_tables *tables);
 
 struct run *run_new(uint64_t id);
 void run_free(struct run *run, struct run_tables *tables); /* code must be gone */

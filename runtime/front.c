@@ -68,7 +68,8 @@ static void peer_forget(struct front *f, struct peer *p)
         free(p);
 }
 
-/* Only from front_flush(): whoever has something to say to it may be the scheduler, in the middle of a move. */
+/* Only from front_flush(): whoever has something to say to it may be the scheduler, in the middle of a move.
+ */
 static void peer_gone(struct front *f, struct peer *p)
 {
         uint64_t id = p->id;
@@ -259,7 +260,8 @@ static int start_refusal(const struct front *f, char *text, size_t size)
         return STET_EBUSY;
 }
 
-/* A refusal is the shard's to say: only it knows whether this is the repeat of a start that it has applied. */
+/* A refusal is the shard's to say: only it knows whether this is the repeat of a start that it has applied.
+ */
 static void receive_start(struct front *f, struct message *m)
 {
         char text[200] = "";
@@ -325,8 +327,9 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
         }
 }
 
-/* The messages of a frame are read a few ahead of the one that is handled, and what each will need (its task, its run, its
- * code) is asked for on the way, step by step. With many runs in flight, waiting for memory is most of what a transition costs. */
+/* The messages of a frame are read a few ahead of the one that is handled, and what each will need (its task,
+ * its run, its code) is asked for on the way, step by step. With many runs in flight, waiting for memory is
+ * most of what a transition costs. */
 enum { AHEAD = 12, AHEAD_OF_STEP_1 = 9, AHEAD_OF_STEP_2 = 6, AHEAD_OF_STEP_3 = 3 };
 
 struct lookahead {

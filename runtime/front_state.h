@@ -19,7 +19,7 @@ struct peer {
         int64_t heard_ns;
         uint64_t id;
         bool local;
-        bool gone; /* a send said so: to be forgotten by the next flush */
+        bool gone;           /* a send said so: to be forgotten by the next flush */
         struct buffer frame; /* being filled */
         struct buffer
             backlog; /* whole frames that the transport would not take yet, each behind its uint32_t size */

@@ -165,7 +165,8 @@ static bool node_turn(stet_node *n)
                 return false;
         sync_relaxed(n);
         front_flush(n->front, n->now_ns);
-        /* Sending may swallow the sign that a frame has come (ZMQ_FD is edge-triggered): look once more before anyone sleeps. */
+        /* Sending may swallow the sign that a frame has come (ZMQ_FD is edge-triggered): look once more
+         * before anyone sleeps. */
         more |= take_frames(n);
         if (n->threads)
                 more |= turn_threads(n);

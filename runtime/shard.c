@@ -92,7 +92,8 @@ void shard_name_run(struct shard *s, struct run *run)
         struct run *before = shard_run_by_name(s, ns, id);
         if (before) {
                 map_remove(&s->names, &before->by_name);
-                run->senders = before->senders; /* a signal that it applied must not be applied again by this one */
+                run->senders =
+                    before->senders; /* a signal that it applied must not be applied again by this one */
                 before->senders = NULL;
         }
         map_put(&s->names, &run->by_name, name_hash(s->options.incarnation, ns, id));
@@ -396,7 +397,6 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         s->random_state = options->seed;
         s->code_env =
             (struct code_env){ .stacks = stack_pool_new(options->stack_size), .log = code_log, .log_ctx = s };
-        run_tables_init(&s->tables);
         list_init(&s->all);
         list_init(&s->awake);
         list_init(&s->let_go);

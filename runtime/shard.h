@@ -38,7 +38,7 @@ struct shard_options {
         size_t stack_size;
         uint32_t stacks_max;
         const int *crashes_fd; /* where crashes of workflows are noted (runtime/executor.h); NULL: nowhere */
-        int64_t lease_ns; /* how long a noted attempt is left to its executor after a restart */
+        int64_t lease_ns;      /* how long a noted attempt is left to its executor after a restart */
 };
 
 /* Reads the log and brings every run to where it stands. STET_ECORRUPT, STET_EIO. */
@@ -63,8 +63,9 @@ void shard_resume(struct shard *s, int64_t now_ns);
  * from the scheduler (OUTCOME, NOTE) or from a shard. */
 void shard_receive(struct shard *s, const struct message *m, int64_t now_ns);
 
-/* An outcome for that run comes soon: brings what it will need nearer, in steps 0, 1, 2, 3 with a little time between them (each
- * reads what the one before has brought, and is given what it returned). Changes nothing. */
+/* An outcome for that run comes soon: brings what it will need nearer, in steps 0, 1, 2, 3 with a little time
+ * between them (each reads what the one before has brought, and is given what it returned). Changes nothing.
+ */
 const void *shard_expect(const struct shard *s, uint64_t run, unsigned step, const void *found);
 
 /* Fires the timers that are due. */

@@ -179,18 +179,22 @@ static int start_refused(struct shard *s, const struct message *m, int64_t now_n
         return last ? meet_existing(s, m, last, now_ns, why) : 0;
 }
 
-/* The front takes no more starts. At once: nothing that is under way bears on it, and a full disk must not hold it back. */
+/* The front takes no more starts. At once: nothing that is under way bears on it, and a full disk must not
+ * hold it back. */
 static void refuse_start(struct shard *s, const struct message *m)
 {
-        struct message reply = {
-                .type = MSG_REPLY, .peer = m->peer, .correlation = m->correlation, .code = m->code, .text = m->text
-        };
+        struct message reply = { .type = MSG_REPLY,
+                                 .peer = m->peer,
+                                 .correlation = m->correlation,
+                                 .code = m->code,
+                                 .text = m->text };
         s->sink.to_peer(s->sink.ctx, m->peer, &reply);
 }
 
 static void handle_start(struct shard *s, const struct message *m, int64_t now_ns)
 {
-        const struct run_request *repeated = run_request_find(&s->tables, EVENT_START, namespace_of(m), m->id, m->request_id);
+        const struct run_request *repeated =
+            run_request_find(&s->tables, EVENT_START, namespace_of(m), m->id, m->request_id);
         if (repeated) {
                 reply_run(s, m, repeated->run, true);
                 if (m->wait)
@@ -224,7 +228,8 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
 /* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
 static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
 {
-        bool repeated = run_request_find(&s->tables, event, bytes_str(run->ns), bytes_str(run->workflow_id), m->request_id);
+        bool repeated = run_request_find(&s->tables, event, bytes_str(run->ns), bytes_str(run->workflow_id),
+                                         m->request_id);
         bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
         if (repeated || done)
                 shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);

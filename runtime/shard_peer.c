@@ -59,7 +59,8 @@ static struct run *child_of(const struct shard *s, const struct message *m)
 {
         char id[40];
         child_request_id(id, m);
-        const struct run_request *request = run_request_find(&s->tables, EVENT_START, m->ns, m->id, bytes_str(id));
+        const struct run_request *request =
+            run_request_find(&s->tables, EVENT_START, m->ns, m->id, bytes_str(id));
         return request ? request->run : NULL;
 }
 

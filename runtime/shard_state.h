@@ -52,10 +52,10 @@ struct shard {
         struct run_tables tables;
         struct list let_go; /* between the reading of the log and shard_resume() */
         bool careful;       /* code has crashed the process: a start is made durable before its code runs */
-        
 
         struct buffer effects; /* of the transition under way */
-        const struct run *finishing; /* the run that this transition ends, and its FINISH, which points into effects */
+        const struct run
+            *finishing; /* the run that this transition ends, and its FINISH, which points into effects */
         struct effect finish;
         uint64_t random_state;
         int64_t last_time_ns;
@@ -111,7 +111,8 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns);
 void shard_reply(struct shard *s, const struct message *to, int code, uint64_t run, const char *id,
                  const char *text);
 void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correlation);
-struct run_waiter *shard_take_waiter(struct run *run); /* the first, for the caller to free; NULL: none is left */
+struct run_waiter *
+shard_take_waiter(struct run *run); /* the first, for the caller to free; NULL: none is left */
 /* Why a workflow of that name can't start here: false and a sentence with the names that can. */
 bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *why);
 

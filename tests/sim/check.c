@@ -59,7 +59,7 @@ static void ignore_peer_message(void *ctx, uint64_t peer, const struct message *
 /* What a restart would find now, if all is durable: the same as what is there. */
 static void compare_with_recovery(struct sim *s, uint32_t shard, const struct shard *live)
 {
-        struct shard_sink sink = { NULL, ignore_peer_message, ignore_message, NULL };
+        struct shard_sink sink = { .to_peer = ignore_peer_message, .to_node = ignore_message };
         struct shard_options options = { .index = shard,
                                          .count = s->knobs.shards,
                                          .incarnation = INCARNATION,

@@ -129,13 +129,6 @@ static void front_says(void *ctx, uint32_t shard, const struct message *m)
         plant_to_shard(site->sim, shard, m, deliver_to_shard);
 }
 
-static void front_expects(void *ctx, uint64_t run, unsigned step)
-{
-        struct site *site = ctx;
-        if (!threaded(site))
-                shard_expect(site->seats[0].shard, run, step);
-}
-
 static void take_from_shard(struct site *site, const struct message *m)
 {
         struct sim *s = site->sim;
@@ -413,7 +406,7 @@ static bool open_shard(struct site *site, struct seat_of_shard *seat)
 {
         struct sim *s = site->sim;
         struct disk *disk = s->disks[seat->index];
-        struct shard_sink sink = { seat, shard_says_to_peer, shard_says, hear_shard_log };
+        struct shard_sink sink = { .ctx = seat, .to_peer = shard_says_to_peer, .to_node = shard_says, .log = hear_shard_log };
         stet_why why = { "" };
         disk_open(disk);
         struct shard_options options = { .index = seat->index,
@@ -445,7 +438,7 @@ static void open_front(struct site *site)
                                          .lease_ns = LEASE_MS * MS,
                                          .note_after_ns = NOTE_AFTER_MS * MS,
                                          .queued_bytes_max = 1 << 20 };
-        struct front_sink sink = { site, front_says, hear_log, front_expects };
+        struct front_sink sink = { .ctx = site, .to_shard = front_says, .log = hear_log };
         site->front = front_new(&options, &s->net.transport, &sink);
 }
 
