@@ -458,6 +458,8 @@ int run_apply_effect(struct run *run, struct run_tables *tables, const struct ef
                 run->status_lsn = lsn;
                 break;
         case EFFECT_FINISH:
+                if (!state_allows(run_states, run->ending, e->ending))
+                        return STET_ECORRUPT;
                 run->ending = e->ending;
                 run->ended_ns = time_ns;
                 close_all(run, tables);

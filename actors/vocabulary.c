@@ -85,11 +85,21 @@ const struct shape effect_shapes[EFFECT_TYPES] = {
         [EFFECT_FINISH] = SHAPE("finish", EFFECT_FINISH, finish_fields),
 };
 
+const struct state run_states[RUN_CONTINUED + 1] = {
+        [RUN_OPEN] = { "open",
+                       STATE_BIT(RUN_COMPLETED) | STATE_BIT(RUN_FAILED) | STATE_BIT(RUN_CANCELED) |
+                           STATE_BIT(RUN_TERMINATED) | STATE_BIT(RUN_CONTINUED),
+                       STATE_INITIAL },
+        [RUN_COMPLETED] = { "completed", 0, STATE_FINAL },
+        [RUN_FAILED] = { "failed", 0, STATE_FINAL | STATE_FAILURE },
+        [RUN_CANCELED] = { "canceled", 0, STATE_FINAL },
+        [RUN_TERMINATED] = { "terminated", 0, STATE_FINAL },
+        [RUN_CONTINUED] = { "continued", 0, STATE_FINAL },
+};
+
 const char *run_ending_name(uint32_t ending)
 {
-        static const char *const names[] = { "open",     "completed",  "failed",
-                                             "canceled", "terminated", "continued" };
-        return ending < sizeof names / sizeof names[0] ? names[ending] : "?";
+        return ending <= RUN_CONTINUED ? run_states[ending].name : "?";
 }
 
 bool event_decode(struct cursor *c, struct event *ret)

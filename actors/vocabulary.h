@@ -8,6 +8,7 @@
 #define ACTORS_VOCABULARY_H
 
 #include "base/codec.h"
+#include "base/state.h"
 
 /* How a run ends; the numbers are those of stet_ending in stet/client.h and stand in the log. */
 enum run_ending {
@@ -18,6 +19,9 @@ enum run_ending {
         RUN_TERMINATED = 4,
         RUN_CONTINUED = 5,
 };
+
+/* Its states: open, and from there to any ending, once. */
+extern const struct state run_states[RUN_CONTINUED + 1];
 
 const char *run_ending_name(uint32_t ending); /* "open", "completed", …; static */
 

@@ -29,6 +29,9 @@ struct stet_executor {
         struct slot **slots;
         size_t slots_count;
 
+        pthread_mutex_t peers_mutex; /* guards peers_count */
+        size_t peers_count;          /* slots that may be asked by others; 0 once they are being freed */
+
         int stop_fd; /* written once; never read */
         int wake_fd; /* wakes the warden */
         pthread_t warden;
@@ -52,6 +55,24 @@ static void slot_busy(void *ctx)
         struct stet_executor *e = ctx;
         if (atomic_load(&e->warden_asleep) && atomic_exchange(&e->warden_asleep, false))
                 wake(e);
+}
+
+static bool held_elsewhere(void *ctx, const struct slot *asking, const struct token *token, int64_t before_ns)
+{
+        struct stet_executor *e = ctx;
+        bool held = false;
+        pthread_mutex_lock(&e->peers_mutex);
+        for (size_t i = 0; i < e->peers_count && !held; i++)
+                held = e->slots[i] != asking && slot_has(e->slots[i], token, before_ns);
+        pthread_mutex_unlock(&e->peers_mutex);
+        return held;
+}
+
+static void set_peers(struct stet_executor *e, size_t count)
+{
+        pthread_mutex_lock(&e->peers_mutex);
+        e->peers_count = count;
+        pthread_mutex_unlock(&e->peers_mutex);
 }
 
 static void say(struct stet_executor *e, stet_log_level level, const char *what)
@@ -142,6 +163,7 @@ static int start_threads(struct stet_executor *e, void *zmq_context, stet_why *w
                 if (err)
                         return err;
         }
+        set_peers(e, e->slots_count);
         int error = pthread_create(&e->warden, NULL, warden_main, e);
         if (error)
                 return stet_why_set(why, STET_EIO, "the executor can't start a thread: %s", strerror(error));
@@ -156,10 +178,11 @@ static int start(void *zmq_context, void *own_context, const stet_executor_optio
         e->own_context = own_context;
         e->stop_fd = e->wake_fd = -1;
         pthread_mutex_init(&e->log_mutex, NULL);
+        pthread_mutex_init(&e->peers_mutex, NULL);
         int err = executor_config_init(&e->config, options, why);
         if (!err)
                 err = open_fds(e, why);
-        e->host = (struct slot_host){ e, &e->config, e->stop_fd, slot_busy, slot_changed };
+        e->host = (struct slot_host){ e, &e->config, e->stop_fd, slot_busy, held_elsewhere, slot_changed };
         if (!err)
                 err = start_threads(e, zmq_context, why);
         if (err) {
@@ -234,6 +257,7 @@ void stet_executor_stop(stet_executor *executor, int64_t timeout_ms)
         for (size_t i = 0; i < e->slots_count; i++)
                 slot_join(e->slots[i], deadline_ns);
         stop_warden(e);
+        set_peers(e, 0);
         for (size_t i = 0; i < e->slots_count; i++)
                 slot_free(e->slots[i]);
         free(e->slots);
@@ -241,6 +265,7 @@ void stet_executor_stop(stet_executor *executor, int64_t timeout_ms)
         close_fd(e->wake_fd);
         executor_config_fini(&e->config);
         pthread_mutex_destroy(&e->log_mutex);
+        pthread_mutex_destroy(&e->peers_mutex);
         context_close(e->own_context);
         free(e);
 }

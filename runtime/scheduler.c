@@ -165,7 +165,7 @@ struct connection *scheduler_leave(struct scheduler *s, struct task *t)
 
 void scheduler_run(struct scheduler *s, struct task *t, struct connection *c, int64_t now_ns)
 {
-        t->state = TASK_RUNNING;
+        t->state = state_move(task_states, t->state, TASK_RUNNING);
         t->connection = c;
         t->since_ns = t->beat_ns = now_ns;
         list_push(&c->running, &t->place);
@@ -194,7 +194,7 @@ void scheduler_put_back(struct scheduler *s, struct task *t, int64_t now_ns)
                 hand_out(s, t, c, now_ns);
                 return;
         }
-        t->state = TASK_WAITING;
+        t->state = state_move(task_states, t->state, TASK_WAITING);
         t->since_ns = now_ns;
         lane_put_back(t->lane, t);
         s->waiting_count++;
@@ -215,7 +215,7 @@ static void arrive(struct scheduler *s, struct task *t, int64_t now_ns)
                 hand_out(s, t, c, now_ns);
                 return;
         }
-        t->state = TASK_WAITING;
+        t->state = state_move(task_states, t->state, TASK_WAITING);
         t->since_ns = now_ns;
         lane_put(t->lane, t);
         s->waiting_count++;
@@ -224,7 +224,7 @@ static void arrive(struct scheduler *s, struct task *t, int64_t now_ns)
 
 static void delay(struct scheduler *s, struct task *t, int64_t due_ns, int64_t now_ns)
 {
-        t->state = TASK_DELAYED;
+        t->state = state_move(task_states, t->state, TASK_DELAYED);
         t->since_ns = now_ns;
         t->ready_ns = due_ns;
         list_push(&s->delayed, &t->place);
@@ -235,7 +235,7 @@ static void delay(struct scheduler *s, struct task *t, int64_t due_ns, int64_t n
 
 void scheduler_decide(struct scheduler *s, struct task *t, enum task_state state, struct message *m)
 {
-        t->state = (uint8_t)state;
+        t->state = state_move(task_states, t->state, state);
         list_push(&s->decided, &t->place);
         m->type = MSG_OUTCOME;
         m->token = token_of(s, t);

@@ -445,6 +445,7 @@ void shard_close(struct shard *s)
         map_fini(&s->names);
         run_tables_fini(&s->tables);
         buffer_fini(&s->effects);
+        answers_fini(&s->answers);
         code_env_fini(&s->code_env);
         stack_pool_free(s->code_env.stacks);
         free(s);

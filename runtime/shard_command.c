@@ -25,17 +25,49 @@ void shard_reply(struct shard *s, const struct message *to, int code, uint64_t r
                              .id = bytes_str(id),
                              .text = bytes_str(text) };
         shard_hold(s, &m);
+        if (code)
+                answers_keep(&s->answers, to, &m, s->last_time_ns);
+}
+
+/* The repeat of a command whose answer left no record. */
+static bool answered_before(struct shard *s, const struct message *m)
+{
+        struct message reply;
+        if (!answers_find(&s->answers, m, s->last_time_ns, &reply))
+                return false;
+        struct run *run = reply.token.run ? shard_run_by_id(s, reply.token.run) : NULL;
+        reply.type = MSG_REPLY;
+        reply.peer = m->peer;
+        reply.correlation = m->correlation;
+        reply.id = bytes_str(run ? run->workflow_id : NULL);
+        shard_hold(s, &reply);
+        if (m->wait && run && !reply.code)
+                shard_wait(s, run, m->peer, m->correlation);
+        return true;
+}
+
+static struct message run_reply(const struct message *to, const struct run *run, bool existing)
+{
+        return (struct message){ .type = MSG_REPLY,
+                                 .peer = to->peer,
+                                 .correlation = to->correlation,
+                                 .token = { .run = run->id },
+                                 .id = bytes_str(run->workflow_id),
+                                 .count = existing };
 }
 
 static void reply_run(struct shard *s, const struct message *to, const struct run *run, bool existing)
 {
-        struct message m = { .type = MSG_REPLY,
-                             .peer = to->peer,
-                             .correlation = to->correlation,
-                             .token = { .run = run->id },
-                             .id = bytes_str(run->workflow_id),
-                             .count = existing };
+        struct message m = run_reply(to, run, existing);
         shard_hold(s, &m);
+}
+
+/* It changes nothing, so that no record will tell its repeat of it. */
+static void reply_unrecorded(struct shard *s, const struct message *to, const struct run *run)
+{
+        struct message m = run_reply(to, run, true);
+        shard_hold(s, &m);
+        answers_keep(&s->answers, to, &m, s->last_time_ns);
 }
 
 /* --- waiting for an ending --- */
@@ -151,7 +183,7 @@ static int meet_existing(struct shard *s, const struct message *m, struct run *l
         if (last->ending != RUN_OPEN)
                 return reuse_refused(last, m, why);
         if (m->conflict == ID_CONFLICT_USE_EXISTING) {
-                reply_run(s, m, last, true);
+                reply_unrecorded(s, m, last);
                 if (m->wait)
                         shard_wait(s, last, m->peer, m->correlation);
                 return -1;
@@ -231,8 +263,10 @@ static bool answered_already(struct shard *s, const struct message *m, uint8_t e
         bool repeated = run_request_find(&s->tables, event, bytes_str(run->ns), bytes_str(run->workflow_id),
                                          m->request_id);
         bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
-        if (repeated || done)
+        if (repeated)
                 shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);
+        else if (done)
+                reply_unrecorded(s, m, run);
         return repeated || done;
 }
 
@@ -258,6 +292,8 @@ static void handle_run_command(struct shard *s, const struct message *m, uint8_t
 
 void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
 {
+        if (answered_before(s, m))
+                return;
         if (m->type == MSG_START) {
                 handle_start(s, m, now_ns);
                 return;

@@ -8,6 +8,7 @@
 
 #include "actors/code.h"
 #include "actors/run.h"
+#include "runtime/answers.h"
 #include "runtime/parcel.h"
 #include "runtime/shard.h"
 
@@ -50,6 +51,7 @@ struct shard {
         struct list awake; /* runs whose code is in memory, the longest untouched first */
         uint32_t awake_count;
         struct run_tables tables;
+        struct answers answers; /* of commands that left no record */
         struct list let_go; /* between the reading of the log and shard_resume() */
         bool careful;       /* code has crashed the process: a start is made durable before its code runs */
 

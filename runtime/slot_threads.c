@@ -82,12 +82,26 @@ static int beat(void *ctx)
 
 /* --- the slot's thread: the mutex is held --- */
 
+/* A node that has restarted hands out what it does not know to be running. If it is running here, the slot
+ * that has it will say so. */
+static bool held_elsewhere(struct slot *s, int64_t now_ns)
+{
+        unlock(s);
+        bool held = s->host->held_elsewhere(s->host->ctx, s, &s->task.token, now_ns);
+        lock(s);
+        if (held)
+                worker_forget(s->seat.worker, &s->task.token);
+        return held;
+}
+
 /* Runs the next task. False: there is none, or the slot was abandoned meanwhile. */
 static bool run_one(struct slot *s)
 {
         int64_t now_ns = clock_elapsed_ns();
         if (!worker_begin(s->seat.worker, now_ns, &s->task))
                 return false;
+        if (s->task.again && held_elsewhere(s, now_ns))
+                return true;
         s->inside_ns = now_ns;
         unlock(s);
 
@@ -293,6 +307,14 @@ int64_t slot_tend(struct slot *s, int64_t now_ns, int *ret_fd)
         }
         unlock(s);
         return due_ns;
+}
+
+bool slot_has(struct slot *s, const struct token *token, int64_t before_ns)
+{
+        lock(s);
+        bool has = worker_has(s->seat.worker, token, before_ns);
+        unlock(s);
+        return has;
 }
 
 void slot_stats(struct slot *s, struct worker_stats *ret)

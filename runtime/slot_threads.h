@@ -23,6 +23,9 @@ struct slot_host {
         const struct executor_config *config;
         int stop_fd;             /* readable from the stop on */
         void (*busy)(void *ctx); /* an activity begins: called often, must be cheap */
+        /* Whether another slot has the task, by slot_has(). The asking slot's mutex is free meanwhile. */
+        bool (*held_elsewhere)(void *ctx, const struct slot *asking, const struct token *token,
+                               int64_t before_ns);
         void (*changed)(void *ctx, const struct worker_stats *before, const struct worker_stats *now);
 };
 
@@ -41,6 +44,9 @@ void slot_free(struct slot *s);
  * it, sends outcomes, pulses and claims. Gives the time at which to look again (INT64_MAX: it is in none) and
  * a descriptor to watch until then (-1: none). */
 int64_t slot_tend(struct slot *s, int64_t now_ns, int *ret_fd);
+
+/* worker_has() of its worker. */
+bool slot_has(struct slot *s, const struct token *token, int64_t before_ns);
 
 void slot_stats(struct slot *s, struct worker_stats *ret);
 

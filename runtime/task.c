@@ -18,6 +18,19 @@ static unsigned class_of(size_t size)
         return size_class;
 }
 
+#define NEXT_ATTEMPT (STATE_BIT(TASK_DELAYED) | STATE_BIT(TASK_WAITING) | STATE_BIT(TASK_RUNNING))
+#define DECIDED      (STATE_BIT(TASK_DONE) | STATE_BIT(TASK_ENDED))
+
+/* An undecided attempt may be claimed, given back, decided or replaced by the next from wherever it is; a
+ * decided one only waits for the shard to say that there is a next. */
+const struct state task_states[TASK_STATES] = {
+        [TASK_DELAYED] = { "delayed", NEXT_ATTEMPT | DECIDED, STATE_INITIAL },
+        [TASK_WAITING] = { "waiting", NEXT_ATTEMPT | DECIDED, 0 },
+        [TASK_RUNNING] = { "running", NEXT_ATTEMPT | DECIDED, 0 },
+        [TASK_DONE] = { "done", NEXT_ATTEMPT, STATE_FINAL },
+        [TASK_ENDED] = { "ended", NEXT_ATTEMPT, STATE_FINAL | STATE_FAILURE },
+};
+
 static size_t block_size(unsigned size_class, size_t input_size)
 {
         return size_class < TASK_CLASSES ? class_size(size_class) : sizeof(struct task) + input_size;

@@ -8,6 +8,7 @@
 #define RUNTIME_TASK_H
 
 #include "base/heap.h"
+#include "base/state.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -23,6 +24,10 @@ enum task_state {
         TASK_DONE,    /* a DONE became its outcome; the shard's answer, and after it an ACK, will follow */
         TASK_ENDED,   /* it timed out or was lost; the shard's answer will follow */
 };
+
+enum { TASK_STATES = TASK_ENDED + 1 };
+
+extern const struct state task_states[TASK_STATES];
 
 struct task {
         struct map_node node; /* by task_key() */

@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/state.h"
 
 #include <stdlib.h>
 
@@ -36,11 +37,19 @@ enum {
         OVERDUE_MS = 2000, /* an outcome's acknowledgement; doubles while none comes, up to the next */
         OVERDUE_MAX_MS = 16000,
         BEATS_PER_TIMEOUT = 4,
+        AGAIN_MS =
+            60000, /* after the node asked again who we are: by then, everybody has said what he holds */
         KEEP_CAPACITY = 64 << 10, /* larger buffers are freed with their task */
         CLAIM_SIZE_MAX = 64,
 };
 
 enum task_state { TASK_HELD, TASK_BEGUN, TASK_DONE };
+
+static const struct state worker_task_states[] = {
+        [TASK_HELD] = { "held", STATE_BIT(TASK_BEGUN), STATE_INITIAL },
+        [TASK_BEGUN] = { "begun", STATE_BIT(TASK_DONE), 0 },
+        [TASK_DONE] = { "done", 0, STATE_FINAL }, /* until it is acknowledged and forgotten */
+};
 
 struct task {
         struct map_node by_token;
@@ -82,7 +91,9 @@ struct worker {
         bool bye_due;
         bool gone;
         bool welcome;
-        int64_t pulse_ns; /* interval */
+        bool was_welcome;       /* once */
+        int64_t again_until_ns; /* tasks may be with another worker of the executor */
+        int64_t pulse_ns;       /* interval */
         int64_t pulse_due_ns;
         int64_t beat_due_ns; /* of the first begun task whose beat waits */
         int64_t heard_ns;    /* the last frame from the node */
@@ -120,7 +131,7 @@ static void task_move(struct worker *w, struct task *t, enum task_state state)
 {
         w->counts[t->state]--;
         list_remove(&t->place);
-        t->state = state;
+        t->state = state_move(worker_task_states, t->state, state);
         list_push(&w->states[state], &t->place);
         w->counts[state]++;
 }
@@ -256,7 +267,7 @@ static void on_welcome(struct worker *w, const struct message *m, int64_t now_ns
         w->pulse_ns = (ms < PULSE_MIN_MS ? PULSE_MIN_MS : ms > PULSE_MAX_MS ? PULSE_MAX_MS : ms) * MS;
         if (!w->welcome || w->pulse_due_ns > now_ns + w->pulse_ns)
                 w->pulse_due_ns = now_ns + w->pulse_ns;
-        w->welcome = true;
+        w->welcome = w->was_welcome = true;
 }
 
 /* A token that we know already was not heard of, or is given to us again after a restart of the node. */
@@ -300,6 +311,8 @@ static void on_message(struct worker *w, const struct message *m, int64_t now_ns
                 break;
         case MSG_WHO:
                 w->welcome = false;
+                if (w->was_welcome)
+                        w->again_until_ns = now_ns + AGAIN_MS * MS;
                 say_all(w);
                 break;
         case MSG_WELCOME:
@@ -349,8 +362,23 @@ bool worker_begin(struct worker *w, int64_t now_ns, struct worker_task *ret)
                 .timeout_ms = t->timeout_ms,
                 .heartbeat_ms = t->heartbeat_ms,
                 .attempt = t->token.attempt,
+                .again = now_ns < w->again_until_ns,
         };
         return true;
+}
+
+bool worker_has(const struct worker *w, const struct token *token, int64_t before_ns)
+{
+        const struct task *t = task_find(w, token);
+        return t &&
+               (t->state == TASK_DONE || (t->state == TASK_BEGUN && !t->dropped && t->begun_ns < before_ns));
+}
+
+void worker_forget(struct worker *w, const struct token *token)
+{
+        struct task *t = task_find(w, token);
+        if (t && t->state == TASK_BEGUN)
+                task_forget(w, t);
 }
 
 static void encode_done(struct buffer *b, const struct task *t, const struct message *m)

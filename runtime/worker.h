@@ -32,6 +32,8 @@ struct worker_task {
         int64_t timeout_ms;
         int64_t heartbeat_ms;
         uint32_t attempt;
+        bool again; /* the node restarted not long before it gave this: another worker of the executor may
+                       have it */
 };
 
 struct worker *worker_new(const struct worker_options *options);
@@ -47,6 +49,13 @@ bool worker_begin(struct worker *w, int64_t now_ns, struct worker_task *ret);
 /* The outcome of a begun task: m's code, value, kind, text, permanent (copied). A task that was dropped
  * meanwhile is accepted and its outcome forgotten. */
 void worker_finish(struct worker *w, const struct token *token, const struct message *m, int64_t now_ns);
+
+/* Whether it has begun this task before that time, or has an outcome of it: one that the node is still to
+ * hear of. */
+bool worker_has(const struct worker *w, const struct token *token, int64_t before_ns);
+
+/* A begun task that another worker of the executor has: nothing is said about it here. */
+void worker_forget(struct worker *w, const struct token *token);
 
 /* The user's code said that the begun task is alive. 0, or STET_ECANCELED when the node dropped it. */
 int worker_heartbeat(struct worker *w, const struct token *token, int64_t now_ns);

@@ -40,11 +40,11 @@ class Answer:
 class Process:
     """A command that goes on: a server or an executor."""
 
-    def __init__(self, test, arguments):
+    def __init__(self, test, arguments, program=STET):
         self.test = test
         self.log = open(os.path.join(test.directory, f"process-{len(test.processes)}.err"), "w+b")
         self.popen = subprocess.Popen(
-            [STET, *arguments],
+            [program, *arguments],
             cwd=test.directory,
             env=test.environment,
             stdin=subprocess.DEVNULL,

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { CHECK_EVERY = 16, COMPARE_EVERY = 48, READ_EVERY = 128 };
+enum { COMPARE_EVERY = 4, READ_EVERY = 32 };
 
 #define ID(run) (unsigned long long)(run)->id
 
@@ -78,20 +78,21 @@ static void compare_with_recovery(struct sim *s, uint32_t shard, const struct sh
         shard_close(recovered);
 }
 
-static void check_shard(struct sim *s, uint32_t shard, bool thorough)
+static void check_shard(struct sim *s, uint32_t shard)
 {
-        struct shard *live = site_shard(s, shard);
-        if (!live)
-                return;
-        const char *wrong = shard_check(live);
+        const struct shard *live = site_shard(s, shard);
+        const char *wrong = live ? shard_check(live) : NULL;
         if (wrong)
                 sim_break(s, "P12: shard %u: %s", shard, wrong);
-        if (!shard_idle(live))
+}
+
+static void compare_shard(struct sim *s, uint32_t shard)
+{
+        const struct shard *live = site_shard(s, shard);
+        if (!live || !shard_idle(live))
                 return;
         s->stood[shard].lsn = model_lsn(s->model, shard);
         s->stood[shard].fingerprint = shard_fingerprint(live);
-        if (!thorough)
-                return;
         compare_with_model(s, shard, live);
         compare_with_recovery(s, shard, live);
 }
@@ -99,10 +100,13 @@ static void check_shard(struct sim *s, uint32_t shard, bool thorough)
 void check_after_step(struct sim *s)
 {
         model_catch_up(s->model);
-        for (uint32_t i = 0; i < s->knobs.shards && s->step % CHECK_EVERY == 0; i++)
-                check_shard(s, i, s->step % COMPARE_EVERY == 0);
-        for (uint32_t i = 0; i < s->knobs.shards && s->step % READ_EVERY == 0; i++)
-                model_read_again(s->model, i);
+        for (uint32_t i = 0; i < s->knobs.shards; i++) {
+                check_shard(s, i);
+                if (s->step % COMPARE_EVERY == 0)
+                        compare_shard(s, i);
+                if (s->step % READ_EVERY == 0)
+                        model_read_again(s->model, i);
+        }
 }
 
 void check_recovered(struct sim *s, uint32_t shard)
@@ -120,28 +124,13 @@ void check_recovered(struct sim *s, uint32_t shard)
 static const uint8_t asked_events[MSG_TYPES] = { [MSG_START] = EVENT_START, [MSG_SIGNAL] = EVENT_SIGNAL,
                                                  [MSG_CANCEL] = EVENT_CANCEL, [MSG_TERMINATE] = EVENT_TERMINATE };
 
-/* A command may be under way more than once. What the node takes before anything of it is on record may come to nothing. */
-void check_taken(struct sim *s, const struct message *m)
-{
-        struct ask *ask = m->correlation ? ask_find(s, m->correlation) : NULL;
-        if (ask && asked_events[ask->type] && !model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id)))
-                ask->fresh++;
-}
-
-void check_node_gone(struct sim *s)
-{
-        list_each(at, &s->asks_all)
-                container_of(at, struct ask, in_all)->fresh = 0;
-}
-
-/* The command is on record: then whoever asks again must not be told an error. */
-static const struct model_run *applied_by(struct sim *s, struct ask *ask, const struct message *m)
+/* The command is on record: then whoever asks, again or once more, must not be told an error. */
+static const struct model_run *applied_by(struct sim *s, const struct ask *ask, const struct message *m)
 {
         const struct model_run *run = model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id));
-        if (m->code && run && !ask->fresh)
+        if (m->code && run)
                 sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it", message_shapes[ask->type].name,
                           ask->request_id, stet_error_name((int)m->code), ID(run));
-        ask->fresh -= ask->fresh > 0;
         return run;
 }
 
@@ -293,7 +282,7 @@ void check_at_end(struct sim *s)
 {
         model_catch_up(s->model);
         for (uint32_t i = 0; i < s->knobs.shards; i++) {
-                check_shard(s, i, true);
+                compare_shard(s, i);
                 model_read_again(s->model, i);
         }
         list_each(at, model_runs(s->model))

@@ -8,6 +8,7 @@
 
 #include "runtime/activity.h"
 #include "tests/sim/flows.h"
+#include "tests/sim/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,9 @@ static void begin(struct crew *c)
         if (c->busy || c->leaving || !worker_begin(c->worker, s->now_ns, &c->task))
                 return;
         c->busy = true;
+        struct model_op *op = model_op(s->model, c->task.token.run, c->task.token.op);
+        if (op)
+                op->executions++;
         sim_plan(s, &c->finish, s->now_ns + duration_ns(c));
         sim_plan(s, &c->hand_back, s->now_ns + HAND_BACK_MS * MS);
         if (c->task.heartbeat_ms)

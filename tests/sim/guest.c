@@ -41,7 +41,10 @@ static void say_all(struct sim *s, struct guest *g)
         net_send(s, &g->line, buffer_bytes(&hello));
         buffer_fini(&hello);
         list_each(at, &g->waiting)
+        {
+                container_of(at, struct ask, in_guest)->begun = false;
                 send_ask(s, g, container_of(at, struct ask, in_guest));
+        }
 }
 
 /* An ending may take years: only the node's asking makes a wait be said again. */
@@ -51,7 +54,7 @@ static void repeat(struct sim *s, struct happening *h)
         list_each(at, &g->waiting)
         {
                 struct ask *ask = container_of(at, struct ask, in_guest);
-                if (s->now_ns - ask->sent_ns >= REPEAT_MS * MS && !(ask->type == MSG_WAIT && ask->wants_result))
+                if (s->now_ns - ask->sent_ns >= REPEAT_MS * MS && !(ask->wants_result && (ask->begun || ask->type == MSG_WAIT)))
                         send_ask(s, g, ask);
         }
         if (!list_empty(&g->waiting))
@@ -93,6 +96,7 @@ static void take_answer(struct sim *s, const struct message *m)
                 return; /* heard before */
         if (m->type == MSG_RESULT || m->code || !ask->wants_result)
                 list_remove(&ask->in_guest);
+        ask->begun = true;
 }
 
 static void receive(struct sim *s, struct line *line, struct bytes frame)

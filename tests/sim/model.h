@@ -32,6 +32,7 @@ struct model_op {
         uint32_t attempt;
         uint32_t tries; /* attempts that failed by themselves */
         uint32_t ended; /* attempts whose end is on record */
+        uint32_t executions; /* by whomever */
         uint64_t opened_lsn;
         int64_t opened_ns;
         int64_t due_ns;

@@ -12,12 +12,21 @@
 
 enum { ONE_IN_EIGHT = 8192, EARLY_MS = 20 };
 
-/* An old attempt's outcome, with the number of the attempt that is current now. */
-static void freshen(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
+/* A frame from an executor in which an old attempt's outcome has the number of the attempt that is current now. */
+struct bytes plant_frame(struct sim *s, struct bytes frame)
 {
-        struct message fresh = *m;
-        fresh.token.attempt = model_attempt(s->model, m->token.run, m->token.op);
-        deliver(s, shard, &fresh);
+        struct cursor c = frame_cursor(frame);
+        struct message m;
+        if (s->options.bug != BUG_STALE_TOKEN || frame_check(frame, NULL) != 0 || !frame.size)
+                return frame;
+        buffer_clear(&s->plant.frame);
+        frame_begin(&s->plant.frame);
+        while (frame_next(&c, &m) > 0) {
+                if (m.type == MSG_DONE)
+                        m.token.attempt = model_attempt(s->model, m.token.run, m.token.op);
+                frame_put(&s->plant.frame, &m);
+        }
+        return buffer_bytes(&s->plant.frame);
 }
 
 static void start_twice(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
@@ -32,18 +41,22 @@ static void start_twice(struct sim *s, uint32_t shard, const struct message *m, 
         deliver(s, shard, &again);
 }
 
-/* The first of a sender's signals waits until the next one has gone by. */
-static void swap_signals(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
+/* A signal waits until the next message has gone by. */
+static bool swap_signals(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
 {
         struct message kept;
         struct bytes at = buffer_bytes(&s->plant.kept);
-        if (!parcel_take(&at, &kept)) {
+        bool any = parcel_take(&at, &kept);
+        if (!any && m->type == MSG_SEND) {
                 parcel_put(&s->plant.kept, m);
-                return;
+                return true;
         }
-        deliver(s, shard, m);
-        deliver(s, shard_of(s->knobs.shards, kept.ns, kept.id, kept.request_id), &kept);
-        buffer_clear(&s->plant.kept);
+        if (any) {
+                deliver(s, shard, m);
+                deliver(s, shard_of(s->knobs.shards, kept.ns, kept.id, kept.request_id), &kept);
+                buffer_clear(&s->plant.kept);
+        }
+        return any;
 }
 
 static void swap_results(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
@@ -61,15 +74,11 @@ static void swap_results(struct sim *s, uint32_t shard, const struct message *m,
 void plant_to_shard(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver)
 {
         enum sim_bug bug = s->options.bug;
-        if (bug == BUG_STALE_TOKEN && m->type == MSG_OUTCOME)
-                freshen(s, shard, m, deliver);
-        else if (bug == BUG_DOUBLE_START && m->type == MSG_START && sim_chance(s, ONE_IN_EIGHT))
+        if (bug == BUG_DOUBLE_START && m->type == MSG_START && sim_chance(s, ONE_IN_EIGHT))
                 start_twice(s, shard, m, deliver);
-        else if (bug == BUG_SWAPPED_SIGNALS && m->type == MSG_SEND)
-                swap_signals(s, shard, m, deliver);
         else if (bug == BUG_SWAPPED_RESULTS && m->type == MSG_OUTCOME && !m->code)
                 swap_results(s, shard, m, deliver);
-        else
+        else if (bug != BUG_SWAPPED_SIGNALS || !swap_signals(s, shard, m, deliver))
                 deliver(s, shard, m);
 }
 
@@ -87,4 +96,5 @@ void plant_fini(struct sim *s)
 {
         buffer_fini(&s->plant.kept);
         buffer_fini(&s->plant.result);
+        buffer_fini(&s->plant.frame);
 }

@@ -143,7 +143,7 @@ struct sim_incident; /* incident.h */
 
 struct sim_options {
         uint64_t seed;
-        uint32_t steps; /* of the phase with faults; 0: the seed decides, 200 to 800 */
+        uint32_t steps; /* of the phase with faults; 0: the seed decides, 300 to 1000 */
         enum sim_bug bug;
         const struct sim_incident *incident; /* instead of the seed's own faults and workload; NULL: none */
         struct sim_kit *kit; /* borrowed */

@@ -203,7 +203,6 @@ static void take_down(struct site *site)
                 post_free(s, container_of(site->posts.next, struct post, in_site));
         drop_inbox(site);
         buffer_clear(&s->plant.kept);
-        check_node_gone(s);
         net_cut_all(s);
 }
 
@@ -260,7 +259,8 @@ static void tell_frame(struct sim *s, uint64_t peer, struct bytes frame)
                         if (conn && (m.type == MSG_HELLO || (m.type >= MSG_WINDOW && m.type <= MSG_RETURN)))
                                 crew_heard(s, conn);
                         trace_message(s, conn ? conn->name : "someone gone", "node", &m);
-                        check_taken(s, &m);
+                        if (m.type == MSG_CLAIM)
+                                sim_did(s, DID_CLAIM);
                 }
 }
 
@@ -272,7 +272,7 @@ static void take_frames(struct site *site)
                 if (!threaded(site) && shard_full(site->seats[0].shard))
                         return;
                 struct waiting_frame *f = container_of(site->inbox.next, struct waiting_frame, in_inbox);
-                struct bytes data = bytes_of(f->data, f->size);
+                struct bytes data = plant_frame(s, bytes_of(f->data, f->size));
                 list_remove(&f->in_inbox);
                 tell_frame(s, f->peer, data);
                 front_receive(site->front, f->peer, false, data, s->now_ns);

@@ -61,12 +61,12 @@ static uint64_t choose_mask(struct sim *s)
 void swarm_choose(struct sim *s)
 {
         struct knobs *k = &s->knobs;
-        k->steps = 200 + sim_below(s, 600);
+        k->steps = 300 + sim_below(s, 700);
         k->shards = sim_chance(s, 20000) ? 2 + sim_below(s, 2) : 1;
         k->guests = 1 + sim_below(s, 3);
         k->crews = 1 + sim_below(s, 3);
         k->stacks_max = sim_chance(s, 32768) ? 1 + sim_below(s, 4) : 1000;
-        k->runs_max = 4 + sim_below(s, 14);
+        k->runs_max = 4 + sim_below(s, 20);
         k->ask_ns = sim_between(s, 2 * MS, 200 * MS);
         k->frame_ns = sim_between(s, 20 * US, 2 * MS);
         k->commit_ns = sim_between(s, 50 * US, 5 * MS);

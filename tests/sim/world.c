@@ -182,6 +182,8 @@ static void poll_end(struct sim *s, struct happening *h)
                 s->healed_ns = took_ns;
                 s->over = true;
                 check_at_end(s);
+                if (s->options.incident && s->options.incident->check)
+                        s->options.incident->check(s);
                 return;
         }
         char what[300];
@@ -205,7 +207,7 @@ struct sim *sim_new(const struct sim_options *options)
         s->poll.happen = poll_end;
         swarm_choose(s);
         if (options->incident)
-                options->incident->choose(&s->knobs);
+                incident_choose(options->incident, &s->knobs);
         if (options->steps)
                 s->knobs.steps = options->steps;
         net_init(s);

@@ -185,8 +185,8 @@ struct ask {
         uint8_t type; /* enum message_type */
         uint8_t operation; /* enum sim_operation */
         bool wants_result;
+        bool begun; /* its START was answered; what it waits for is the ending */
         bool replied; /* the node said so to the client, whether that heard it or not */
-        uint32_t fresh; /* copies that the node took before anything of it was on record, and has not answered */
         uint64_t correlation;
         int64_t sent_ns;
         char request_id[24];
@@ -230,7 +230,10 @@ void workload_heal(struct sim *s);
 struct plant {
         struct buffer kept; /* a message that was held back */
         struct buffer result; /* of an earlier outcome */
+        struct buffer frame;
 };
+
+struct bytes plant_frame(struct sim *s, struct bytes frame); /* from a peer; valid until the next one */
 
 /* A message on its way to a shard: it is delivered as it is, or as the bug has it. */
 typedef void plant_deliver_fn(struct sim *s, uint32_t shard, const struct message *m);
@@ -249,8 +252,6 @@ void fault_heal(struct sim *s);
 struct model; /* model.h */
 void check_after_step(struct sim *s);
 void check_recovered(struct sim *s, uint32_t shard);
-void check_taken(struct sim *s, const struct message *m); /* the node takes this from a client */
-void check_node_gone(struct sim *s);
 void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame);
 void check_at_end(struct sim *s);
 /* A reading's or query's answer (reading.c). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The code behaviour without a node: events are delivered by hand, and what the code asks for is compared with what was
- * expected, in words. What a run did is kept as records, to be replayed by the same code or by another.
+ * The code behaviour without a node: events are delivered by hand, and what the code asks for is compared
+ * with what was expected, in words. What a run did is kept as records, to be replayed by the same code or by
+ * another.
  */
 #include "actors/code.h"
 
@@ -72,8 +73,9 @@ static void start(struct story *s, int64_t input)
 {
         struct buffer value = { 0 };
         pack_int(&value, input);
-        happen(s, ACTIVE, EV(.type = EVENT_START, .workflow = bytes_str("flow"), .id = bytes_str("flow-1"), .seed = 42,
-                             .value = buffer_bytes(&value)));
+        happen(s, ACTIVE,
+               EV(.type = EVENT_START, .workflow = bytes_str("flow"), .id = bytes_str("flow-1"), .seed = 42,
+                  .value = buffer_bytes(&value)));
         buffer_fini(&value);
 }
 
@@ -91,7 +93,8 @@ static void expect_at(struct story *s, const char *expected, int line)
                 snprintf(text + used, sizeof text - used, "%s\n", words);
         }
         cr_assert(!c.failed);
-        cr_assert_str_eq(text, expected, "at line %d it asked for:\n%sexpected was:\n%s", line, text, expected);
+        cr_assert_str_eq(text, expected, "at line %d it asked for:\n%sexpected was:\n%s", line, text,
+                         expected);
 }
 #define EXPECT(s, words) expect_at(s, words, __LINE__)
 
@@ -105,14 +108,15 @@ static struct effect last_effect(const struct story *s)
         return last;
 }
 
-/* Feeds the records to another code; the error of the first that does not fit. Compares the state of both ends. */
+/* Feeds the records to another code; the error of the first that does not fit. Compares the state of both
+ * ends. */
 static int replay(struct story *s, stet_workflow_fn *fn)
 {
         struct stet_run *code = code_new(&s->env, fn, RUN);
         int err = 0;
         for (size_t i = 0; i < s->count && !err; i++)
-                err = code_replay(code, s->records[i].flags, s->records[i].time_ns, buffer_bytes(&s->records[i].body),
-                                  &s->why);
+                err = code_replay(code, s->records[i].flags, s->records[i].time_ns,
+                                  buffer_bytes(&s->records[i].body), &s->why);
         if (!err) {
                 cr_assert_eq(code->finished, s->code->finished);
                 cr_assert_eq(code->steps_count, s->code->steps_count);
@@ -159,7 +163,11 @@ static void tell_all(struct story *s)
         story_open(s, flow);
         start(s, 7);
         EXPECT(s, "call of activity \"charge\" with 1 bytes on queue \"default\" as op 1\n");
-        happen(s, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str("go"), .value = bytes_of("\xa5" "early", 6)));
+        happen(s, ACTIVE,
+               EV(.type = EVENT_SIGNAL, .name = bytes_str("go"),
+                  .value = bytes_of("\xa5"
+                                    "early",
+                                    6)));
         EXPECT(s, "");
         happen(s, ACTIVE, EV(.type = EVENT_ACTIVITY, .op = 1, .attempt = 1, .value = bytes_of("\x2a", 1)));
         EXPECT(s, "new status of 38 bytes\ntimer due at 6000 ms as op 2\n");
@@ -167,7 +175,8 @@ static void tell_all(struct story *s)
         EXPECT(s, "wait for signal \"go\" as op 3\nsignal \"hello\" to \"other\" as op 4\n");
         happen(s, ACTIVE, EV(.type = EVENT_SENT, .op = 4));
         EXPECT(s, "start of child \"child\" as op 5\n");
-        happen(s, ACTIVE, EV(.type = EVENT_CHILD, .op = 5, .ending = RUN_COMPLETED, .value = bytes_of("\xc3", 1)));
+        happen(s, ACTIVE,
+               EV(.type = EVENT_CHILD, .op = 5, .ending = RUN_COMPLETED, .value = bytes_of("\xc3", 1)));
         EXPECT(s, "end: completed with 1 bytes \n");
 }
 
@@ -271,8 +280,9 @@ Test(code, uncaught_failure_ends_the_run_with_its_kind_and_message)
         struct story s;
         story_open(&s, call_once);
         start(&s, 0);
-        happen(&s, ACTIVE, EV(.type = EVENT_ACTIVITY, .op = 1, .attempt = 3, .code = STET_EFAILED,
-                              .kind = bytes_str("CardDeclined"), .text = bytes_str("no money")));
+        happen(&s, ACTIVE,
+               EV(.type = EVENT_ACTIVITY, .op = 1, .attempt = 3, .code = STET_EFAILED,
+                  .kind = bytes_str("CardDeclined"), .text = bytes_str("no money")));
         EXPECT(&s, "end: failed with 0 bytes CardDeclined\n");
         cr_assert(bytes_equal(last_effect(&s).text, bytes_str("no money")));
         cr_assert_eq(last_effect(&s).code, STET_EFAILED);
@@ -363,21 +373,28 @@ Test(code, divergence_names_both_sides_and_after_what)
         struct story s;
         tell_all(&s);
         diverges(&s, other_name,
-                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity \"charge\" with 1 bytes on "
-                 "queue \"default\" as op 1; the code now: call of activity \"refund\" with 1 bytes on queue \"default\" as "
+                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity "
+                 "\"charge\" with 1 bytes on "
+                 "queue \"default\" as op 1; the code now: call of activity \"refund\" with 1 bytes on queue "
+                 "\"default\" as "
                  "op 1");
         diverges(&s, asks_nothing,
-                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity \"charge\" with 1 bytes on "
+                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity "
+                 "\"charge\" with 1 bytes on "
                  "queue \"default\" as op 1; the code now: end: completed with 1 bytes ");
         diverges(&s, asks_more,
-                 "after the start of \"flow\" as \"flow-1\", effect 2: on record: nothing more; the code now: call of activity "
+                 "after the start of \"flow\" as \"flow-1\", effect 2: on record: nothing more; the code "
+                 "now: call of activity "
                  "\"audit\" with 1 bytes on queue \"default\" as op 2");
         diverges(&s, other_input,
-                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity \"charge\" with 1 bytes on "
-                 "queue \"default\" as op 1; the code now: call of activity \"charge\" with 6 bytes on queue \"default\" as "
+                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity "
+                 "\"charge\" with 1 bytes on "
+                 "queue \"default\" as op 1; the code now: call of activity \"charge\" with 6 bytes on queue "
+                 "\"default\" as "
                  "op 1");
         diverges(&s, other_order,
-                 "after the attempt 1 of op 1 ended: OK , effect 1: on record: new status of 38 bytes; the code now: wait for "
+                 "after the attempt 1 of op 1 ended: OK , effect 1: on record: new status of 38 bytes; the "
+                 "code now: wait for "
                  "signal \"go\" as op 2");
         story_close(&s);
 }
@@ -392,7 +409,8 @@ Test(code, code_that_stops_where_the_record_goes_on_has_diverged)
         struct story_record *last = &s.records[s.count - 1];
         effect_encode(&last->body, &(struct effect){ .type = EFFECT_DROP, .op = 9 });
         diverges(&s, call_once,
-                 "after the attempt 1 of op 1 ended: OK , effect 2: on record: giving up op 9; the code now: nothing more");
+                 "after the attempt 1 of op 1 ended: OK , effect 2: on record: giving up op 9; the code now: "
+                 "nothing more");
         story_close(&s);
 }
 
@@ -425,10 +443,13 @@ Test(code, run_that_began_before_a_patch_goes_the_old_way_and_a_new_one_the_new)
         story_open(&fresh, patched);
         start(&fresh, 0);
         happen(&fresh, ACTIVE, EV(.type = EVENT_ACTIVITY, .op = 1, .attempt = 1));
-        EXPECT(&fresh, "patch mark \"greet\"\ncall of activity \"greet\" with 1 bytes on queue \"default\" as op 2\n");
+        EXPECT(
+            &fresh,
+            "patch mark \"greet\"\ncall of activity \"greet\" with 1 bytes on queue \"default\" as op 2\n");
         cr_assert_eq(replay(&fresh, patched), 0, "%s", fresh.why.text);
         diverges(&fresh, call_once,
-                 "after the attempt 1 of op 1 ended: OK , effect 1: on record: patch mark \"greet\"; the code now: end: "
+                 "after the attempt 1 of op 1 ended: OK , effect 1: on record: patch mark \"greet\"; the "
+                 "code now: end: "
                  "completed with 0 bytes ");
         story_close(&old);
         story_close(&fresh);
@@ -491,7 +512,8 @@ Test(code, query_sees_the_locals_of_the_waiting_code_and_changes_nothing)
         cr_assert_eq(s.code->steps_count, 2);
         cr_assert_eq(ask(&s, "refuse"), -STET_EFAILED);
         cr_assert_eq(ask(&s, "nothing"), -STET_ENOTFOUND);
-        cr_assert_str_eq(s.why.text, "the run answers no query \"nothing\"; it answers \"meddle\", \"refuse\", \"place\"");
+        cr_assert_str_eq(
+            s.why.text, "the run answers no query \"nothing\"; it answers \"meddle\", \"refuse\", \"place\"");
         cr_assert_eq(replay(&s, answers), 0, "%s", s.why.text);
         story_close(&s);
 }
@@ -506,7 +528,8 @@ Test(code, freed_codes_serve_the_next_run_as_new_ones)
                 cr_assert_eq(replay(&s, flow), 0, "%s", s.why.text);
         for (int i = 0; i < 200; i++) { /* many at once, thrown away in the middle */
                 struct stet_run *code = code_new(&s.env, flow, RUN + (uint64_t)i);
-                cr_assert(code->steps_count == 0 && !code->signals && !code->queries && !code->cancel_requested);
+                cr_assert(code->steps_count == 0 && !code->signals && !code->queries &&
+                          !code->cancel_requested);
                 cr_assert_eq(code_replay(code, s.records[0].flags, s.records[0].time_ns,
                                          buffer_bytes(&s.records[0].body), &s.why),
                              0);

@@ -19,8 +19,9 @@ enum { LETTER = 1, PARCEL = 3, TYPES };
 
 #define ENTRY(kind, member) FIELD(struct parcel, kind, member)
 static const struct field parcel_fields[] = {
-        ENTRY(FIELD_BOOL, fragile),  ENTRY(FIELD_U32, weight), ENTRY(FIELD_U64, number), ENTRY(FIELD_I64, sent_ns),
-        ENTRY(FIELD_DOUBLE, price), ENTRY(FIELD_STR, address), ENTRY(FIELD_BIN, seal),   ENTRY(FIELD_VALUE, contents),
+        ENTRY(FIELD_BOOL, fragile), ENTRY(FIELD_U32, weight),     ENTRY(FIELD_U64, number),
+        ENTRY(FIELD_I64, sent_ns),  ENTRY(FIELD_DOUBLE, price),   ENTRY(FIELD_STR, address),
+        ENTRY(FIELD_BIN, seal),     ENTRY(FIELD_VALUE, contents),
 };
 static const struct field letter_fields[] = { ENTRY(FIELD_STR, address) };
 static const struct shape shapes[TYPES] = {
@@ -108,26 +109,26 @@ Test(codec, an_empty_array_is_no_struct_and_takes_nothing_of_what_follows)
 Test(codec, what_is_no_struct_of_the_table_is_refused)
 {
         cr_assert(REFUSED(""));
-        cr_assert(REFUSED("\x01"));             /* no array */
-        cr_assert(REFUSED("\x81\x01\x01"));     /* a map */
-        cr_assert(REFUSED("\x91\xa1\x01"));     /* a type that is no number */
-        cr_assert(REFUSED("\x91\xff"));         /* a negative one */
-        cr_assert(REFUSED("\x91\x00"));         /* a type that the table does not have */
-        cr_assert(REFUSED("\x91\x02"));         /* a gap in it */
-        cr_assert(REFUSED("\x91\x04"));         /* behind it */
+        cr_assert(REFUSED("\x01"));         /* no array */
+        cr_assert(REFUSED("\x81\x01\x01")); /* a map */
+        cr_assert(REFUSED("\x91\xa1\x01")); /* a type that is no number */
+        cr_assert(REFUSED("\x91\xff"));     /* a negative one */
+        cr_assert(REFUSED("\x91\x00"));     /* a type that the table does not have */
+        cr_assert(REFUSED("\x91\x02"));     /* a gap in it */
+        cr_assert(REFUSED("\x91\x04"));     /* behind it */
         cr_assert(REFUSED("\x91\xcf\x00\x00\x00\x01\x00\x00\x00\x01"));
-        cr_assert(REFUSED("\x92\x01\xa3Ul"));   /* cut */
-        cr_assert(REFUSED("\x93\x01\xa3Ulm"));  /* cut in an unknown field */
+        cr_assert(REFUSED("\x92\x01\xa3Ul"));  /* cut */
+        cr_assert(REFUSED("\x93\x01\xa3Ulm")); /* cut in an unknown field */
 }
 
 Test(codec, a_field_of_another_kind_is_refused)
 {
-        cr_assert(REFUSED("\x92\x03\x01"));                         /* bool: a number */
-        cr_assert(REFUSED("\x93\x03\xc3\xff"));                     /* uint32: negative */
+        cr_assert(REFUSED("\x92\x03\x01"));                                     /* bool: a number */
+        cr_assert(REFUSED("\x93\x03\xc3\xff"));                                 /* uint32: negative */
         cr_assert(REFUSED("\x93\x03\xc3\xcf\x00\x00\x00\x01\x00\x00\x00\x00")); /* uint32: 2^32 */
-        cr_assert(REFUSED("\x92\x01\xc4\x01x"));                    /* str: a bin */
-        cr_assert(REFUSED("\x92\x01\xc0"));                         /* str: nil */
-        cr_assert(REFUSED("\x99\x03\xc3\x01\x01\x01\x01\xa0\xa0\xc4\x00")); /* bin: a str */
+        cr_assert(REFUSED("\x92\x01\xc4\x01x"));                                /* str: a bin */
+        cr_assert(REFUSED("\x92\x01\xc0"));                                     /* str: nil */
+        cr_assert(REFUSED("\x99\x03\xc3\x01\x01\x01\x01\xa0\xa0\xc4\x00"));     /* bin: a str */
 }
 
 /* One msgpack map, for people: {"weight": 5, …} as text. */
@@ -144,7 +145,8 @@ Test(codec, description_names_what_is_not_empty_and_shows_values_as_they_are)
         expect_pairs(&(struct parcel){ .type = PARCEL }, 0, bytes_of(NULL, 0));
         static const char some[] = "\xa6weight\x05\xa8"
                                    "contents\x92\x01\x02";
-        expect_pairs(&(struct parcel){ .weight = 5, .contents = full.contents }, 2, bytes_of(some, sizeof some - 1));
+        expect_pairs(&(struct parcel){ .weight = 5, .contents = full.contents }, 2,
+                     bytes_of(some, sizeof some - 1));
 
         struct buffer b = { 0 };
         static const struct unpack_limits limits = { .depth_max = 2, .nodes_max = 100 };

@@ -134,7 +134,8 @@ Test(coroutine, floating_point_and_whole_numbers_survive_switches_between_others
         for (int i = 0; i < COUNT; i++) {
                 struct sums right = alone(i + 1);
                 cr_expect(memcmp(&sums[i].whole, &right.whole, sizeof right.whole) == 0, "doubles of %d", i);
-                cr_expect(!(sums[i].fine < right.fine) && !(sums[i].fine > right.fine), "long double of %d", i);
+                cr_expect(!(sums[i].fine < right.fine) && !(sums[i].fine > right.fine), "long double of %d",
+                          i);
                 cr_expect_eq(sums[i].number, right.number, "integers of %d", i);
                 coroutine_free(sums[i].co);
         }

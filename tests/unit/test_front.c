@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The front between a fake transport and fake shards. A world sends it frames, flushes it, and writes down what it hands to
- * peers and shards, one line a message; a test says what it expects to read since the last time.
+ * The front between a fake transport and fake shards. A world sends it frames, flushes it, and writes down
+ * what it hands to peers and shards, one line a message; a test says what it expects to read since the last
+ * time.
  *
  *   to 1: REPLY 7 EBUSY …            the answer to request 7, in a frame to peer 1
  *   shard 2: SIGNAL go
@@ -74,7 +75,8 @@ static void write_message(struct world *w, const struct message *m)
 static void expect_at(struct world *w, const char *expected, int line)
 {
         w->trace[w->trace_used] = 0;
-        cr_assert_str_eq(w->trace, expected, "at line %d it happened:\n%sexpected was:\n%s", line, w->trace, expected);
+        cr_assert_str_eq(w->trace, expected, "at line %d it happened:\n%sexpected was:\n%s", line, w->trace,
+                         expected);
         w->trace_used = 0;
 }
 #define EXPECT(w, lines) expect_at(w, lines, __LINE__)
@@ -177,7 +179,8 @@ static void answer(struct world *w, uint64_t peer, uint64_t correlation, size_t 
 {
         void *bytes = xcalloc(1, size + 1);
         front_to_peer(w->front, peer,
-                      &(struct message){ .type = MSG_REPLY, .correlation = correlation, .value = bytes_of(bytes, size) });
+                      &(struct message){
+                          .type = MSG_REPLY, .correlation = correlation, .value = bytes_of(bytes, size) });
         free(bytes);
 }
 
@@ -187,7 +190,9 @@ static void hello(struct world *w, uint64_t peer, bool local, uint32_t window)
                                   .protocol = WIRE_VERSION,
                                   .role = ROLE_WORKER,
                                   .name = bytes_str("ann"),
-                                  .names = bytes_of("\x91\xa6" "charge", 8) });
+                                  .names = bytes_of("\x91\xa6"
+                                                    "charge",
+                                                    8) });
         put(w, &(struct message){ .type = MSG_WINDOW, .count = window });
         front_receive(w->front, peer, local, buffer_bytes(&w->out), w->now_ns);
         buffer_clear(&w->out);
@@ -212,12 +217,12 @@ static void enqueue(struct world *w, uint64_t run, size_t input_size)
 Test(front, probe_and_bytes_that_are_no_frame_are_answered_with_who_and_only_the_latter_are_counted)
 {
         static const struct bytes malformed[] = {
-                { (const uint8_t *)"\x02\x91\x09", 3 },         /* another version */
+                { (const uint8_t *)"\x02\x91\x09", 3 }, /* another version */
                 { (const uint8_t *)"nonsense", 8 },
-                { (const uint8_t *)"\x01\x92\x03", 3 },         /* cut */
+                { (const uint8_t *)"\x01\x92\x03", 3 },             /* cut */
                 { (const uint8_t *)"\x01\xdd\x0f\xff\xff\xff", 6 }, /* claims 268 million values */
-                { (const uint8_t *)"\x01\x92\x03\xa1\xff", 5 }, /* not UTF-8 */
-                { (const uint8_t *)"\x01\xd4\x00\x00", 4 },     /* ext */
+                { (const uint8_t *)"\x01\x92\x03\xa1\xff", 5 },     /* not UTF-8 */
+                { (const uint8_t *)"\x01\xd4\x00\x00", 4 },         /* ext */
         };
         enum { COUNT = sizeof malformed / sizeof malformed[0] };
         struct world w;
@@ -240,7 +245,8 @@ Test(front, message_that_is_none_is_passed_over_alone_and_counted)
         struct world w;
         world_open(&w, 1);
         put(&w, &(struct message){ .type = MSG_SIGNAL, .name = bytes_str("a") });
-        buffer_append(&w.out, "\x92\x03\xa1x\x90\xc0\x92\x7f\x01", 9); /* wrong kind; empty; nil; unknown type */
+        buffer_append(&w.out, "\x92\x03\xa1x\x90\xc0\x92\x7f\x01",
+                      9); /* wrong kind; empty; nil; unknown type */
         put(&w, &(struct message){ .type = MSG_SIGNAL, .name = bytes_str("b") });
         say_all(&w, 1);
         EXPECT(&w, "shard 0: SIGNAL a\nshard 0: SIGNAL b\n");
@@ -256,8 +262,10 @@ Test(front, what_only_a_node_says_is_refused_from_peers)
                 SAY(&w, 1, .type = type, .token = { 1, 1, 1, INCARNATION }, .name = bytes_str("charge"));
                 cr_assert_eq(w.front->frames_refused, type - MSG_WHO + 1u, "%s", name_of(type));
         }
-        for (uint8_t type = MSG_ENQUEUE; type < MSG_TYPES; type++) { /* those never leave a node: unknown types */
-                uint8_t frame[] = { WIRE_VERSION, 0x96, 0xcc, type, 1, 1, 1, 0xa6, 'c', 'h', 'a', 'r', 'g', 'e', 0xa0 };
+        for (uint8_t type = MSG_ENQUEUE; type < MSG_TYPES;
+             type++) { /* those never leave a node: unknown types */
+                uint8_t frame[] = { WIRE_VERSION, 0x96, 0xcc, type, 1,   1,   1,   0xa6,
+                                    'c',          'h',  'a',  'r',  'g', 'e', 0xa0 };
                 receive(&w, 1, bytes_of(frame, sizeof frame));
         }
         flush(&w);
@@ -278,13 +286,15 @@ Test(front, commands_go_to_the_shard_of_their_workflow_id_with_the_peer_to_answe
                 snprintf(id, sizeof id, "order-%d", i);
                 uint32_t shard = shard_of(SHARDS, bytes_str("default"), bytes_str(id), bytes_of(NULL, 0));
                 used[shard] = true;
-                static const uint8_t types[] = { MSG_START, MSG_SIGNAL, MSG_CANCEL, MSG_TERMINATE, MSG_QUERY, MSG_WAIT };
+                static const uint8_t types[] = { MSG_START,     MSG_SIGNAL, MSG_CANCEL,
+                                                 MSG_TERMINATE, MSG_QUERY,  MSG_WAIT };
                 for (size_t t = 0; t < sizeof types; t++) {
                         SAY(&w, 1, .type = types[t], .correlation = 5, .id = bytes_str(id));
                         snprintf(line, sizeof line, "shard %u: %s 5\n", shard, message_shapes[types[t]].name);
                         EXPECT(&w, line);
                 }
-                SAY(&w, 1, .type = MSG_READ, .correlation = 5, .name = bytes_str("show"), .id = bytes_str(id));
+                SAY(&w, 1, .type = MSG_READ, .correlation = 5, .name = bytes_str("show"),
+                    .id = bytes_str(id));
                 snprintf(line, sizeof line, "shard %u: READ 5 show\n", shard);
                 EXPECT(&w, line);
         }
@@ -298,7 +308,8 @@ Test(front, reading_that_is_none_is_answered_with_those_there_are)
         world_open(&w, SHARDS);
         SAY(&w, 1, .type = MSG_READ, .correlation = 3, .name = bytes_str("secrets"));
         flush(&w);
-        EXPECT(&w, "to 1: REPLY 3 ENOTFOUND there is no such reading; there are show, list, history, stats, executors\n");
+        EXPECT(&w, "to 1: REPLY 3 ENOTFOUND there is no such reading; there are show, list, history, stats, "
+                   "executors\n");
         world_close(&w);
 }
 
@@ -314,7 +325,8 @@ Test(front, hello_of_another_protocol_is_refused_with_both_versions)
 
 Test(front, name_beyond_the_limit_is_refused_with_the_limit_to_who_waits_for_an_answer)
 {
-        static const uint8_t types[] = { MSG_START, MSG_SIGNAL, MSG_CANCEL, MSG_TERMINATE, MSG_QUERY, MSG_WAIT, MSG_READ };
+        static const uint8_t types[] = { MSG_START, MSG_SIGNAL, MSG_CANCEL, MSG_TERMINATE,
+                                         MSG_QUERY, MSG_WAIT,   MSG_READ };
         struct world w;
         char name[WIRE_ID_MAX + 1];
         memset(name, 'x', sizeof name);
@@ -323,14 +335,16 @@ Test(front, name_beyond_the_limit_is_refused_with_the_limit_to_who_waits_for_an_
                 SAY(&w, 1, .type = types[i], .correlation = i + 1, .id = bytes_of(name, sizeof name));
                 cr_assert_eq(w.front->frames_refused, i + 1);
                 char line[100];
-                snprintf(line, sizeof line, "to 1: REPLY %zu ETOOBIG the id has 256 bytes; at most 255 are allowed\n", i + 1);
+                snprintf(line, sizeof line,
+                         "to 1: REPLY %zu ETOOBIG the id has 256 bytes; at most 255 are allowed\n", i + 1);
                 flush(&w);
                 EXPECT(&w, line);
         }
         SAY(&w, 1, .type = MSG_START, .correlation = 1, .request_id = bytes_of(name, sizeof name));
         SAY(&w, 1, .type = MSG_START, .correlation = 2, .ns = bytes_of(name, sizeof name));
         SAY(&w, 1, .type = MSG_START, .correlation = 3, .name = bytes_of(name, sizeof name));
-        SAY(&w, 1, .type = MSG_HELLO, .protocol = 1, .role = ROLE_WORKER, .name = bytes_of(name, sizeof name));
+        SAY(&w, 1, .type = MSG_HELLO, .protocol = 1, .role = ROLE_WORKER,
+            .name = bytes_of(name, sizeof name));
         flush(&w);
         EXPECT(&w, "to 1: REPLY 1 ETOOBIG the request id has 256 bytes; at most 255 are allowed\n"
                    "to 1: REPLY 2 ETOOBIG the namespace has 256 bytes; at most 255 are allowed\n"
@@ -359,10 +373,12 @@ Test(front, starts_are_busy_while_too_much_is_queued_and_everything_else_goes_on
         SAY(&w, 1, .type = MSG_SIGNAL, .correlation = 3);
         SAY(&w, 1, .type = MSG_TERMINATE, .correlation = 4);
         flush(&w);
-        EXPECT(&w, "shard 0: START 2 EBUSY 1 MiB of work are queued, which is the limit; try again in a second\n"
-                   "shard 0: SIGNAL 3\nshard 0: TERMINATE 4\n");
+        EXPECT(&w,
+               "shard 0: START 2 EBUSY 1 MiB of work are queued, which is the limit; try again in a second\n"
+               "shard 0: SIGNAL 3\nshard 0: TERMINATE 4\n");
         for (uint64_t run = 1; run <= 3; run++)
-                front_from_shard(w.front, &(struct message){ .type = MSG_CLOSE, .token = { run, 1, 0, 0 } }, w.now_ns);
+                front_from_shard(w.front, &(struct message){ .type = MSG_CLOSE, .token = { run, 1, 0, 0 } },
+                                 w.now_ns);
         SAY(&w, 1, .type = MSG_START, .correlation = 5);
         EXPECT(&w, "shard 0: START 5\n");
         world_close(&w);
@@ -380,7 +396,9 @@ Test(front, answers_that_a_peer_does_not_take_count_as_queued)
         }
         cr_assert_gt(w.front->unsent_bytes, QUEUED_MAX);
         SAY(&w, 2, .type = MSG_START, .correlation = 2);
-        EXPECT(&w, "shard 0: START 2 EBUSY 1 MiB of work are queued, which is the limit; try again in a second\n");
+        EXPECT(
+            &w,
+            "shard 0: START 2 EBUSY 1 MiB of work are queued, which is the limit; try again in a second\n");
         w.paths[1] = GONE;
         flush(&w);
         cr_assert_eq(w.front->unsent_bytes, 0);
@@ -395,7 +413,9 @@ Test(front, full_disk_refuses_starts_and_is_told_once)
         world_open(&w, 1);
         front_set_disk_full(w.front, true);
         front_set_disk_full(w.front, true);
-        EXPECT(&w, "log error: the disk is full: nothing can be written; it goes on by itself when there is room\n");
+        EXPECT(
+            &w,
+            "log error: the disk is full: nothing can be written; it goes on by itself when there is room\n");
         SAY(&w, 1, .type = MSG_START, .correlation = 1);
         SAY(&w, 1, .type = MSG_SIGNAL, .correlation = 2);
         SAY(&w, 1, .type = MSG_WAIT, .correlation = 3);
@@ -562,7 +582,8 @@ Test(front, worker_that_went_while_it_was_given_much_is_found_gone_at_the_flush)
                 for (uint64_t run = 1; run <= 8; run++)
                         enqueue(&w, run, WIRE_FRAME_AIM); /* each fills a frame, and is sent by the next */
                 for (uint64_t run = 1; run <= 4; run++)
-                        front_from_shard(w.front, &(struct message){ .type = MSG_CLOSE, .token = { run, 1, 0, 0 } },
+                        front_from_shard(w.front,
+                                         &(struct message){ .type = MSG_CLOSE, .token = { run, 1, 0, 0 } },
                                          w.now_ns);
                 EXPECT(&w, "");
                 struct scheduler_stats stats;
@@ -677,8 +698,10 @@ Test(front, silent_worker_is_asked_who_so_that_its_broken_connection_is_found_an
                 if (i < 10)
                         EXPECT(&w, "");
         }
-        EXPECT(&w, "shard 0: OUTCOME 7/1#1 EFAILED the connection to executor \"ann\" broke, and it did not claim "
-                   "the attempt within 5000 ms\n");
+        EXPECT(
+            &w,
+            "shard 0: OUTCOME 7/1#1 EFAILED the connection to executor \"ann\" broke, and it did not claim "
+            "the attempt within 5000 ms\n");
         world_close(&w);
 }
 
@@ -693,7 +716,8 @@ Test(front, worker_for_whom_another_connection_speaks_is_kept_and_asked_ever_mor
                 SAY(&w, 2, .type = MSG_PULSE);
         }
         cr_assert_eq(w.front->peers.count, 2);
-        cr_assert_eq(w.frames[1], 1 + 11, "5, 10, 20 … 5120 seconds after its last word, not %d times", w.frames[1] - 1);
+        cr_assert_eq(w.frames[1], 1 + 11, "5, 10, 20 … 5120 seconds after its last word, not %d times",
+                     w.frames[1] - 1);
         world_close(&w);
 }
 

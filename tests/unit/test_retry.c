@@ -6,10 +6,9 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-static const struct retry_policy plain = { .max_attempts = 4,
-                                           .initial_interval_ms = 1000,
-                                           .max_interval_ms = 3000,
-                                           .backoff_factor = 2 };
+static const struct retry_policy plain = {
+        .max_attempts = 4, .initial_interval_ms = 1000, .max_interval_ms = 3000, .backoff_factor = 2
+};
 
 static struct retry_policy with_jitter(double jitter)
 {
@@ -138,7 +137,8 @@ Test(retry, lost_attempts_are_tried_again_at_once_and_count_as_no_try_but_ten_in
 {
         int64_t ms = -1;
         for (uint32_t lost = 1; lost < RETRY_LOST_MAX; lost++) {
-                cr_assert(retry_next(&plain, plain.max_attempts, lost, false, bytes_str("ExecutorLost"), 0, &ms));
+                cr_assert(
+                    retry_next(&plain, plain.max_attempts, lost, false, bytes_str("ExecutorLost"), 0, &ms));
                 cr_assert_eq(ms, 0);
         }
         cr_assert_eq(RETRY_LOST_MAX, 10);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A run's bookkeeping: what an event means for it (run_judge) and what a record makes of it (run_apply). A world holds one
- * run and counts LSNs; a record is written as its event and its effects.
+ * A run's bookkeeping: what an event means for it (run_judge) and what a record makes of it (run_apply). A
+ * world holds one run and counts LSNs; a record is written as its event and its effects.
  */
 #include "actors/run.h"
 
@@ -24,11 +24,12 @@ struct world {
 
 #define EV(...) (&(struct event){ __VA_ARGS__ })
 #define EF(...) ((struct effect){ __VA_ARGS__ })
-#define EFFECTS(...)                                                                                        \
+#define EFFECTS(...)                                                                                         \
         ((struct effect[]){ __VA_ARGS__ }), sizeof((struct effect[]){ __VA_ARGS__ }) / sizeof(struct effect)
 #define NO_EFFECTS NULL, 0
 
-static int record(struct world *w, uint8_t flags, const struct event *e, const struct effect *effects, size_t count)
+static int record(struct world *w, uint8_t flags, const struct event *e, const struct effect *effects,
+                  size_t count)
 {
         struct buffer body = { 0 };
         event_encode(&body, e);
@@ -39,7 +40,8 @@ static int record(struct world *w, uint8_t flags, const struct event *e, const s
         return err;
 }
 
-static void apply(struct world *w, uint8_t flags, const struct event *e, const struct effect *effects, size_t count)
+static void apply(struct world *w, uint8_t flags, const struct event *e, const struct effect *effects,
+                  size_t count)
 {
         cr_assert_eq(record(w, flags, e, effects, count), 0);
         const char *broken = run_check(w->run);
@@ -50,8 +52,8 @@ static void start_with(struct world *w, const struct effect *effects, size_t cou
 {
         *w = (struct world){ .run = run_new(RUN), .now_ns = 1000 * MS };
         apply(w, ACTIVE,
-              EV(.type = EVENT_START, .workflow = bytes_str("order"), .id = bytes_str("order-17"), .ns = bytes_str("prod"),
-                 .seed = 7, .request_id = bytes_str("r1")),
+              EV(.type = EVENT_START, .workflow = bytes_str("order"), .id = bytes_str("order-17"),
+                 .ns = bytes_str("prod"), .seed = 7, .request_id = bytes_str("r1")),
               effects, count);
 }
 
@@ -131,13 +133,16 @@ Test(run, start_fills_in_who_it_is)
 Test(run, each_start_of_something_is_owed_until_it_is_over)
 {
         struct world w;
-        start_with(&w, EFFECTS(call(1, 3), EF(.type = EFFECT_TIMER, .op = 2, .due_ns = 5000),
-                               EF(.type = EFFECT_WAIT_SIGNAL, .op = 3, .name = bytes_str("go")),
-                               EF(.type = EFFECT_SEND, .op = 4, .id = bytes_str("x"), .name = bytes_str("y")),
-                               EF(.type = EFFECT_CHILD, .op = 5, .name = bytes_str("z"), .id = bytes_str("c")), call(6, 1)));
+        start_with(&w,
+                   EFFECTS(call(1, 3), EF(.type = EFFECT_TIMER, .op = 2, .due_ns = 5000),
+                           EF(.type = EFFECT_WAIT_SIGNAL, .op = 3, .name = bytes_str("go")),
+                           EF(.type = EFFECT_SEND, .op = 4, .id = bytes_str("x"), .name = bytes_str("y")),
+                           EF(.type = EFFECT_CHILD, .op = 5, .name = bytes_str("z"), .id = bytes_str("c")),
+                           call(6, 1)));
         cr_assert_eq(w.run->ops_count, 6);
         for (uint32_t op = 1; op <= 6; op++)
-                cr_assert(run_op(&w.tables, w.run, op) && run_op(&w.tables, w.run, op)->id == op, "op %u", op);
+                cr_assert(run_op(&w.tables, w.run, op) && run_op(&w.tables, w.run, op)->id == op, "op %u",
+                          op);
         cr_assert_null(run_op(&w.tables, w.run, 7));
         cr_assert_null(run_op(&w.tables, w.run, 0));
         cr_assert_eq(heap_min(&w.tables.timers)->due_ns, 5000);
@@ -229,7 +234,8 @@ Test(run, lost_attempts_are_repeated_at_once_and_leave_the_tries_as_they_were)
                 cr_assert_eq(run_op(&w.tables, w.run, 1)->tries, 0);
         }
         struct event e = failure(1, RETRY_LOST_MAX);
-        cr_assert_eq(judge(&w, &e), RUN_SETTLE, "the first try that failed by itself is followed by a second");
+        cr_assert_eq(judge(&w, &e), RUN_SETTLE,
+                     "the first try that failed by itself is followed by a second");
         e.lost = RETRY_LOST_MAX;
         cr_assert_eq(judge(&w, &e), RUN_DELIVER, "ten in a row are enough");
         stop(&w);
@@ -325,7 +331,8 @@ Test(run, signal_of_another_run_is_applied_once_and_in_order)
 
 /* --- requests --- */
 
-static bool applied(const struct world *w, uint8_t event, const char *ns, const char *id, const char *request_id)
+static bool applied(const struct world *w, uint8_t event, const char *ns, const char *id,
+                    const char *request_id)
 {
         const struct run_request *r =
             run_request_find(&w->tables, event, bytes_str(ns), bytes_str(id), bytes_str(request_id));
@@ -337,7 +344,8 @@ Test(run, requests_that_were_applied_are_found_and_nothing_that_differs_in_anyth
 {
         struct world w;
         start_with(&w, EFFECTS(call(1, 1)));
-        apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str("go"), .request_id = bytes_str("r2")), NO_EFFECTS);
+        apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str("go"), .request_id = bytes_str("r2")),
+              NO_EFFECTS);
         cr_assert(applied(&w, EVENT_START, "prod", "order-17", "r1"));
         cr_assert(applied(&w, EVENT_SIGNAL, "prod", "order-17", "r2"));
         cr_assert(!applied(&w, EVENT_CANCEL, "prod", "order-17", "r2"));
@@ -424,10 +432,12 @@ Test(run, children_that_were_let_go_are_kept_aside_while_the_log_is_read)
         struct world w;
         struct list let_go;
         list_init(&let_go);
-        start_with(&w, EFFECTS(call(1, 1), EF(.type = EFFECT_CHILD, .op = 2, .id = bytes_str("c"), .abandon = true),
+        start_with(&w, EFFECTS(call(1, 1),
+                               EF(.type = EFFECT_CHILD, .op = 2, .id = bytes_str("c"), .abandon = true),
                                EF(.type = EFFECT_CHILD, .op = 3, .id = bytes_str("d"))));
         w.tables.let_go = &let_go;
-        apply(&w, ACTIVE, EV(.type = EVENT_CANCEL), EFFECTS(EF(.type = EFFECT_FINISH, .ending = RUN_CANCELED)));
+        apply(&w, ACTIVE, EV(.type = EVENT_CANCEL),
+              EFFECTS(EF(.type = EFFECT_FINISH, .ending = RUN_CANCELED)));
         struct op *op = container_of(let_go.next, struct op, in_run);
         cr_assert_eq(op->id, 2);
         cr_assert_eq(op->in_run.next, &let_go);
@@ -462,15 +472,18 @@ Test(run, record_that_does_not_fit_is_corrupt)
         start_with(&w, EFFECTS(call(1, 3)));
         cr_assert_eq(record(&w, ACTIVE, EV(.type = EVENT_START), NO_EFFECTS), STET_ECORRUPT);
         cr_assert_eq(record(&w, ACTIVE, EV(.type = EVENT_TIMER, .op = 8), NO_EFFECTS), STET_ECORRUPT);
-        cr_assert_eq(record(&w, 0, EV(.type = EVENT_WAKE), EFFECTS(EF(.type = EFFECT_RETRY, .op = 8, .attempt = 2))),
-                     STET_ECORRUPT);
+        cr_assert_eq(
+            record(&w, 0, EV(.type = EVENT_WAKE), EFFECTS(EF(.type = EFFECT_RETRY, .op = 8, .attempt = 2))),
+            STET_ECORRUPT);
         cr_assert_eq(run_apply(w.run, &w.tables, 9, ACTIVE, 0, bytes_str("nonsense")), STET_ECORRUPT);
-        cr_assert_eq(run_apply(w.run, &w.tables, 9, ACTIVE, 0, bytes_of("\x91\x09\x92\x07", 4)), STET_ECORRUPT);
+        cr_assert_eq(run_apply(w.run, &w.tables, 9, ACTIVE, 0, bytes_of("\x91\x09\x92\x07", 4)),
+                     STET_ECORRUPT);
         cr_assert_null(run_check(w.run));
         stop(&w);
 
         w = (struct world){ .run = run_new(RUN) };
-        cr_assert_eq(record(&w, ACTIVE, EV(.type = EVENT_WAKE), NO_EFFECTS), STET_ECORRUPT, "it has not started");
+        cr_assert_eq(record(&w, ACTIVE, EV(.type = EVENT_WAKE), NO_EFFECTS), STET_ECORRUPT,
+                     "it has not started");
         stop(&w);
 }
 

@@ -917,8 +917,9 @@ Test(scheduler, attempt_of_a_broken_connection_that_nobody_claims_is_lost_though
         struct world w;
         open_with_a_broken_connection(&w);
         tick_at(&w, 2000 + LEASE_MS);
-        EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost the connection to executor \"ann\" broke, and it "
-                   "did not claim the attempt within 10000 ms by ann lost 1\n");
+        EXPECT(&w,
+               "shard: OUTCOME 1/1#1 EFAILED ExecutorLost the connection to executor \"ann\" broke, and it "
+               "did not claim the attempt within 10000 ms by ann lost 1\n");
         say_of(&w, 2, MSG_CLAIM, 1, 1);
         EXPECT(&w, "to 2: DROP 1/1#1\n");
         done(&w, 2, 1);
@@ -947,8 +948,9 @@ Test(scheduler, claim_or_heartbeat_over_another_connection_in_time_saves_the_att
                 say(&w, 3, MSG_PULSE);
                 EXPECT(&w, "");
                 tick_at(&w, 2000 + 2 * LEASE_MS);
-                EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost the connection to executor \"ann\" broke, "
-                           "and it did not claim the attempt within 10000 ms by ann lost 1\n");
+                EXPECT(&w,
+                       "shard: OUTCOME 1/1#1 EFAILED ExecutorLost the connection to executor \"ann\" broke, "
+                       "and it did not claim the attempt within 10000 ms by ann lost 1\n");
                 world_close(&w);
         }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Events and effects stand in the log for years: what is written must be read back, by this version and by others.
+ * Events and effects stand in the log for years: what is written must be read back, by this version and by
+ * others.
  */
 #include "actors/vocabulary.h"
 
@@ -71,8 +72,8 @@ static void check_fields(const struct shape *shape, const void *decoded)
                      shape->name);
         for (unsigned i = 0; i < shape->fields_count; i++)
                 for (unsigned j = 0; j < i; j++)
-                        cr_expect_neq(shape->fields[i].offset, shape->fields[j].offset, "%s: %s is there twice",
-                                      shape->name, shape->fields[i].name);
+                        cr_expect_neq(shape->fields[i].offset, shape->fields[j].offset,
+                                      "%s: %s is there twice", shape->name, shape->fields[i].name);
         buffer_fini(&described);
 }
 
@@ -88,7 +89,8 @@ Test(vocabulary, every_event_is_read_back_as_it_was_written)
                 cr_assert_eq(back.type, type);
                 check_fields(&event_shapes[type], &back);
                 event_encode(&twice, &back);
-                cr_assert(bytes_equal(buffer_bytes(&once), buffer_bytes(&twice)), "%s", event_shapes[type].name);
+                cr_assert(bytes_equal(buffer_bytes(&once), buffer_bytes(&twice)), "%s",
+                          event_shapes[type].name);
                 buffer_fini(&once);
                 buffer_fini(&twice);
         }
@@ -105,7 +107,8 @@ Test(vocabulary, every_effect_is_read_back_as_it_was_written)
                 cr_assert_eq(back.type, type);
                 check_fields(&effect_shapes[type], &back);
                 effect_encode(&twice, &back);
-                cr_assert(bytes_equal(buffer_bytes(&once), buffer_bytes(&twice)), "%s", effect_shapes[type].name);
+                cr_assert(bytes_equal(buffer_bytes(&once), buffer_bytes(&twice)), "%s",
+                          effect_shapes[type].name);
                 cr_assert(!effect_decode(&c, &back), "there is no second one");
                 cr_assert(!c.failed, "the end is no failure");
                 buffer_fini(&once);
@@ -141,7 +144,7 @@ Test(vocabulary, particulars_of_a_call_survive)
 
 Test(vocabulary, fields_that_a_newer_version_added_are_passed_over)
 {
-        static const char newer[] = "\x95\x03\x07\xa3new\x92\x01\xc0\x81\xa1k\xc4\x01v"  /* timer_fired */
+        static const char newer[] = "\x95\x03\x07\xa3new\x92\x01\xc0\x81\xa1k\xc4\x01v"     /* timer_fired */
                                     "\x94\x07\x02\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00\xc3"; /* drop */
         struct cursor c = cursor_of(bytes_of(newer, sizeof newer - 1));
         struct event event;
@@ -172,10 +175,10 @@ Test(vocabulary, what_is_no_event_or_effect_is_refused)
 {
         static const struct bytes wrong[] = {
                 { NULL, 0 },
-                { (const uint8_t *)"\x91\x00", 2 },     /* type 0 */
-                { (const uint8_t *)"\x91\x7f", 2 },     /* a type that neither has */
+                { (const uint8_t *)"\x91\x00", 2 }, /* type 0 */
+                { (const uint8_t *)"\x91\x7f", 2 }, /* a type that neither has */
                 { (const uint8_t *)"\x90", 1 },
-                { (const uint8_t *)"\x92\x03", 2 },     /* cut */
+                { (const uint8_t *)"\x92\x03", 2 },      /* cut */
                 { (const uint8_t *)"\x92\x02\xa1x", 4 }, /* an op that is a text */
         };
         for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -209,12 +212,14 @@ Test(vocabulary, transition_is_described_with_the_names_of_what_is_not_empty)
         event_encode(&body, &(struct event){ .type = EVENT_SIGNAL,
                                              .name = bytes_str("item"),
                                              .value = bytes_of("\x92\x01\x02", 3) });
-        effect_encode(&body, &(struct effect){ .type = EFFECT_WAIT_SIGNAL, .op = 2, .name = bytes_str("item") });
+        effect_encode(&body,
+                      &(struct effect){ .type = EFFECT_WAIT_SIGNAL, .op = 2, .name = bytes_str("item") });
         effect_encode(&body, &(struct effect){ .type = EFFECT_FINISH, .ending = RUN_COMPLETED });
         char *text = describe(&body);
-        cr_assert_str_eq(text, "{\"event\":{\"type\":\"signal\",\"name\":\"item\",\"value\":[1,2]},\"effects\":["
-                               "{\"type\":\"wait_signal\",\"op\":2,\"name\":\"item\"},"
-                               "{\"type\":\"finish\",\"ending\":1}]}");
+        cr_assert_str_eq(text,
+                         "{\"event\":{\"type\":\"signal\",\"name\":\"item\",\"value\":[1,2]},\"effects\":["
+                         "{\"type\":\"wait_signal\",\"op\":2,\"name\":\"item\"},"
+                         "{\"type\":\"finish\",\"ending\":1}]}");
         free(text);
         buffer_fini(&body);
 }
