@@ -111,6 +111,12 @@ static int call_unknown(stet_run *run, const stet_value *in, stet_value *ret)
         return stet_call(run, "nobody_has_it", in, ret);
 }
 
+static int call_unknown_for_a_while(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        return stet_call(run, "nobody_has_it", in, ret, .schedule_to_start_timeout_ms = 20,
+                         .retry = stet_retry_preset("none"));
+}
+
 static int bad_options(stet_run *run, const stet_value *in, stet_value *ret)
 {
         static const stet_retry wrong = { 1, 0, 0, 0.5, 3, NULL };
@@ -282,6 +288,7 @@ static const struct {
         { "call_flaky", call_flaky },
         { "call_permanent", call_permanent },
         { "call_unknown", call_unknown },
+        { "call_unknown_for_a_while", call_unknown_for_a_while },
         { "bad_options", bad_options },
         { "sleep", sleep_then_say },
         { "two_signals", two_signals },
@@ -385,6 +392,12 @@ Test(workflow, activity_that_nobody_serves_waits_and_says_so)
         const char *run = embedded_start(&e, "call_unknown", NULL, NULL);
         cr_assert(strstr(embedded_blocked_on(&e, run), "nobody_has_it"), "%s", embedded_blocked_on(&e, run));
         cr_assert_str_eq(embedded_show(&e, run, "state"), "open");
+}
+
+Test(workflow, activity_that_is_not_handed_out_in_time_fails_as_a_timeout)
+{
+        embedded_result(&e, embedded_start(&e, "call_unknown_for_a_while", NULL, NULL), STET_RUN_FAILED);
+        cr_assert_str_eq(embedded_failure_kind(), "Timeout");
 }
 
 Test(workflow, options_out_of_range_are_refused_at_the_call)
