@@ -122,6 +122,23 @@ bool effect_decode(struct cursor *c, struct effect *ret)
         return shape != NULL;
 }
 
+bool transition_find(struct bytes body, enum effect_type type, uint32_t op, struct effect *ret)
+{
+        struct cursor c = cursor_of(body);
+        struct event event;
+        struct effect effect;
+        bool found = false;
+        if (!event_decode(&c, &event))
+                return false;
+        while (effect_decode(&c, &effect)) {
+                if (effect.type != type || (op && effect.op != op))
+                        continue;
+                *ret = effect;
+                found = true;
+        }
+        return found;
+}
+
 /* A map of unknown size: its head is written when the pairs are counted (never more than 15: shapes are
  * small). */
 static void describe(struct buffer *ret, const struct shape *shape, const void *from)

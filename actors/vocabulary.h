@@ -120,6 +120,9 @@ static inline void effect_encode(struct buffer *b, const struct effect *e)
 bool event_decode(struct cursor *c, struct event *ret);
 bool effect_decode(struct cursor *c, struct effect *ret);
 
+/* The last effect of that type and op (0: any) in a transition's body; false if there is none. */
+bool transition_find(struct bytes body, enum effect_type type, uint32_t op, struct effect *ret);
+
 /* What a transition's record says in its flags. */
 enum transition_flags {
         TRANSITION_DELIVERED = 1, /* the event is for the run's code */

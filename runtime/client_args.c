@@ -76,7 +76,8 @@ static int check_run_id(const char *run, stet_why *why)
 {
         if (!run || (strlen(run) == 16 && strspn(run, "0123456789abcdef") == 16))
                 return 0;
-        return stet_why_set(why, STET_EINVAL, "\"%.100s\" is no run id: those are 16 hexadecimal digits", run);
+        return stet_why_set(why, STET_EINVAL, "\"%.100s\" is no run id: those are 16 hexadecimal digits",
+                            run);
 }
 
 int check_list_filter(const stet_list_filter *filter, stet_why *why)

@@ -149,8 +149,6 @@ void crash_guard_thread(void)
         sigaltstack(&stack, NULL);
 }
 
-
-
 void stet_crash_guard_install(void)
 {
         if (atomic_load(&installed) || pthread_key_create(&stack_key, drop_stack) != 0)

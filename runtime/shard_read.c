@@ -91,39 +91,29 @@ static int show_start(void *ctx, const struct record *record)
 static int show_status(void *ctx, const struct record *record)
 {
         const struct shown *shown = ctx;
-        struct cursor c = cursor_of(record->body);
-        struct event event;
         struct effect effect;
-        struct bytes status = { NULL, 0 };
-        event_decode(&c, &event);
-        while (effect_decode(&c, &effect))
-                if (effect.type == EFFECT_STATUS)
-                        status = effect.value;
-        table_value(shown->table, "status", status);
+        if (!transition_find(record->body, EFFECT_STATUS, 0, &effect))
+                return STET_ECORRUPT;
+        table_value(shown->table, "status", effect.value);
         return 0;
 }
 
 static int show_finish(void *ctx, const struct record *record)
 {
         const struct shown *shown = ctx;
-        struct cursor c = cursor_of(record->body);
-        struct event event;
-        struct effect effect;
-        event_decode(&c, &event);
-        while (effect_decode(&c, &effect)) {
-                if (effect.type != EFFECT_FINISH)
-                        continue;
-                if (effect.ending == RUN_COMPLETED)
-                        table_value(shown->table, "result", effect.value);
-                if (!effect.kind.size)
-                        continue;
-                table_key(shown->table, "failure");
-                pack_map(shown->table->to, 2);
-                pack_cstr(shown->table->to, "kind");
-                pack_str(shown->table->to, effect.kind);
-                pack_cstr(shown->table->to, "message");
-                pack_str(shown->table->to, effect.text);
-        }
+        struct effect finish;
+        if (!transition_find(record->body, EFFECT_FINISH, 0, &finish))
+                return STET_ECORRUPT;
+        if (finish.ending == RUN_COMPLETED)
+                table_value(shown->table, "result", finish.value);
+        if (!finish.kind.size)
+                return 0;
+        table_key(shown->table, "failure");
+        pack_map(shown->table->to, 2);
+        pack_cstr(shown->table->to, "kind");
+        pack_str(shown->table->to, finish.kind);
+        pack_cstr(shown->table->to, "message");
+        pack_str(shown->table->to, finish.text);
         return 0;
 }
 

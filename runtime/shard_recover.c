@@ -18,6 +18,11 @@ static int recover_transition(struct recovery *r, const struct record *record)
         struct shard *s = r->shard;
         struct run *run = shard_run_by_id(s, record->stream);
         bool new = !run;
+        if (new &&shard_of_run(record->stream) != s->options.index)
+                return stet_why_set(r->why, STET_ECORRUPT,
+                                    "the log of shard %u is that of shard %u: record %llu is of run %016llx",
+                                    s->options.index, shard_of_run(record->stream),
+                                    (unsigned long long)record->lsn, (unsigned long long)record->stream);
         if (new) {
                 run = run_new(record->stream);
                 map_put(&s->runs, &run->by_id, run->id);
@@ -83,18 +88,11 @@ struct reissue {
 static int reissue_record(void *ctx, const struct record *record)
 {
         const struct reissue *r = ctx;
-        struct cursor c = cursor_of(record->body);
-        struct event event;
         struct effect effect;
-        if (!event_decode(&c, &event))
+        if (!transition_find(record->body, r->op->effect, r->op->id, &effect))
                 return STET_ECORRUPT;
-        while (effect_decode(&c, &effect)) {
-                if (effect.op == r->op->id && effect.type == r->op->effect) {
-                        shard_issue(r->shard, r->op->run, &effect, r->op->attempt, r->due_ns);
-                        return 0;
-                }
-        }
-        return STET_ECORRUPT;
+        shard_issue(r->shard, r->op->run, &effect, r->op->attempt, r->due_ns);
+        return 0;
 }
 
 static void reissue(struct shard *s, const struct op *op, int64_t now_ns)

@@ -52,8 +52,8 @@ struct shard {
         uint32_t awake_count;
         struct run_tables tables;
         struct answers answers; /* of commands that left no record */
-        struct list let_go; /* between the reading of the log and shard_resume() */
-        bool careful;       /* code has crashed the process: a start is made durable before its code runs */
+        struct list let_go;     /* between the reading of the log and shard_resume() */
+        bool careful; /* code has crashed the process: a start is made durable before its code runs */
 
         struct buffer effects; /* of the transition under way */
         const struct run

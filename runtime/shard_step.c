@@ -152,17 +152,11 @@ static void hold_child_cancel(struct shard *s, const struct run *run, uint32_t o
 
 static int find_child_id(void *ctx, const struct record *record)
 {
-        struct effect *wanted = ctx;
-        struct cursor c = cursor_of(record->body);
-        struct event event;
-        struct effect effect;
-        event_decode(&c, &event);
-        while (effect_decode(&c, &effect))
-                if (effect.type == EFFECT_CHILD && effect.op == wanted->op) {
-                        wanted->id = bytes_of(xmemdup(effect.id.data, effect.id.size), effect.id.size);
-                        return 0;
-                }
-        return STET_ECORRUPT;
+        struct effect *wanted = ctx, effect;
+        if (!transition_find(record->body, EFFECT_CHILD, wanted->op, &effect))
+                return STET_ECORRUPT;
+        wanted->id = bytes_of(xmemdup(effect.id.data, effect.id.size), effect.id.size);
+        return 0;
 }
 
 /* An op that ends without its own outcome: whoever works on it is told. */
@@ -250,17 +244,12 @@ struct ending_reader {
 static int read_ending(void *ctx, const struct record *record)
 {
         struct ending_reader *reader = ctx;
-        struct cursor c = cursor_of(record->body);
-        struct event event;
-        struct effect effect;
-        event_decode(&c, &event);
-        while (effect_decode(&c, &effect))
-                if (effect.type == EFFECT_FINISH) {
-                        fill_ending(reader->message, &effect);
-                        shard_hold(reader->shard, reader->message);
-                        return 0;
-                }
-        return STET_ECORRUPT;
+        struct effect finish;
+        if (!transition_find(record->body, EFFECT_FINISH, 0, &finish))
+                return STET_ECORRUPT;
+        fill_ending(reader->message, &finish);
+        shard_hold(reader->shard, reader->message);
+        return 0;
 }
 
 /* The ending of a run that has just ended is at hand; that of another is read from its last record. */

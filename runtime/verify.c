@@ -2,6 +2,7 @@
 #include "stet/verify.h"
 
 #include "base/run_id.h"
+#include "runtime/shard.h"
 #include "wal/data_dir.h"
 #include "wal/log.h"
 
@@ -25,6 +26,20 @@ static void found(void *ctx, uint64_t lsn, uint64_t stream, const char *sentence
                 v->damage(v->context, &damage);
 }
 
+/* All runs of a log are its shard's: one of them tells a file that came to the wrong place. */
+static bool belongs_elsewhere(const struct verification *v, const struct log_verify_report *part,
+                              const char *path, stet_why *why)
+{
+        if (!part->stream || shard_of_run(part->stream) == v->shard)
+                return false;
+        stet_why sentence;
+        stet_why_set(&sentence, STET_ECORRUPT, "the log %s is that of shard %u", path,
+                     shard_of_run(part->stream));
+        stet_why_set(why, STET_ECORRUPT, "%s", sentence.text);
+        found((void *)(uintptr_t)v, part->first_lsn, 0, sentence.text);
+        return true;
+}
+
 static void progressed(void *ctx, uint64_t lsn)
 {
         const struct verification *v = ctx;
@@ -46,6 +61,10 @@ int stet_verify(const char *data_dir, void (*damage)(void *context, const stet_d
                 struct log_verify_report part = { 0 };
                 char *path = data_dir_log_path(&dir, v.shard);
                 int shard_err = log_lmdb_verify(path, found, progressed, &v, &part, why);
+                if (belongs_elsewhere(&v, &part, path, why)) {
+                        shard_err = STET_ECORRUPT;
+                        part.damaged++;
+                }
                 free(path);
                 if (shard_err)
                         err = shard_err;

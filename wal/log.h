@@ -103,6 +103,7 @@ struct log_verify_report {
         uint64_t records; /* that are whole */
         uint64_t first_lsn;
         uint64_t last_lsn;
+        uint64_t stream;  /* of the first whole record that has one */
         uint64_t damaged; /* records or stretches that are not */
 };
 

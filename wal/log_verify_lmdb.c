@@ -83,6 +83,8 @@ static void take_record(struct verify *v, const struct record *r)
                 return; /* trimmed, but its block is still there */
         if (!v->report.records++)
                 v->report.first_lsn = r->lsn;
+        if (!v->report.stream)
+                v->report.stream = r->stream;
         v->report.last_lsn = r->lsn;
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A module for tests that kill: an activity that takes two seconds and leaves a trace of every execution.
+ * A module for tests that kill: an activity that leaves a trace of every execution and takes until it is let
+ * go.
  */
 #include <stet/stet.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 STET_PUBLIC stet_module_fn stet_module;
@@ -26,18 +27,31 @@ static int append_line(const char *path, const char *end, const char *line)
         return err;
 }
 
+/* Waits for the file PATH.go, about a minute at the most. */
+static bool let_go(const char *path)
+{
+        char name[1100];
+        snprintf(name, sizeof name, "%s.go", path);
+        for (int i = 0; i < 6000; i++) {
+                if (access(name, F_OK) == 0)
+                        return true;
+                poll(NULL, 0, 10);
+        }
+        return false;
+}
+
 static int slow_append(stet_activity *a, const stet_value *in, stet_value *ret)
 {
         char path[1000], line[100];
-        struct timespec left = { .tv_sec = 2 };
+
         int err = stet_value_get_string(in, path, sizeof path);
         if (err)
                 return err;
         snprintf(line, sizeof line, "attempt %u in process %ld\n", stet_activity_attempt(a), (long)getpid());
         if (append_line(path, "begun", line) != 0)
                 return stet_fail(a, "NoFile", "%s: %s", path, strerror(errno));
-        while (nanosleep(&left, &left) != 0 && errno == EINTR)
-                continue;
+        if (!let_go(path))
+                return stet_fail(a, "Forgotten", "%s.go did not come", path);
         if (append_line(path, "done", line) != 0)
                 return stet_fail(a, "NoFile", "%s: %s", path, strerror(errno));
         return stet_value_set_string(ret, "appended");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The simulated activities. How long one takes is in its arguments, and the simulated executor lets that time pass; the
- * function itself runs at the end of it.
+ * The simulated activities. How long one takes is in its arguments, and the simulated executor lets that time
+ * pass; the function itself runs at the end of it.
  */
 #include "tests/sim/flows.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is compared when: after each step what is new on the disks, now and then the whole; every frame that leaves the node
- * with what is durable at that moment; every recovered shard with the one that crashed.
+ * What is compared when: after each step what is new on the disks, now and then the whole; every frame that
+ * leaves the node with what is durable at that moment; every recovered shard with the one that crashed.
  */
 #include "tests/sim/flows.h"
 #include "tests/sim/model.h"
@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { COMPARE_EVERY = 4, READ_EVERY = 32 };
+enum { COMPARE_EVERY = 8, READ_EVERY = 64 };
 
 #define ID(run) (unsigned long long)(run)->id
 
@@ -21,14 +21,16 @@ struct comparison {
         uint32_t runs;
 };
 
-static void compare_run(void *ctx, uint64_t id, const char *workflow_id, uint32_t ending, uint32_t transitions, uint32_t owed)
+static void compare_run(void *ctx, uint64_t id, const char *workflow_id, uint32_t ending,
+                        uint32_t transitions, uint32_t owed)
 {
         struct comparison *c = ctx;
         const struct model_run *run = model_run(c->sim->model, id);
         c->runs++;
         if (!run || run->ending != ending || run->transitions != transitions || run->open_ops != owed ||
             !bytes_equal(run->workflow_id, bytes_str(workflow_id)))
-                sim_break(c->sim, "P4: run %llx (\"%s\") is not what its records make of it", (unsigned long long)id, workflow_id);
+                sim_break(c->sim, "P4: run %llx (\"%s\") is not what its records make of it",
+                          (unsigned long long)id, workflow_id);
 }
 
 /* A shard in which all is durable against the model. */
@@ -37,8 +39,8 @@ static void compare_with_model(struct sim *s, uint32_t shard, const struct shard
         struct comparison c = { s, shard, 0 };
         uint32_t runs = 0;
         shard_visit(live, compare_run, &c);
-        list_each(at, model_runs(s->model))
-                runs += shard_of_run(container_of(at, struct model_run, all)->id) == shard;
+        list_each(at, model_runs(s->model)) runs +=
+            shard_of_run(container_of(at, struct model_run, all)->id) == shard;
         if (c.runs != runs)
                 sim_break(s, "P1: shard %u knows %u runs, its log %u", shard, c.runs, runs);
 }
@@ -114,23 +116,27 @@ void check_recovered(struct sim *s, uint32_t shard)
         struct shard *recovered = site_shard_opened(s, shard);
         model_catch_up(s->model);
         compare_with_model(s, shard, recovered);
-        if (s->stood[shard].lsn == model_lsn(s->model, shard) && s->stood[shard].fingerprint != shard_fingerprint(recovered) &&
-            s->stood[shard].lsn)
+        if (s->stood[shard].lsn == model_lsn(s->model, shard) &&
+            s->stood[shard].fingerprint != shard_fingerprint(recovered) && s->stood[shard].lsn)
                 sim_break(s, "P4: shard %u does not stand where it stood when it crashed", shard);
 }
 
 /* --- answers --- */
 
-static const uint8_t asked_events[MSG_TYPES] = { [MSG_START] = EVENT_START, [MSG_SIGNAL] = EVENT_SIGNAL,
-                                                 [MSG_CANCEL] = EVENT_CANCEL, [MSG_TERMINATE] = EVENT_TERMINATE };
+static const uint8_t asked_events[MSG_TYPES] = { [MSG_START] = EVENT_START,
+                                                 [MSG_SIGNAL] = EVENT_SIGNAL,
+                                                 [MSG_CANCEL] = EVENT_CANCEL,
+                                                 [MSG_TERMINATE] = EVENT_TERMINATE };
 
 /* The command is on record: then whoever asks, again or once more, must not be told an error. */
 static const struct model_run *applied_by(struct sim *s, const struct ask *ask, const struct message *m)
 {
-        const struct model_run *run = model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id));
+        const struct model_run *run =
+            model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id));
         if (m->code && run)
-                sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it", message_shapes[ask->type].name,
-                          ask->request_id, stet_error_name((int)m->code), ID(run));
+                sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it",
+                          message_shapes[ask->type].name, ask->request_id, stet_error_name((int)m->code),
+                          ID(run));
         return run;
 }
 
@@ -143,11 +149,14 @@ static void check_start(struct sim *s, struct ask *ask, const struct message *m)
                 return;
         }
         if (!run)
-                sim_break(s, "P2: the start of run %llx was acknowledged before it was durable", (unsigned long long)m->token.run);
+                sim_break(s, "P2: the start of run %llx was acknowledged before it was durable",
+                          (unsigned long long)m->token.run);
         else if (applied && applied != run)
-                sim_break(s, "P8: start \"%s\" was answered with run %llx, which another request started", ask->request_id, ID(run));
+                sim_break(s, "P8: start \"%s\" was answered with run %llx, which another request started",
+                          ask->request_id, ID(run));
         else if (!applied && !bytes_equal(run->workflow_id, bytes_str(ask->id)))
-                sim_break(s, "P8: start \"%s\" was answered with run %llx, which has another id", ask->request_id, ID(run));
+                sim_break(s, "P8: start \"%s\" was answered with run %llx, which has another id",
+                          ask->request_id, ID(run));
         sim_did(s, ask->replied ? DID_START_REPEATED : (enum sim_operation)ask->operation);
 }
 
@@ -160,7 +169,8 @@ static void check_command(struct sim *s, struct ask *ask, const struct message *
         if (ask->type == MSG_CANCEL)
                 applied |= run && run->cancel_requested;
         if (!applied)
-                sim_break(s, "P2: %s \"%s\" was acknowledged before it was durable", message_shapes[ask->type].name, ask->request_id);
+                sim_break(s, "P2: %s \"%s\" was acknowledged before it was durable",
+                          message_shapes[ask->type].name, ask->request_id);
         sim_did(s, (enum sim_operation)ask->operation);
 }
 
@@ -168,7 +178,8 @@ static void check_result(struct sim *s, const struct ask *ask, const struct mess
 {
         const struct model_run *run = model_run(s->model, m->token.run);
         if (!run || run->ending != m->role || run->ending == RUN_OPEN)
-                sim_break(s, "P2: the end of run %llx was told before it was durable", (unsigned long long)m->token.run);
+                sim_break(s, "P2: the end of run %llx was told before it was durable",
+                          (unsigned long long)m->token.run);
         else if (!bytes_equal(run->result, m->value))
                 sim_break(s, "P32: the result that was told of run %llx is not the one on record", ID(run));
         if (ask->type == MSG_WAIT)
@@ -200,15 +211,16 @@ static void check_task(struct sim *s, const struct conn *conn, const struct mess
         struct model_op *op = model_op(s->model, m->token.run, m->token.op);
         unsigned long long run = m->token.run;
         if (!op || op->effect != EFFECT_CALL || m->token.attempt > op->attempt || !m->token.attempt) {
-                sim_break(s, "P2: attempt %u of op %u of run %llx was handed out before it was durable", m->token.attempt,
-                          m->token.op, run);
+                sim_break(s, "P2: attempt %u of op %u of run %llx was handed out before it was durable",
+                          m->token.attempt, m->token.op, run);
                 return;
         }
-        if (!bytes_equal(op->asked.name, m->name) || !bytes_equal(op->asked.value, m->value) || m->token.incarnation != INCARNATION)
+        if (!bytes_equal(op->asked.name, m->name) || !bytes_equal(op->asked.value, m->value) ||
+            m->token.incarnation != INCARNATION)
                 sim_break(s, "P10: op %u of run %llx was handed out as something else", m->token.op, run);
         if (m->token.attempt == op->attempt && s->now_ns < op->due_ns)
-                sim_break(s, "P15: attempt %u of op %u of run %llx was handed out %.3f ms early", m->token.attempt, m->token.op, run,
-                          (double)(op->due_ns - s->now_ns) / 1e6);
+                sim_break(s, "P15: attempt %u of op %u of run %llx was handed out %.3f ms early",
+                          m->token.attempt, m->token.op, run, (double)(op->due_ns - s->now_ns) / 1e6);
         model_hand(s->model, op, m->token.attempt, conn->name, conn->peer);
 }
 
@@ -216,7 +228,9 @@ static void check_ack(struct sim *s, const struct message *m)
 {
         const struct model_op *op = model_op(s->model, m->token.run, m->token.op);
         if (!m->code && (!op || op->ended < m->token.attempt))
-                sim_break(s, "P2: the outcome of attempt %u of op %u of run %llx was acknowledged before it was durable",
+                sim_break(s,
+                          "P2: the outcome of attempt %u of op %u of run %llx was acknowledged before it was "
+                          "durable",
                           m->token.attempt, m->token.op, (unsigned long long)m->token.run);
 }
 
@@ -261,9 +275,12 @@ static void check_fate(struct sim *s, const struct model_run *run)
         }
         if (run->cancel_requested && run->ending == RUN_CANCELED)
                 return;
+        if (run->cancel_heard && !fate.stubborn)
+                sim_break(s, "P18: run %llx was asked to cancel, and %s", ID(run), run_ending_name(run->ending));
         if (run->ending != fate.ending)
-                sim_break(s, "P9: run %llx %s (%.*s), and should have %s", ID(run), run_ending_name(run->ending),
-                          (int)run->kind.size, run->kind.size ? (const char *)run->kind.data : "", run_ending_name(fate.ending));
+                sim_break(s, "P9: run %llx %s (%.*s), and should have %s", ID(run),
+                          run_ending_name(run->ending), (int)run->kind.size,
+                          run->kind.size ? (const char *)run->kind.data : "", run_ending_name(fate.ending));
         else if (run->ending == RUN_COMPLETED && cursor_int(&result) != fate.result)
                 sim_break(s, "P9: the result of run %llx is not what its steps make", ID(run));
 }
@@ -274,7 +291,8 @@ static void check_children(struct sim *s, const struct model_run *run)
                 const struct model_op *op = &run->ops[i];
                 if (op->effect == EFFECT_CHILD && op->abandon && !op->answered && !op->dropped &&
                     !model_child_of(s->model, run->id, i + 1))
-                        sim_break(s, "P1: the abandoned child of op %u of run %llx was never started", i + 1, ID(run));
+                        sim_break(s, "P1: the abandoned child of op %u of run %llx was never started", i + 1,
+                                  ID(run));
         }
 }
 
@@ -292,6 +310,7 @@ void check_at_end(struct sim *s)
                 check_children(s, run);
         }
         if (site_tasks(s))
-                sim_break(s, "P24: no run is open, and the scheduler still holds %llu tasks", (unsigned long long)site_tasks(s));
+                sim_break(s, "P24: no run is open, and the scheduler still holds %llu tasks",
+                          (unsigned long long)site_tasks(s));
         rerun_all(s);
 }

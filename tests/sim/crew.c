@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Executors: the real worker (runtime/worker.h) and the real call of an activity (runtime/activity.h), with a thread that is played:
- * one activity at a time, which takes the time that its arguments say. One that dies comes back under another name, as another
- * process would.
+ * Executors: the real worker (runtime/worker.h) and the real call of an activity (runtime/activity.h), with a
+ * thread that is played: one activity at a time, which takes the time that its arguments say. One that dies
+ * comes back under another name, as another process would.
  */
 #include "tests/sim/world.h"
 
@@ -32,7 +32,7 @@ struct crew {
         uint32_t index;
         uint32_t generation;
         struct worker *worker; /* NULL: it is dead */
-        struct buffer frame; /* said by the worker, not yet taken by the connection */
+        struct buffer frame;   /* said by the worker, not yet taken by the connection */
         bool busy;
         bool leaving;
         struct worker_task task; /* that it runs */
@@ -127,8 +127,8 @@ static void on_finish(struct sim *s, struct happening *h)
         char run[40];
         if (stalled(c, h))
                 return;
-        sim_tell(s, "%s has finished op %u attempt %u of %s", c->line.name, c->task.token.op, c->task.token.attempt,
-                 trace_run(c->task.token.run, run));
+        sim_tell(s, "%s has finished op %u attempt %u of %s", c->line.name, c->task.token.op,
+                 c->task.token.attempt, trace_run(c->task.token.run, run));
         finish_activity(c);
         turn(c);
 }
@@ -243,8 +243,7 @@ static void go(struct sim *s, struct crew *c)
         sim_unplan(s, &c->finish);
         sim_unplan(s, &c->beat);
         sim_unplan(s, &c->hand_back);
-        list_each_safe(at, after, &c->held)
-                free(container_of(at, struct held_frame, in_crew));
+        list_each_safe(at, after, &c->held) free(container_of(at, struct held_frame, in_crew));
         list_init(&c->held);
         buffer_fini(&c->frame);
         worker_free(c->worker);

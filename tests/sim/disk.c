@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A shard's disk and the writer on it. A group that is submitted reaches the disk when its commit is done, and not before: a crash
- * in between loses it whole, or finds it there without the answer. The disk (log_mem's log_disk) is all that outlives a crash.
+ * A shard's disk and the writer on it. A group that is submitted reaches the disk when its commit is done,
+ * and not before: a crash in between loses it whole, or finds it there without the answer. The disk
+ * (log_mem's log_disk) is all that outlives a crash.
  */
 #include "tests/sim/world.h"
 
@@ -18,9 +19,9 @@ struct disk {
         struct sim *sim;
         uint32_t shard;
         struct log_disk *disk;
-        struct log *log; /* NULL while no node has it open */
+        struct log *log;         /* NULL while no node has it open */
         struct log_group *group; /* submitted and not collected */
-        struct log_group early; /* of the planted fault ack-early: a copy that is written later */
+        struct log_group early;  /* of the planted fault ack-early: a copy that is written later */
         bool done;
         int err;
         stet_why why;
@@ -64,8 +65,8 @@ static int append(struct disk *d, const struct log_group *group)
         uint64_t last = log_group_next_lsn(group) - 1;
         if (!err || (err == STET_EIO && d->fail_applies))
                 d->last_lsn = last;
-        sim_tell(d->sim, "disk:%u: %u records up to %llu: %s", d->shard, group->count, (unsigned long long)last,
-                 err ? stet_error_name(err) : "durable");
+        sim_tell(d->sim, "disk:%u: %u records up to %llu: %s", d->shard, group->count,
+                 (unsigned long long)last, err ? stet_error_name(err) : "durable");
         return err;
 }
 
@@ -146,7 +147,8 @@ static void let_stale_write(struct disk *d)
         sim_faulted(d->sim, FAULT_STALE_WRITER);
         sim_tell(d->sim, "disk:%u: a node that was replaced writes: %s", d->shard, stet_error_name(err));
         if (err != STET_EFENCED)
-                sim_break(d->sim, "P14: a node that was replaced wrote to the log of shard %u (%s)", d->shard, stet_error_name(err));
+                sim_break(d->sim, "P14: a node that was replaced wrote to the log of shard %u (%s)", d->shard,
+                          stet_error_name(err));
         log_close(d->stale.log);
         log_group_fini(&d->stale.group);
         d->stale = (struct stale){ .log = NULL };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Faults that are a step of their own. What breaks is drawn by the seed's weights; what can't break now is left.
+ * Faults that are a step of their own. What breaks is drawn by the seed's weights; what can't break now is
+ * left.
  */
 #include "tests/sim/world.h"
 
@@ -11,8 +12,9 @@
 /* Messages that only parts of a node may say, and noise. */
 static void pack_garbage(struct sim *s, struct buffer *b)
 {
-        static const uint8_t inner[] = { MSG_ENQUEUE, MSG_CLOSE, MSG_OUTCOME, MSG_CHILD_START, MSG_CHILD_DONE, MSG_CHILD_CANCEL,
-                                         MSG_SEND, MSG_SEND_DONE, MSG_PARENT_CHECK, MSG_NOTE, MSG_REPLY, MSG_TASK };
+        static const uint8_t inner[] = { MSG_ENQUEUE,      MSG_CLOSE,        MSG_OUTCOME, MSG_CHILD_START,
+                                         MSG_CHILD_DONE,   MSG_CHILD_CANCEL, MSG_SEND,    MSG_SEND_DONE,
+                                         MSG_PARENT_CHECK, MSG_NOTE,         MSG_REPLY,   MSG_TASK };
         if (sim_chance(s, 32768)) {
                 struct message m = { .type = inner[sim_below(s, sizeof inner)],
                                      .token = { 1 + sim_below(s, 20), 1 + sim_below(s, 3), 1, INCARNATION },
@@ -148,8 +150,9 @@ static bool happen(struct sim *s, enum sim_fault fault)
 /* The faults that are steps; the others strike where they belong. */
 static bool is_step(enum sim_fault fault)
 {
-        return fault != FAULT_DELAY && fault != FAULT_REORDER && fault != FAULT_DUPLICATE && fault != FAULT_GROUP_LOST &&
-               fault != FAULT_GROUP_UNANSWERED && fault != FAULT_STALE_WRITER && fault != FAULT_NODE_CRASH_IN_TURN;
+        return fault != FAULT_DELAY && fault != FAULT_REORDER && fault != FAULT_DUPLICATE && fault != FAULT_ECHO &&
+               fault != FAULT_GROUP_LOST && fault != FAULT_GROUP_UNANSWERED && fault != FAULT_STALE_WRITER &&
+               fault != FAULT_NODE_CRASH_IN_TURN;
 }
 
 void fault_happen(struct sim *s)
@@ -173,8 +176,7 @@ void fault_heal(struct sim *s)
 {
         for (uint32_t i = 0; i < s->knobs.shards; i++)
                 disk_heal(s->disks[i]);
-        list_each(at, &s->net.all)
-                container_of(at, struct conn, all)->full_until_ns = 0;
+        list_each(at, &s->net.all) container_of(at, struct conn, all)->full_until_ns = 0;
         site_heal(s);
         crews_heal(s);
         guests_heal(s);

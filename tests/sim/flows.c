@@ -4,15 +4,7 @@
 #include "actors/vocabulary.h"
 #include "base/pack.h"
 #include "base/unpack.h"
-#include "stet/workflow.h"
-
-#include <stdio.h>
-
-/* Retried without an end: nothing but ten lost executors in a row makes such a call fail. */
-static const stet_retry patient = { 0, 20, 400, 2.0, 0.2, NULL };
-static const stet_retry twice = { 2, 10, 20, 2.0, 0.0, NULL };
-
-enum { ATTEMPT_TIMEOUT_MS = 8000, BEAT_TIMEOUT_MS = 2000, LATE_TIMEOUT_MS = 300, NOBODY_TIMEOUT_MS = 250 };
+#include "tests/sim/flow_steps.h"
 
 static _Thread_local struct {
         enum program_change change;
@@ -27,433 +19,14 @@ void flows_change(enum program_change change, uint32_t at, int64_t before_ms)
         changed.before_ms = before_ms;
 }
 
-/* --- a program under way --- */
-
-struct flow {
-        stet_run *run;
-        struct program program;
-        uint64_t accumulator;
-        bool ignored; /* it was cancelled, and went on */
-};
-
-static int wrong(struct flow *f, const struct program_step *step, const char *what)
-{
-        return stet_run_fail(f->run, "Wrong", "step %u of kind %u: %s", (unsigned)(step - f->program.steps), step->kind, what);
-}
-
-/* The outcome of a step whose result stays out of it. */
-static int pass(struct flow *f, const struct program_step *step)
-{
-        f->accumulator = program_mix(f->accumulator, step);
-        return 0;
-}
-
-static bool was_cancelled(const struct flow *f, int err)
-{
-        return err == STET_ECANCELED && stet_cancelled(f->run);
-}
-
-static bool lost_for_good(const struct flow *f, int err)
-{
-        return err == STET_EFAILED && strcmp(stet_failure_kind(f->run), "ExecutorLost") == 0;
-}
-
-static void arguments(stet_value *v, uint64_t key, int64_t ms, unsigned fails)
-{
-        stet_value_pack(v, "[I,I,i]", (int64_t)key, ms, (int)fails);
-}
-
-static int call(struct flow *f, const char *activity, uint64_t key, int64_t ms, unsigned fails, const stet_retry *retry,
-                int64_t timeout_ms, int64_t beat_ms, stet_value *ret)
-{
-        stet_value in = { 0 };
-        arguments(&in, key, ms, fails);
-        int err = stet_call(f->run, activity, &in, ret, .timeout_ms = timeout_ms, .heartbeat_timeout_ms = beat_ms,
-                            .queue = key % 3 ? NULL : "other", .retry = retry);
-        stet_value_free(&in);
-        return err;
-}
-
-/* --- calls --- */
-
-static int take_answer(struct flow *f, const struct program_step *step, int err, const stet_value *result)
-{
-        if (was_cancelled(f, err) || lost_for_good(f, err))
-                return err;
-        if (err)
-                return wrong(f, step, stet_failure_message(f->run));
-        if (stet_value_int(result, -1) != activity_answer(step->key))
-                return wrong(f, step, "the result is another call's");
-        return pass(f, step);
-}
-
-static int do_call(struct flow *f, const struct program_step *step)
-{
-        stet_value result = { 0 };
-        int err = call(f, "work", step->key, step->ms, 0, &patient, ATTEMPT_TIMEOUT_MS, 0, &result);
-        return take_answer(f, step, err, &result);
-}
-
-static int do_flaky(struct flow *f, const struct program_step *step)
-{
-        stet_value result = { 0 };
-        int err = call(f, "flaky", step->key, 1, step->count, &patient, ATTEMPT_TIMEOUT_MS, 0, &result);
-        return take_answer(f, step, err, &result);
-}
-
-static int do_beat(struct flow *f, const struct program_step *step)
-{
-        stet_value result = { 0 };
-        int err = call(f, "beat", step->key, step->ms + 1500, 0, &patient, ATTEMPT_TIMEOUT_MS, BEAT_TIMEOUT_MS, &result);
-        return take_answer(f, step, err, &result);
-}
-
-static int do_late(struct flow *f, const struct program_step *step)
-{
-        stet_value result = { 0 };
-        int err = call(f, "late", step->key, 2 * LATE_TIMEOUT_MS, 1, &patient, LATE_TIMEOUT_MS, 0, &result);
-        return take_answer(f, step, err, &result);
-}
-
-static bool failed_as(const struct flow *f, const char *kind)
-{
-        const char *is = stet_failure_kind(f->run);
-        return strcmp(is, kind) == 0 || strcmp(is, "Timeout") == 0 || strcmp(is, "ExecutorLost") == 0;
-}
-
-static int take_failure(struct flow *f, const struct program_step *step, int err, const char *kind)
-{
-        if (was_cancelled(f, err))
-                return err;
-        if (err != STET_EFAILED || !failed_as(f, kind))
-                return wrong(f, step, err ? stet_failure_message(f->run) : "it should have failed");
-        return pass(f, step);
-}
-
-static int do_broken(struct flow *f, const struct program_step *step)
-{
-        return take_failure(f, step, call(f, "broken", step->key, 1, 0, &patient, ATTEMPT_TIMEOUT_MS, 0, NULL), "Broken");
-}
-
-static int do_exhaust(struct flow *f, const struct program_step *step)
-{
-        return take_failure(f, step, call(f, "flaky", step->key, 1, 1000, &twice, ATTEMPT_TIMEOUT_MS, 0, NULL), "Down");
-}
-
-static int do_nobody(struct flow *f, const struct program_step *step)
-{
-        stet_value in = { 0 };
-        arguments(&in, step->key, 1, 0);
-        int err = stet_call(f->run, "nobody", &in, NULL, .schedule_to_start_timeout_ms = NOBODY_TIMEOUT_MS, .retry = &twice);
-        stet_value_free(&in);
-        return take_failure(f, step, err, "Timeout");
-}
-
-static int do_odd(struct flow *f, const struct program_step *step)
-{
-        stet_value result = { 0 }, in = { 0 };
-        struct buffer right = { 0 };
-        int err = call(f, "odd", step->key, 1, 0, &patient, ATTEMPT_TIMEOUT_MS, 0, &result);
-        arguments(&in, step->key, 1, 0);
-        activity_right_answer(bytes_str("odd"), bytes_of(in.data, in.size), &right);
-        bool equal = bytes_equal(bytes_of(result.data, result.size), buffer_bytes(&right));
-        buffer_fini(&right);
-        stet_value_free(&in);
-        if (was_cancelled(f, err) || lost_for_good(f, err))
-                return err;
-        return err || !equal ? wrong(f, step, "the odd value came out otherwise") : pass(f, step);
-}
-
-/* --- fans --- */
-
-static void start_fan(struct flow *f, const struct program_step *step, stet_future *futures, bool some_fail)
-{
-        for (uint32_t i = 0; i < step->count; i++) {
-                stet_value in = { 0 };
-                arguments(&in, step->key + i, step->ms % 50 * (i + 1), 0);
-                futures[i] = stet_call_start(f->run, some_fail && i % 2 == 0 && step->count > 1 ? "broken" : "work", &in,
-                                             .timeout_ms = ATTEMPT_TIMEOUT_MS, .retry = &patient);
-                stet_value_free(&in);
-        }
-}
-
-static int do_fan_all(struct flow *f, const struct program_step *step)
-{
-        stet_future futures[PROGRAM_FAN_MAX];
-        start_fan(f, step, futures, false);
-        int err = stet_await_all(f->run, futures, step->count);
-        for (uint32_t i = 0; i < step->count && !err; i++) {
-                stet_value result = { 0 };
-                err = stet_await(f->run, futures[i], &result);
-                if (!err && stet_value_int(&result, -1) != activity_answer(step->key + i))
-                        return wrong(f, step, "one result of the fan is another's");
-        }
-        if (was_cancelled(f, err) || lost_for_good(f, err))
-                return err;
-        return err ? wrong(f, step, stet_failure_message(f->run)) : pass(f, step);
-}
-
-static int give_up_rest(struct flow *f, const struct program_step *step, const stet_future *futures)
-{
-        for (uint32_t i = 0; i < step->count; i++)
-                stet_cancel_future(f->run, futures[i]);
-        return pass(f, step);
-}
-
-static int do_fan_any(struct flow *f, const struct program_step *step)
-{
-        stet_future futures[PROGRAM_FAN_MAX];
-        stet_value result = { 0 };
-        size_t place = PROGRAM_FAN_MAX;
-        start_fan(f, step, futures, false);
-        int err = stet_await_any(f->run, futures, step->count, &place);
-        if (was_cancelled(f, err))
-                return err;
-        if (err || place >= step->count || !stet_is_done(f->run, futures[place]))
-                return wrong(f, step, "the first one done is none of them");
-        err = stet_await(f->run, futures[place], &result);
-        if (lost_for_good(f, err))
-                return err;
-        if (err || stet_value_int(&result, -1) != activity_answer(step->key + place))
-                return wrong(f, step, "the first one's result is another's");
-        return give_up_rest(f, step, futures);
-}
-
-static int do_fan_first(struct flow *f, const struct program_step *step)
-{
-        stet_future futures[PROGRAM_FAN_MAX];
-        stet_value result = { 0 };
-        size_t place = PROGRAM_FAN_MAX;
-        start_fan(f, step, futures, true);
-        int err = stet_await_first_success(f->run, futures, step->count, &place, &result);
-        if (was_cancelled(f, err) || lost_for_good(f, err))
-                return err;
-        if (err && failed_as(f, "Broken"))
-                return err; /* the only one that could succeed was lost ten times */
-        if (err || place >= step->count || stet_value_int(&result, -1) != activity_answer(step->key + place))
-                return wrong(f, step, "the first success is none");
-        return give_up_rest(f, step, futures);
-}
-
-static int do_unawaited(struct flow *f, const struct program_step *step)
-{
-        stet_value in = { 0 };
-        arguments(&in, step->key, step->ms, 0);
-        stet_call_start(f->run, "work", &in, .timeout_ms = ATTEMPT_TIMEOUT_MS, .retry = &patient);
-        stet_value_free(&in);
-        return pass(f, step);
-}
-
-static int do_dropped(struct flow *f, const struct program_step *step)
-{
-        stet_value in = { 0 };
-        arguments(&in, step->key, step->ms, 0);
-        stet_future future = stet_call_start(f->run, "work", &in, .timeout_ms = ATTEMPT_TIMEOUT_MS, .retry = &patient);
-        stet_cancel_future(f->run, future);
-        stet_value_free(&in);
-        if (stet_await(f->run, future, NULL) != STET_ECANCELED)
-                return wrong(f, step, "what was given up came to an end of its own");
-        return pass(f, step);
-}
-
-/* --- time --- */
-
-static int do_sleep(struct flow *f, const struct program_step *step)
-{
-        int64_t before_ms = stet_now_ms(f->run);
-        int err = step->kind == STEP_SLEEP ? stet_sleep(f->run, step->ms) : stet_sleep_until(f->run, before_ms + step->ms);
-        if (was_cancelled(f, err))
-                return err;
-        if (err || stet_now_ms(f->run) < before_ms + step->ms)
-                return wrong(f, step, "it woke up early");
-        return pass(f, step);
-}
-
-/* --- signals --- */
-
-static const char *signal_name(uint64_t key)
-{
-        static const char *const names[PROGRAM_NAMES] = { "red", "green", "blue" };
-        return names[hash_u64(key) % PROGRAM_NAMES];
-}
-
-static int do_signal(struct flow *f, const struct program_step *step)
-{
-        stet_value value = { 0 };
-        int err = stet_wait_signal(f->run, signal_name(step->key), &value, .timeout_ms = 0);
-        if (was_cancelled(f, err))
-                return err;
-        return err || stet_value_type(&value) != STET_LIST ? wrong(f, step, "no signal, or an empty one") : pass(f, step);
-}
-
-static int do_signal_timeout(struct flow *f, const struct program_step *step)
-{
-        int64_t before_ms = stet_now_ms(f->run);
-        int err = stet_wait_signal(f->run, signal_name(step->key), NULL, .timeout_ms = step->ms);
-        if (was_cancelled(f, err))
-                return err;
-        if (err == STET_ETIMEDOUT && stet_now_ms(f->run) < before_ms + step->ms)
-                return wrong(f, step, "it timed out early");
-        return err && err != STET_ETIMEDOUT ? wrong(f, step, stet_failure_message(f->run)) : pass(f, step);
-}
-
-static void signal_value(stet_value *v, const stet_run *run, unsigned number)
-{
-        stet_value_pack(v, "[s,i]", stet_run_id(run), (int)number);
-}
-
-static int do_send(struct flow *f, const struct program_step *step)
-{
-        stet_future futures[3];
-        size_t count = step->kind == STEP_BURST ? 3 : 1;
-        char to[16];
-        snprintf(to, sizeof to, "run-%u", program_target(step->key));
-        for (size_t i = 0; i < count; i++) {
-                stet_value value = { 0 };
-                signal_value(&value, f->run, (unsigned)i);
-                futures[i] = stet_signal_start(f->run, to, signal_name(step->key + i % 2), &value);
-                stet_value_free(&value);
-        }
-        int err = stet_await_all(f->run, futures, count);
-        if (was_cancelled(f, err))
-                return err;
-        return err && err != STET_ENOTFOUND ? wrong(f, step, stet_failure_message(f->run)) : pass(f, step);
-}
-
-/* --- children --- */
-
-static void pack_input(stet_value *v, const struct program_input *input)
-{
-        struct buffer b = { 0 };
-        program_input_pack(&b, input);
-        stet_value view = { 0 };
-        if (stet_value_from_msgpack(&view, b.data, b.size) == 0)
-                stet_value_copy(v, &view);
-        buffer_fini(&b);
-}
-
-static stet_future start_child(struct flow *f, const struct program_step *step, const char *id, bool abandon)
-{
-        struct program_input input = program_child(&f->program, step);
-        stet_value in = { 0 };
-        pack_input(&in, &input);
-        stet_future child = stet_child_start(f->run, "program", &in, .id = id,
-                                             .on_parent_close = abandon ? STET_PARENT_CLOSE_ABANDON : STET_PARENT_CLOSE_CANCEL);
-        stet_value_free(&in);
-        return child;
-}
-
-/* A child that was cancelled or terminated by others, or could not start, leaves no trace in the result. */
-static int take_child(struct flow *f, const struct program_step *step, int err, const stet_value *result)
-{
-        if (was_cancelled(f, err))
-                return err;
-        struct program_input input = program_child(&f->program, step);
-        struct program child;
-        program_make(&input, &child);
-        if (!err && (child.end != END_RETURNS || stet_value_int(result, -1) != program_result(&child)))
-                return wrong(f, step, "the child's result is not its own");
-        if (err == STET_EFAILED && strcmp(stet_failure_kind(f->run), "Wrong") == 0)
-                return wrong(f, step, stet_failure_message(f->run));
-        return pass(f, step);
-}
-
-static int do_child(struct flow *f, const struct program_step *step)
-{
-        stet_value result = { 0 };
-        char id[24];
-        snprintf(id, sizeof id, "child-%u", program_target(step->key) % 3);
-        stet_future child = start_child(f, step, step->kind == STEP_CHILD_TAKEN ? id : NULL, false);
-        int err = stet_await(f->run, child, &result);
-        if (was_cancelled(f, err))
-                stet_cancel_future(f->run, child);
-        return take_child(f, step, err, &result);
-}
-
-static int do_child_canceled(struct flow *f, const struct program_step *step)
-{
-        stet_value result = { 0 };
-        stet_future child = start_child(f, step, NULL, false);
-        int err = stet_sleep(f->run, step->ms % 40);
-        stet_cancel_future(f->run, child);
-        return was_cancelled(f, err) ? err : take_child(f, step, stet_await(f->run, child, &result), &result);
-}
-
-static int do_child_unawaited(struct flow *f, const struct program_step *step)
-{
-        start_child(f, step, NULL, step->kind == STEP_CHILD_ABANDONED);
-        return pass(f, step);
-}
-
-/* --- facts --- */
-
-static int do_patch(struct flow *f, const struct program_step *step)
-{
-        char id[16];
-        snprintf(id, sizeof id, "patch-%u", (unsigned)(step->key % 3));
-        return stet_patched(f->run, id) ? pass(f, step) : wrong(f, step, "a run that started with the patch is without it");
-}
-
-static int do_status(struct flow *f, const struct program_step *step)
-{
-        stet_value status = { 0 };
-        stet_value_set_int(&status, (int64_t)(step->key >> 1));
-        int err = stet_set_status(f->run, &status);
-        stet_value_free(&status);
-        return err ? wrong(f, step, "the status was refused") : pass(f, step);
-}
-
-static int do_random(struct flow *f, const struct program_step *step)
-{
-        char uuid[37];
-        stet_uuid(f->run, uuid);
-        if (strlen(uuid) != 36 || uuid[14] != '4')
-                return wrong(f, step, "that is no UUID");
-        stet_sleep(f->run, (int64_t)(stet_random(f->run) % 16)); /* so that the history knows of it */
-        stet_log(f->run, STET_LOG_DEBUG, "random %s", uuid);
-        return pass(f, step);
-}
-
-typedef int step_fn(struct flow *f, const struct program_step *step);
-static step_fn *const step_fns[STEP_KINDS] = {
-        [STEP_CALL] = do_call,
-        [STEP_FLAKY] = do_flaky,
-        [STEP_BROKEN] = do_broken,
-        [STEP_EXHAUST] = do_exhaust,
-        [STEP_BEAT] = do_beat,
-        [STEP_LATE] = do_late,
-        [STEP_NOBODY] = do_nobody,
-        [STEP_ODD] = do_odd,
-        [STEP_FAN_ALL] = do_fan_all,
-        [STEP_FAN_ANY] = do_fan_any,
-        [STEP_FAN_FIRST] = do_fan_first,
-        [STEP_UNAWAITED] = do_unawaited,
-        [STEP_DROPPED] = do_dropped,
-        [STEP_SLEEP] = do_sleep,
-        [STEP_SLEEP_UNTIL] = do_sleep,
-        [STEP_SIGNAL] = do_signal,
-        [STEP_SIGNAL_TIMEOUT] = do_signal_timeout,
-        [STEP_SEND] = do_send,
-        [STEP_BURST] = do_send,
-        [STEP_CHILD] = do_child,
-        [STEP_CHILD_TAKEN] = do_child,
-        [STEP_CHILD_ABANDONED] = do_child_unawaited,
-        [STEP_CHILD_CANCELED] = do_child_canceled,
-        [STEP_CHILD_LEFT] = do_child_unawaited,
-        [STEP_PATCH] = do_patch,
-        [STEP_STATUS] = do_status,
-        [STEP_RANDOM] = do_random,
-};
-
 /* --- the program as a whole --- */
 
 static int clean_up(struct flow *f)
 {
         stet_value result = { 0 };
-        int err = call(f, "work", 7, 1, 0, &patient, ATTEMPT_TIMEOUT_MS, 0, &result);
-        if (!err && stet_value_int(&result, -1) != activity_answer(7))
-                return stet_run_fail(f->run, "Wrong", "the cleanup's result is another's");
-        return STET_ECANCELED;
+        int err = flow_work(f->run, 7, &result);
+        bool wrong = err && strcmp(stet_failure_kind(f->run), "Wrong") == 0;
+        return wrong ? err : STET_ECANCELED;
 }
 
 static int carry_out(struct flow *f)
@@ -462,10 +35,10 @@ static int carry_out(struct flow *f)
         for (uint32_t i = 0; i < f->program.count; i++) {
                 const struct program_step *step = &f->program.steps[i];
                 uint64_t before = f->accumulator;
-                int err = step_fns[step->kind](f, step);
-                if (was_cancelled(f, err) && !(f->program.stubborn && !f->ignored))
+                int err = flow_step(f, step);
+                if (flow_was_cancelled(f, err) && !(f->program.stubborn && !f->ignored))
                         return clean_up(f);
-                if (was_cancelled(f, err)) {
+                if (flow_was_cancelled(f, err)) {
                         f->ignored = true;
                         f->accumulator = program_mix(before, step);
                 } else if (err) {
@@ -484,7 +57,7 @@ static int conclude(struct flow *f, stet_value *ret)
         case END_FAILS:
                 return stet_run_fail(f->run, "Own", "it was to fail");
         case END_CONTINUES:
-                pack_input(&in, &next);
+                flow_pack_input(&in, &next);
                 err = stet_continue_as_new(f->run, &in);
                 stet_value_free(&in);
                 return err;
@@ -533,10 +106,8 @@ static int chain_flow(stet_run *run, const stet_value *in, stet_value *ret)
 {
         int64_t key = stet_value_int(in, 0);
         for (int i = 0; i < CHAIN_LENGTH; i++) {
-                stet_value arguments_of = { 0 }, result = { 0 };
-                arguments(&arguments_of, (uint64_t)key, 1, 0);
-                int err = stet_call(run, "work", &arguments_of, &result, .timeout_ms = ATTEMPT_TIMEOUT_MS, .retry = &patient);
-                stet_value_free(&arguments_of);
+                stet_value result = { 0 };
+                int err = flow_work(run, key, &result);
                 if (err)
                         return err;
                 key = stet_value_int(&result, 0);
@@ -548,6 +119,9 @@ static int counter_flow(stet_run *run, const stet_value *in, stet_value *ret)
 {
         stet_value total = stet_value_at(in, 0), taken = stet_value_at(in, 1), each = stet_value_at(in, 2);
         int64_t count = stet_value_int(&taken, 0);
+        int late = stet_sleep(run, 50); /* signals gather meanwhile */
+        if (late)
+                return late;
         for (int64_t i = 0; i < stet_value_int(&each, 1) && count < stet_value_int(&total, 0); i++, count++) {
                 int err = stet_wait_signal(run, "add", NULL, .timeout_ms = 0);
                 if (err)
@@ -572,7 +146,7 @@ static int mailer_flow(stet_run *run, const stet_value *in, stet_value *ret)
         stet_value_get_string(&to_value, to, sizeof to);
         for (size_t i = 0; i < count; i++) {
                 stet_value value = { 0 };
-                signal_value(&value, run, (unsigned)i);
+                flow_signal_value(&value, run, (unsigned)i);
                 letters[i] = stet_signal_start(run, to, "add", &value);
                 stet_value_free(&value);
         }
@@ -608,19 +182,23 @@ static bool counter_fate(struct bytes input, struct flow_fate *ret)
         cursor_array(&c);
         int64_t total = cursor_int(&c), taken = cursor_int(&c), each = cursor_int(&c);
         bool last = taken + each >= total;
-        *ret = (struct flow_fate){ last ? RUN_COMPLETED : RUN_CONTINUED, total };
+        *ret = (struct flow_fate){ last ? RUN_COMPLETED : RUN_CONTINUED, total, false };
         return !c.failed;
 }
 
 static bool program_fate(struct bytes input, struct flow_fate *ret)
 {
-        static const uint32_t endings[] = { [END_RETURNS] = RUN_COMPLETED, [END_FAILS] = RUN_FAILED, [END_CONTINUES] = RUN_CONTINUED };
+        static const uint32_t endings[] = {
+                [END_RETURNS] = RUN_COMPLETED, [END_FAILS] = RUN_FAILED, [END_CONTINUES] = RUN_CONTINUED
+        };
         struct program_input read;
         struct program p;
         if (!program_input_read(input, &read))
                 return false;
         program_make(&read, &p);
-        *ret = (struct flow_fate){ endings[p.end], program_result(&p) };
+        *ret = (struct flow_fate){ endings[p.end], program_result(&p), p.stubborn };
+        for (uint32_t i = 0; i < p.count; i++)
+                ret->stubborn |= p.steps[i].kind == STEP_RANDOM; /* it does not look at how its sleep ended */
         return true;
 }
 
@@ -634,12 +212,12 @@ bool flows_fate(struct bytes workflow, struct bytes input, struct flow_fate *ret
         if (bytes_equal(workflow, bytes_str("mailer"))) {
                 cursor_array(&c);
                 cursor_str(&c);
-                *ret = (struct flow_fate){ RUN_COMPLETED, cursor_int(&c) };
+                *ret = (struct flow_fate){ RUN_COMPLETED, cursor_int(&c), false };
         } else {
                 int64_t key = cursor_int(&c);
                 for (int i = 0; i < CHAIN_LENGTH; i++)
                         key = activity_answer((uint64_t)key);
-                *ret = (struct flow_fate){ RUN_COMPLETED, key };
+                *ret = (struct flow_fate){ RUN_COMPLETED, key, false };
         }
         return !c.failed;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients. As runtime/client_*.c does, one says its commands again with the same request id when no answer has come for a while,
- * and all that is open when the node asks WHO. It knows no more than it was told.
+ * Clients. As runtime/client_*.c does, one says its commands again with the same request id when no answer
+ * has come for a while, and all that is open when the node asks WHO. It knows no more than it was told.
  */
 #include "tests/sim/world.h"
 
@@ -37,7 +37,8 @@ static void say_all(struct sim *s, struct guest *g)
 {
         struct buffer hello = { 0 };
         frame_begin(&hello);
-        frame_put(&hello, &(struct message){ .type = MSG_HELLO, .protocol = WIRE_VERSION, .role = ROLE_CLIENT });
+        frame_put(&hello,
+                  &(struct message){ .type = MSG_HELLO, .protocol = WIRE_VERSION, .role = ROLE_CLIENT });
         net_send(s, &g->line, buffer_bytes(&hello));
         buffer_fini(&hello);
         list_each(at, &g->waiting)
@@ -54,7 +55,8 @@ static void repeat(struct sim *s, struct happening *h)
         list_each(at, &g->waiting)
         {
                 struct ask *ask = container_of(at, struct ask, in_guest);
-                if (s->now_ns - ask->sent_ns >= REPEAT_MS * MS && !(ask->wants_result && (ask->begun || ask->type == MSG_WAIT)))
+                if (s->now_ns - ask->sent_ns >= REPEAT_MS * MS &&
+                    !(ask->wants_result && (ask->begun || ask->type == MSG_WAIT)))
                         send_ask(s, g, ask);
         }
         if (!list_empty(&g->waiting))

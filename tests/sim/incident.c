@@ -112,8 +112,10 @@ static void check_single_attempts(struct sim *s)
                 const struct model_run *run = container_of(at, struct model_run, all);
                 for (uint32_t i = 0; i < run->ops_count; i++)
                         if (run->ops[i].executions > 1)
-                                sim_break(s, "P17: op %u of run %llx was executed twice although nothing had happened to it", i + 1,
-                                          (unsigned long long)run->id);
+                                sim_break(s,
+                                          "P17: op %u of run %llx was executed twice although nothing had "
+                                          "happened to it",
+                                          i + 1, (unsigned long long)run->id);
         }
 }
 
@@ -175,33 +177,47 @@ static void send_through_crashes(struct knobs *k)
 static void leave_children_behind(struct knobs *k)
 {
         k->faults[FAULT_NODE_CRASH] = OFTEN;
-        k->program_mask = STEP(CHILD_LEFT) | STEP(CHILD_ABANDONED) | STEP(CHILD_CANCELED) | STEP(CHILD_TAKEN) | STEP(CALL);
+        k->program_mask =
+            STEP(CHILD_LEFT) | STEP(CHILD_ABANDONED) | STEP(CHILD_CANCELED) | STEP(CHILD_TAKEN) | STEP(CALL);
         k->asks[DID_CANCEL] = k->asks[DID_TERMINATE] = 2;
 }
 
 const struct sim_incident incidents[] = {
-        { "crash-in-recovery", "crashes again and again, also while it comes back (DBOS #716)", crash_again_and_again, NULL },
+        { "crash-in-recovery", "crashes again and again, also while it comes back (DBOS #716)",
+          crash_again_and_again, NULL },
         { "two-generations", "a replaced node goes on writing (DBOS #742, #804, #805)", replace_node, NULL },
-        { "start-races-recovery", "starts come while a crash is being recovered from (DBOS-java #491)", start_while_recovering, NULL },
-        { "attempt-over-restart", "the node restarts while attempts are under way (Hatchet #552, #1022)", restart_with_attempts_under_way,
+        { "start-races-recovery", "starts come while a crash is being recovered from (DBOS-java #491)",
+          start_while_recovering, NULL },
+        { "attempt-over-restart", "the node restarts while attempts are under way (Hatchet #552, #1022)",
+          restart_with_attempts_under_way, NULL },
+        { "lost-heartbeats", "heartbeats do not come through, data does (Hatchet #2432)", lose_heartbeats,
           NULL },
-        { "lost-heartbeats", "heartbeats do not come through, data does (Hatchet #2432)", lose_heartbeats, NULL },
         { "half-open", "executors speak and do not hear (Hatchet #4254)", half_open, NULL },
-        { "odd-results", "results with NUL bytes, NaN and other oddities; peers that send garbage (Hatchet #2573)", odd_results, NULL },
+        { "odd-results",
+          "results with NUL bytes, NaN and other oddities; peers that send garbage (Hatchet #2573)",
+          odd_results, NULL },
         { "lost-in-matching", "the node restarts between scheduled and delivered (Temporal #459, #771)",
           restart_between_scheduled_and_delivered, NULL },
-        { "lost-delivery", "the connection breaks with deliveries under way (Temporal #10320)", lose_deliveries, NULL },
+        { "lost-delivery", "the connection breaks with deliveries under way (Temporal #10320)",
+          lose_deliveries, NULL },
         { "partition", "partitions that heal (Restate #2655)", partition, NULL },
-        { "long-activities", "activities that outlive every timeout but their own are executed once (Celery #5935)", long_activities,
-          check_single_attempts },
-        { "disk-full", "the disk is full, and then it is not: it goes on by itself (RocksDB #919)", fill_disk, check_no_restart },
-        { "crash-on-full-disk", "it crashes while the disk is full (nearcore #2625)", crash_on_full_disk, NULL },
-        { "due-while-down", "timers are due while the node is down (elsa #2443)", sleep_through_downtime, NULL },
-        { "failures-everywhere", "steps fail in every place; all ends (Hatchet #3276)", fail_everywhere, NULL },
+        { "long-activities",
+          "activities that outlive every timeout but their own are executed once (Celery #5935)",
+          long_activities, check_single_attempts },
+        { "disk-full", "the disk is full, and then it is not: it goes on by itself (RocksDB #919)", fill_disk,
+          check_no_restart },
+        { "crash-on-full-disk", "it crashes while the disk is full (nearcore #2625)", crash_on_full_disk,
+          NULL },
+        { "due-while-down", "timers are due while the node is down (elsa #2443)", sleep_through_downtime,
+          NULL },
+        { "failures-everywhere", "steps fail in every place; all ends (Hatchet #3276)", fail_everywhere,
+          NULL },
         { "cancel-races", "cancelling meets completions", cancel_at_the_wrong_moment, NULL },
         { "changed-code", "the code changes under open runs, and changes back", change_code, NULL },
-        { "signals-through-crashes", "signals between runs while the node crashes", send_through_crashes, NULL },
-        { "children-left", "parents end, crash and cancel around their children", leave_children_behind, NULL },
+        { "signals-through-crashes", "signals between runs while the node crashes", send_through_crashes,
+          NULL },
+        { "children-left", "parents end, crash and cancel around their children", leave_children_behind,
+          NULL },
 };
 const size_t incidents_count = sizeof incidents / sizeof incidents[0];
 

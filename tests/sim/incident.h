@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Incidents: what has really happened to other engines (RELIABILITY, 1.4), each as a world in which it happens again and again.
- * The seed still decides when, and what the workflows do.
+ * Incidents: what has really happened to other engines (RELIABILITY, 1.4), each as a world in which it
+ * happens again and again. The seed still decides when, and what the workflows do.
  */
 #ifndef TESTS_SIM_INCIDENT_H
 #define TESTS_SIM_INCIDENT_H
@@ -12,7 +12,7 @@ struct sim_incident {
         const char *name;
         const char *story;
         void (*choose)(struct knobs *k); /* after the swarm, and after incident_calm() */
-        void (*check)(struct sim *s); /* at the end; may be NULL */
+        void (*check)(struct sim *s);    /* at the end; may be NULL */
 };
 
 extern const struct sim_incident incidents[];

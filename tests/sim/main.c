@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The simulator as a command. A batch of seeds is clean when no promise was broken in any of them and everything that can happen
- * did happen in some; what was broken is shown with its seed, the step, a sentence and the last lines of the story.
+ * The simulator as a command. A batch of seeds is clean when no promise was broken in any of them and
+ * everything that can happen did happen in some; what was broken is shown with its seed, the step, a sentence
+ * and the last lines of the story.
  */
 #include "tests/sim/incident.h"
 #include "tests/sim/sim.h"
@@ -16,20 +17,20 @@
 enum { AUDIT_FROM_SEEDS = 500, CANARY_SEEDS = 100, INCIDENT_SEEDS = 20 };
 
 static const char usage[] =
-        "sim [--seed N | --seeds N [--from K]] [--steps N] [--trace] [--quiet]\n"
-        "    [--bug NAME | --canary | --incident NAME | --incidents | --twice | --kept DIR]\n"
-        "\n"
-        "  --seed N        one world\n"
-        "  --seeds N       worlds K to K + N - 1; all faults and operations must occur from 500 on\n"
-        "  --steps N       steps with faults, for each; else the seed decides\n"
-        "  --trace         prints what happens\n"
-        "  --quiet         prints the seeds and failures only\n"
-        "  --bug NAME      plants a bug in the wiring, which must be found in less than 100 seeds\n"
-        "  --canary        the same with every bug there is\n"
-        "  --incident NAME a world in which that happens\n"
-        "  --incidents     all of them, a few seeds each\n"
-        "  --twice         each seed twice: the same trace; and no trace like another seed's\n"
-        "  --kept DIR      seeds that once found something: files with the seed in the first line\n";
+    "sim [--seed N | --seeds N [--from K]] [--steps N] [--trace] [--quiet]\n"
+    "    [--bug NAME | --canary | --incident NAME | --incidents | --twice | --kept DIR]\n"
+    "\n"
+    "  --seed N        one world\n"
+    "  --seeds N       worlds K to K + N - 1; all faults and operations must occur from 500 on\n"
+    "  --steps N       steps with faults, for each; else the seed decides\n"
+    "  --trace         prints what happens\n"
+    "  --quiet         prints the seeds and failures only\n"
+    "  --bug NAME      plants a bug in the wiring, which must be found in less than 100 seeds\n"
+    "  --canary        the same with every bug there is\n"
+    "  --incident NAME a world in which that happens\n"
+    "  --incidents     all of them, a few seeds each\n"
+    "  --twice         each seed twice: the same trace; and no trace like another seed's\n"
+    "  --kept DIR      seeds that once found something: files with the seed in the first line\n";
 
 struct batch {
         struct sim_options options;
@@ -117,10 +118,11 @@ static int find_missing(const struct batch *b)
 
 static void print_summary(const struct batch *b, double seconds)
 {
-        printf("%" PRIu64 " seeds in %.1f s (%.0f/s): %" PRIu64 " steps, %" PRIu64 " runs, %" PRIu64 " records, %" PRIu64
-               " crashes, %.1f h of virtual time, healed after %.1f s at most\n",
-               b->count, seconds, (double)b->count / (seconds > 0 ? seconds : 1), b->sum.steps, b->sum.runs, b->sum.records,
-               b->sum.crashes, (double)b->sum.virtual_ns / 3.6e12, (double)b->worst_healing_ns / 1e9);
+        printf("%" PRIu64 " seeds in %.1f s (%.0f/s): %" PRIu64 " steps, %" PRIu64 " runs, %" PRIu64
+               " records, %" PRIu64 " crashes, %.1f h of virtual time, healed after %.1f s at most\n",
+               b->count, seconds, (double)b->count / (seconds > 0 ? seconds : 1), b->sum.steps, b->sum.runs,
+               b->sum.records, b->sum.crashes, (double)b->sum.virtual_ns / 3.6e12,
+               (double)b->worst_healing_ns / 1e9);
 }
 
 static void print_tally(const struct batch *b)
@@ -128,7 +130,8 @@ static void print_tally(const struct batch *b)
         for (int i = 0; i < FAULTS_COUNT; i++)
                 printf("%10" PRIu64 "  fault: %s\n", b->tally.faults[i], sim_fault_words((enum sim_fault)i));
         for (int i = 0; i < OPERATIONS_COUNT; i++)
-                printf("%10" PRIu64 "  %s\n", b->tally.operations[i], sim_operation_words((enum sim_operation)i));
+                printf("%10" PRIu64 "  %s\n", b->tally.operations[i],
+                       sim_operation_words((enum sim_operation)i));
 }
 
 static void print_seeds(const struct batch *b)
@@ -179,13 +182,14 @@ static int run_twice(struct batch *b)
                 run_seed(b, b->from + i, &second);
                 hashes[i] = first.trace_hash;
                 if (first.trace_hash != second.trace_hash || first.steps != second.steps) {
-                        printf("seed %" PRIu64 " went two ways: %016" PRIx64 " and %016" PRIx64 "\n", b->from + i, first.trace_hash,
-                               second.trace_hash);
+                        printf("seed %" PRIu64 " went two ways: %016" PRIx64 " and %016" PRIx64 "\n",
+                               b->from + i, first.trace_hash, second.trace_hash);
                         wrong++;
                 }
                 for (uint64_t j = 0; j < i; j++)
                         if (hashes[j] == hashes[i] && ++wrong)
-                                printf("seeds %" PRIu64 " and %" PRIu64 " have the same trace\n", b->from + j, b->from + i);
+                                printf("seeds %" PRIu64 " and %" PRIu64 " have the same trace\n", b->from + j,
+                                       b->from + i);
         }
         free(hashes);
         print_seeds(b);
@@ -201,7 +205,8 @@ static int run_bug(struct batch *b, enum sim_bug bug)
                 run_seed(b, seed, &r);
                 if (!r.broken)
                         continue;
-                printf("%s (%s): found in seed %" PRIu64 ": %s\n", sim_bug_option(bug), sim_bug_words(bug), seed, r.sentence);
+                printf("%s (%s): found in seed %" PRIu64 ": %s\n", sim_bug_option(bug), sim_bug_words(bug),
+                       seed, r.sentence);
                 if (b->trace)
                         print_broken(b, seed, &r);
                 return 0;
@@ -231,7 +236,8 @@ static int run_incidents(struct batch *b)
                         if (r.broken)
                                 print_broken(b, seed, &r);
                 }
-                printf("%-24s %s: %s\n", incidents[i].name, fine ? "all ends well" : "BROKEN", incidents[i].story);
+                printf("%-24s %s: %s\n", incidents[i].name, fine ? "all ends well" : "BROKEN",
+                       incidents[i].story);
                 broken += !fine;
         }
         return broken != 0;
@@ -246,7 +252,8 @@ static int run_kept_file(struct batch *b, const char *directory, const char *nam
         struct sim_report r;
         snprintf(path, sizeof path, "%s/%s", directory, name);
         FILE *file = fopen(path, "r");
-        bool read = file && fgets(line, sizeof line, file) && sscanf(line, "%" SCNu64 " %63s", &seed, incident) >= 1;
+        bool read =
+            file && fgets(line, sizeof line, file) && sscanf(line, "%" SCNu64 " %63s", &seed, incident) >= 1;
         if (file)
                 fclose(file);
         if (!read) {
@@ -293,17 +300,37 @@ static int fail_usage(const char *what)
         return 2;
 }
 
-enum { OPT_SEED = 1, OPT_SEEDS, OPT_FROM, OPT_STEPS, OPT_BUG, OPT_INCIDENT, OPT_KEPT, OPT_TRACE, OPT_QUIET, OPT_CANARY,
-       OPT_INCIDENTS, OPT_TWICE, OPT_HELP };
+enum {
+        OPT_SEED = 1,
+        OPT_SEEDS,
+        OPT_FROM,
+        OPT_STEPS,
+        OPT_BUG,
+        OPT_INCIDENT,
+        OPT_KEPT,
+        OPT_TRACE,
+        OPT_QUIET,
+        OPT_CANARY,
+        OPT_INCIDENTS,
+        OPT_TWICE,
+        OPT_HELP
+};
 
 static const struct option options_known[] = {
-        { "seed", required_argument, NULL, OPT_SEED },     { "seeds", required_argument, NULL, OPT_SEEDS },
-        { "from", required_argument, NULL, OPT_FROM },     { "steps", required_argument, NULL, OPT_STEPS },
-        { "bug", required_argument, NULL, OPT_BUG },       { "incident", required_argument, NULL, OPT_INCIDENT },
-        { "kept", required_argument, NULL, OPT_KEPT },     { "trace", no_argument, NULL, OPT_TRACE },
-        { "quiet", no_argument, NULL, OPT_QUIET },         { "canary", no_argument, NULL, OPT_CANARY },
-        { "incidents", no_argument, NULL, OPT_INCIDENTS }, { "twice", no_argument, NULL, OPT_TWICE },
-        { "help", no_argument, NULL, OPT_HELP },           { NULL, 0, NULL, 0 },
+        { "seed", required_argument, NULL, OPT_SEED },
+        { "seeds", required_argument, NULL, OPT_SEEDS },
+        { "from", required_argument, NULL, OPT_FROM },
+        { "steps", required_argument, NULL, OPT_STEPS },
+        { "bug", required_argument, NULL, OPT_BUG },
+        { "incident", required_argument, NULL, OPT_INCIDENT },
+        { "kept", required_argument, NULL, OPT_KEPT },
+        { "trace", no_argument, NULL, OPT_TRACE },
+        { "quiet", no_argument, NULL, OPT_QUIET },
+        { "canary", no_argument, NULL, OPT_CANARY },
+        { "incidents", no_argument, NULL, OPT_INCIDENTS },
+        { "twice", no_argument, NULL, OPT_TWICE },
+        { "help", no_argument, NULL, OPT_HELP },
+        { NULL, 0, NULL, 0 },
 };
 
 struct choice {

@@ -31,7 +31,8 @@ struct model_run *model_run(const struct model *m, uint64_t id)
 
 struct model_run *model_run_named(const struct model *m, struct bytes workflow_id)
 {
-        for (struct map_node *n = map_find(&m->names, hash_bytes(0, 0, workflow_id)); n; n = map_find_next(&m->names, n)) {
+        for (struct map_node *n = map_find(&m->names, hash_bytes(0, 0, workflow_id)); n;
+             n = map_find_next(&m->names, n)) {
                 struct model_run *run = container_of(n, struct model_run, by_name);
                 if (bytes_equal(run->workflow_id, workflow_id))
                         return run;
@@ -66,7 +67,8 @@ static uint64_t pair_key(uint64_t run, uint32_t op)
 
 struct model_run *model_child_of(const struct model *m, uint64_t parent, uint32_t op)
 {
-        for (struct map_node *n = map_find(&m->children, pair_key(parent, op)); n; n = map_find_next(&m->children, n)) {
+        for (struct map_node *n = map_find(&m->children, pair_key(parent, op)); n;
+             n = map_find_next(&m->children, n)) {
                 struct model_run *run = container_of(n, struct model_run, by_parent);
                 if (run->parent == parent && run->parent_op == op)
                         return run;
@@ -81,7 +83,8 @@ void model_put_child(struct model *m, struct model_run *run)
 
 struct model_run *model_request(const struct model *m, uint8_t event, struct bytes id)
 {
-        for (struct map_node *n = map_find(&m->requests, hash_bytes(event, 0, id)); n; n = map_find_next(&m->requests, n)) {
+        for (struct map_node *n = map_find(&m->requests, hash_bytes(event, 0, id)); n;
+             n = map_find_next(&m->requests, n)) {
                 struct model_request *r = container_of(n, struct model_request, by_hash);
                 if (r->event == event && bytes_equal(r->id, id))
                         return r->run;
@@ -100,7 +103,8 @@ void model_put_request(struct model *m, const struct event *e, struct model_run 
 
 bool model_was_sent(const struct model *m, uint64_t run, uint32_t op)
 {
-        for (struct map_node *n = map_find(&m->sends, pair_key(run, op)); n; n = map_find_next(&m->sends, n)) {
+        for (struct map_node *n = map_find(&m->sends, pair_key(run, op)); n;
+             n = map_find_next(&m->sends, n)) {
                 const struct model_send *send = container_of(n, struct model_send, by_op);
                 if (send->run == run && send->op == op)
                         return true;
@@ -112,7 +116,8 @@ bool model_put_send(struct model *m, uint64_t run, uint32_t op, struct bytes to)
 {
         uint64_t key = hash_bytes(run, 0, to);
         struct model_sender *sender = NULL;
-        for (struct map_node *n = map_find(&m->senders, key); n && !sender; n = map_find_next(&m->senders, n)) {
+        for (struct map_node *n = map_find(&m->senders, key); n && !sender;
+             n = map_find_next(&m->senders, n)) {
                 struct model_sender *found = container_of(n, struct model_sender, by_pair);
                 if (found->run == run && bytes_equal(found->to, to))
                         sender = found;
@@ -215,8 +220,8 @@ static void take_transition(struct model *m, const struct record *r)
         struct event e;
         struct model_run *run = model_run(m, r->stream);
         if (!event_decode(&c, &e) || (e.type == EVENT_START) != !run) {
-                sim_break(m->sim, "P3: record %llu is no transition that run %llx could make", (unsigned long long)r->lsn,
-                          (unsigned long long)r->stream);
+                sim_break(m->sim, "P3: record %llu is no transition that run %llx could make",
+                          (unsigned long long)r->lsn, (unsigned long long)r->stream);
                 return;
         }
         if (!run)
@@ -227,7 +232,8 @@ static void take_transition(struct model *m, const struct record *r)
                           (unsigned long long)run->id);
         if (r->previous_lsn != run->last_lsn)
                 sim_break(m->sim, "P4: record %llu says that the run's last one is %llu, which is %llu",
-                          (unsigned long long)r->lsn, (unsigned long long)r->previous_lsn, (unsigned long long)run->last_lsn);
+                          (unsigned long long)r->lsn, (unsigned long long)r->previous_lsn,
+                          (unsigned long long)run->last_lsn);
         run->last_lsn = r->lsn;
         run->transitions++;
         if (r->flags & TRANSITION_ACTIVATED)
@@ -252,7 +258,8 @@ static int take_record(void *ctx, const struct record *r)
                 sim_break(m->sim, "P4: record %llu does not continue record %llu", (unsigned long long)r->lsn,
                           (unsigned long long)log->lsn);
         if (r->time_ns < log->time_ns || r->time_ns > m->sim->now_ns)
-                sim_break(m->sim, "P15: record %llu is of %.6f s, behind its predecessor or ahead of the time",
+                sim_break(m->sim,
+                          "P15: record %llu is of %.6f s, behind its predecessor or ahead of the time",
                           (unsigned long long)r->lsn, (double)(r->time_ns - m->sim->start_ns) / 1e9);
         *log = (struct model_log){ r->lsn, r->crc, r->time_ns };
         m->records++;
@@ -274,7 +281,8 @@ static void check_runs(struct model *m)
                 if (!run->open_ops && !run->pending)
                         sim_break(m->sim, "P12: open run %llx owes nothing", (unsigned long long)run->id);
                 if (run->owed)
-                        sim_break(m->sim, "P13: run %llx did not get a signal that the run before it had not taken",
+                        sim_break(m->sim,
+                                  "P13: run %llx did not get a signal that the run before it had not taken",
                                   (unsigned long long)run->id);
         }
 }
@@ -293,8 +301,10 @@ void model_catch_up(struct model *m)
                 if (err > 0)
                         sim_break(m->sim, "P7: the log of shard %u can't be read: %s", i, why.text);
                 if (!err && m->logs[i].lsn != disk_last_lsn(disk))
-                        sim_break(m->sim, "P1: the log of shard %u ends with record %llu, and record %llu was durable", i,
-                                  (unsigned long long)m->logs[i].lsn, (unsigned long long)disk_last_lsn(disk));
+                        sim_break(
+                            m->sim,
+                            "P1: the log of shard %u ends with record %llu, and record %llu was durable", i,
+                            (unsigned long long)m->logs[i].lsn, (unsigned long long)disk_last_lsn(disk));
         }
         if (any)
                 check_runs(m);
@@ -315,7 +325,8 @@ void model_read_again(struct model *m, uint32_t shard)
                 return;
         int err = disk_read(m->sim->disks[shard], 1, chain_on, &again, &why);
         if (err || again.lsn != m->logs[shard].lsn || again.crc != m->logs[shard].crc)
-                sim_break(m->sim, "P4: the log of shard %u is not what it was: %s", shard, err ? why.text : "another end");
+                sim_break(m->sim, "P4: the log of shard %u is not what it was: %s", shard,
+                          err ? why.text : "another end");
 }
 
 /* --- being asked --- */
@@ -333,8 +344,9 @@ void model_describe_open(const struct model *m, char *buf, size_t size)
                 const struct model_run *run = container_of(at, struct model_run, all);
                 if (run->ending != RUN_OPEN || used >= size)
                         continue;
-                used += (size_t)snprintf(buf + used, size - used, "; run %llx (%.*s)", (unsigned long long)run->id,
-                                         (int)run->workflow.size, (const char *)run->workflow.data);
+                used += (size_t)snprintf(buf + used, size - used, "; run %llx (%.*s)",
+                                         (unsigned long long)run->id, (int)run->workflow.size,
+                                         (const char *)run->workflow.data);
                 for (uint32_t i = 0; i < run->ops_count && used < size; i++)
                         if (run->ops[i].open)
                                 used += (size_t)snprintf(buf + used, size - used, " owes op %u (%s)", i + 1,
@@ -369,8 +381,7 @@ void model_free(struct model *m)
 {
         if (!m)
                 return;
-        list_each(at, &m->all)
-                free(container_of(at, struct model_run, all)->ops);
+        list_each(at, &m->all) free(container_of(at, struct model_run, all)->ops);
         map_fini(&m->runs);
         map_fini(&m->names);
         map_fini(&m->children);

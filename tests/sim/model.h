@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the logs say: every durable record folded once more, by rules of its own, written from the promises and not from the
- * engine. It reads what is on the disks and nothing else, so it is at any time what the world may rely on.
+ * What the logs say: every durable record folded once more, by rules of its own, written from the promises
+ * and not from the engine. It reads what is on the disks and nothing else, so it is at any time what the
+ * world may rely on.
  */
 #ifndef TESTS_SIM_MODEL_H
 #define TESTS_SIM_MODEL_H
@@ -30,8 +31,8 @@ struct model_op {
         bool dropped;
         bool stillborn; /* started and given up in one transition */
         uint32_t attempt;
-        uint32_t tries; /* attempts that failed by themselves */
-        uint32_t ended; /* attempts whose end is on record */
+        uint32_t tries;      /* attempts that failed by themselves */
+        uint32_t ended;      /* attempts whose end is on record */
         uint32_t executions; /* by whomever */
         uint64_t opened_lsn;
         int64_t opened_ns;
@@ -62,7 +63,8 @@ struct model_run {
         uint32_t parent_op;
         bool abandon;
         bool cancel_requested;
-        bool cancel_next; /* its parent gave it up in the transition that started it */
+        bool cancel_heard; /* its code was there */
+        bool cancel_next;   /* its parent gave it up in the transition that started it */
         bool executor_lost; /* a call of it failed because executors were lost */
         uint64_t continued_from;
         uint64_t continued_as;
@@ -77,7 +79,7 @@ struct model_run {
         uint32_t ops_count;
         uint32_t ops_capacity;
         struct model_signal *untaken; /* signals that came and were not taken, oldest first */
-        struct model_signal *owed; /* those that it must get from the run it continues */
+        struct model_signal *owed;    /* those that it must get from the run it continues */
 };
 
 struct model *model_new(struct sim *s);
@@ -92,14 +94,16 @@ struct model_run *model_run(const struct model *m, uint64_t id);
 struct model_run *model_run_named(const struct model *m, struct bytes workflow_id); /* the latest */
 struct model_op *model_op(const struct model *m, uint64_t run, uint32_t op);
 uint32_t model_attempt(const struct model *m, uint64_t run, uint32_t op); /* the current one; 1 if unknown */
-struct model_run *model_request(const struct model *m, uint8_t event, struct bytes request_id); /* the run that applied it */
+struct model_run *model_request(const struct model *m, uint8_t event,
+                                struct bytes request_id); /* the run that applied it */
 struct model_run *model_child_of(const struct model *m, uint64_t parent, uint32_t op);
 struct model_run *model_last_of_chain(const struct model *m, struct model_run *run);
 const struct list *model_runs(const struct model *m); /* struct model_run.all, by start */
 
 /* An attempt goes to an executor. */
 void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const char *executor, uint64_t peer);
-const struct handed *model_handed(const struct model_op *op, uint32_t attempt, struct bytes executor); /* the last time, or NULL */
+const struct handed *model_handed(const struct model_op *op, uint32_t attempt,
+                                  struct bytes executor); /* the last time, or NULL */
 
 bool model_all_ended(const struct model *m);
 void model_describe_open(const struct model *m, char *buf, size_t size);
@@ -110,9 +114,10 @@ uint64_t model_lsn(const struct model *m, uint32_t shard); /* of the last record
 /* --- model_events.c --- */
 
 /* Takes over one transition's event and effects; what breaks a promise is reported. */
-void model_event(struct model *m, struct model_run *run, const struct event *e, uint8_t flags, int64_t time_ns);
-void model_effect(struct model *m, struct model_run *run, const struct event *cause, const struct effect *e, uint64_t lsn,
-                  int64_t time_ns);
+void model_event(struct model *m, struct model_run *run, const struct event *e, uint8_t flags,
+                 int64_t time_ns);
+void model_effect(struct model *m, struct model_run *run, const struct event *cause, const struct effect *e,
+                  uint64_t lsn, int64_t time_ns);
 /* After the last effect. */
 void model_settle(struct model *m, struct model_run *run, const struct event *cause, bool retried);
 

@@ -18,20 +18,27 @@ static bool is_kind(const struct event *e, const char *kind)
 
 /* --- activities --- */
 
-/* Who reports an outcome must have been given that very attempt; what the scheduler ends by itself may never have arrived. */
-static void check_who(struct model *m, const struct model_run *run, const struct model_op *op, const struct event *e)
+/* Who reports an outcome must have been given that very attempt; what the scheduler ends by itself may never
+ * have arrived. */
+static void check_who(struct model *m, const struct model_run *run, const struct model_op *op,
+                      const struct event *e)
 {
-        if (!is_kind(e, "Timeout") && !is_kind(e, "ExecutorLost") && !model_handed(op, e->attempt, e->executor))
-                sim_break(m->sim, "P10: attempt %u of op %u of run %llx was ended by \"%.*s\", who was never given it", e->attempt,
-                          e->op, ID(run), TEXT(e->executor));
+        if (!is_kind(e, "Timeout") && !is_kind(e, "ExecutorLost") &&
+            !model_handed(op, e->attempt, e->executor))
+                sim_break(
+                    m->sim,
+                    "P10: attempt %u of op %u of run %llx was ended by \"%.*s\", who was never given it",
+                    e->attempt, e->op, ID(run), TEXT(e->executor));
 }
 
-static void check_success(struct model *m, const struct model_run *run, const struct model_op *op, const struct event *e)
+static void check_success(struct model *m, const struct model_run *run, const struct model_op *op,
+                          const struct event *e)
 {
         struct buffer right = { 0 };
-        if (!activity_right_answer(op->asked.name, op->asked.value, &right) || !bytes_equal(buffer_bytes(&right), e->value))
-                sim_break(m->sim, "P9: op %u of run %llx (\"%.*s\") got a result that is not its own", e->op, ID(run),
-                          TEXT(op->asked.name));
+        if (!activity_right_answer(op->asked.name, op->asked.value, &right) ||
+            !bytes_equal(buffer_bytes(&right), e->value))
+                sim_break(m->sim, "P9: op %u of run %llx (\"%.*s\") got a result that is not its own", e->op,
+                          ID(run), TEXT(op->asked.name));
         buffer_fini(&right);
         sim_did(m->sim, DID_CALL);
 }
@@ -41,50 +48,68 @@ static int64_t shorter(int64_t a_ms, int64_t b_ms)
         return a_ms && (!b_ms || a_ms < b_ms) ? a_ms : b_ms;
 }
 
-/* An executor is given up when it is silent for as long as its lease, or one connection of it when that is gone for as long.
- * With several shards it may be heard of between the decision and its record. */
+/* An executor is given up when it is silent for as long as its lease, or one connection of it when that is
+ * gone for as long. With several shards it may be heard of between the decision and its record. */
 static void check_lost(struct model *m, const struct model_op *op, const struct event *e, int64_t time_ns)
 {
         const struct handed *handed = model_handed(op, e->attempt, e->executor);
         const struct conn *conn = handed ? net_conn(m->sim, handed->peer) : NULL;
         int64_t heard_ns = crew_heard_ns(m->sim, e->executor); /* if later, it was silent before that */
-        if (m->sim->knobs.shards == 1 && conn && conn->line && time_ns - LEASE_MS * MS < heard_ns && heard_ns < time_ns)
-                sim_break(m->sim, "P17: executor \"%.*s\" was given up although it was heard of", TEXT(e->executor));
+        if (m->sim->knobs.shards == 1 && conn && conn->line && time_ns - LEASE_MS * MS < heard_ns &&
+            heard_ns < time_ns)
+                sim_break(m->sim, "P17: executor \"%.*s\" was given up although it was heard of",
+                          TEXT(e->executor));
 }
 
-static void check_failure(struct model *m, struct model_run *run, const struct model_op *op, const struct event *e, int64_t time_ns)
+/* A failure goes to the code only when no attempt is left. */
+static void check_given_up(struct model *m, const struct model_run *run, const struct model_op *op, const struct event *e)
 {
-        sim_did(m->sim, is_kind(e, "Timeout") ? DID_CALL_TIMED_OUT : e->lost ? DID_CALL_LOST : DID_CALL_FAILED);
+        uint32_t tries = op->tries + (e->lost ? 0 : 1), most = op->asked.max_attempts;
+        if (!e->permanent && e->lost < 10 && most != 1 && (!most || tries < most || e->lost))
+                sim_break(m->sim, "P18: op %u of run %llx was given up after %u tries, and may have %u", e->op, ID(run), tries, most);
+}
+
+static void check_failure(struct model *m, struct model_run *run, const struct model_op *op,
+                          const struct event *e, int64_t time_ns)
+{
+        sim_did(m->sim, is_kind(e, "Timeout") ? DID_CALL_TIMED_OUT
+                        : e->lost             ? DID_CALL_LOST
+                                              : DID_CALL_FAILED);
         if ((e->lost != 0) != is_kind(e, "ExecutorLost"))
-                sim_break(m->sim, "P17: op %u of run %llx failed with \"%.*s\" and counts %u lost executors", e->op, ID(run),
-                          TEXT(e->kind), e->lost);
+                sim_break(m->sim, "P17: op %u of run %llx failed with \"%.*s\" and counts %u lost executors",
+                          e->op, ID(run), TEXT(e->kind), e->lost);
         if (e->lost)
                 check_lost(m, op, e, time_ns);
         if (!is_kind(e, "Timeout"))
                 return;
         int64_t since_ns = e->started_ns ? e->started_ns : op->opened_ns;
-        int64_t limit_ms = e->started_ns ? shorter(op->asked.timeout_ms, op->asked.heartbeat_ms) : op->asked.schedule_timeout_ms;
+        int64_t limit_ms = e->started_ns ? shorter(op->asked.timeout_ms, op->asked.heartbeat_ms)
+                                         : op->asked.schedule_timeout_ms;
         if (time_ns - since_ns < limit_ms * MS)
-                sim_break(m->sim, "P15: op %u of run %llx timed out after %lld ms, and its limit is %lld ms", e->op, ID(run),
-                          (long long)((time_ns - since_ns) / MS), (long long)limit_ms);
+                sim_break(m->sim, "P15: op %u of run %llx timed out after %lld ms, and its limit is %lld ms",
+                          e->op, ID(run), (long long)((time_ns - since_ns) / MS), (long long)limit_ms);
 }
 
-static void activity_event(struct model *m, struct model_run *run, struct model_op *op, const struct event *e, bool delivered,
-                           int64_t time_ns)
+static void activity_event(struct model *m, struct model_run *run, struct model_op *op, const struct event *e,
+                           bool delivered, int64_t time_ns)
 {
         if (e->attempt != op->attempt)
-                sim_break(m->sim, "P10: attempt %u of op %u of run %llx was accepted while %u was the current one", e->attempt,
-                          e->op, ID(run), op->attempt);
+                sim_break(m->sim,
+                          "P10: attempt %u of op %u of run %llx was accepted while %u was the current one",
+                          e->attempt, e->op, ID(run), op->attempt);
         check_who(m, run, op, e);
         op->ended = e->attempt;
         if (!e->code)
                 check_success(m, run, op, e);
         else
                 check_failure(m, run, op, e, time_ns);
+        if (e->code && delivered)
+                check_given_up(m, run, op, e);
         if (delivered && is_kind(e, "ExecutorLost"))
                 run->executor_lost = true;
         if (!e->code && !delivered)
-                sim_break(m->sim, "P9: a success of op %u of run %llx was kept from its code", e->op, ID(run));
+                sim_break(m->sim, "P9: a success of op %u of run %llx was kept from its code", e->op,
+                          ID(run));
         if (!delivered)
                 op->tries += e->lost ? 0 : 1;
 }
@@ -118,12 +143,15 @@ static void close_op(struct model_run *run, struct model_op *op)
 static void signal_event(struct model *m, struct model_run *run, const struct event *e)
 {
         if (e->sender && !model_put_send(m, e->sender, e->sender_op, run->workflow_id))
-                sim_break(m->sim, "P13: the signal of op %u of run %llx came to run %llx a second time, or out of order",
-                          e->sender_op, (unsigned long long)e->sender, ID(run));
+                sim_break(
+                    m->sim,
+                    "P13: the signal of op %u of run %llx came to run %llx a second time, or out of order",
+                    e->sender_op, (unsigned long long)e->sender, ID(run));
         if (!e->sender && !e->request_id.size) {
                 struct model_signal *first = run->owed;
                 if (!first || !bytes_equal(first->name, e->name) || !bytes_equal(first->value, e->value))
-                        sim_break(m->sim, "P13: run %llx got a signal \"%.*s\" that nobody sent", ID(run), TEXT(e->name));
+                        sim_break(m->sim, "P13: run %llx got a signal \"%.*s\" that nobody sent", ID(run),
+                                  TEXT(e->name));
                 else
                         run->owed = first->next;
         }
@@ -152,10 +180,11 @@ static void sent_event(struct model *m, const struct model_run *run, const struc
 {
         bool applied = model_was_sent(m, run->id, e->op);
         if (!e->code && !applied)
-                sim_break(m->sim, "P13: run %llx was told that its signal of op %u is applied, and it is not", ID(run), e->op);
+                sim_break(m->sim, "P13: run %llx was told that its signal of op %u is applied, and it is not",
+                          ID(run), e->op);
         if (e->code && applied)
-                sim_break(m->sim, "P5: run %llx was told %s of its signal of op %u, and it was applied", ID(run),
-                          stet_error_name((int)e->code), e->op);
+                sim_break(m->sim, "P5: run %llx was told %s of its signal of op %u, and it was applied",
+                          ID(run), stet_error_name((int)e->code), e->op);
         sim_did(m->sim, e->code ? DID_SEND_NOBODY : DID_SEND);
 }
 
@@ -165,16 +194,18 @@ static void child_event(struct model *m, const struct model_run *run, const stru
         bool refused = is_kind(e, "EEXISTS") || is_kind(e, "UnknownWorkflow");
         sim_did(m->sim, refused ? DID_CHILD_REFUSED : DID_CHILD);
         if (refused && child)
-                sim_break(m->sim, "P8: run %llx was told that its child of op %u could not start, and it did", ID(run), e->op);
+                sim_break(m->sim, "P8: run %llx was told that its child of op %u could not start, and it did",
+                          ID(run), e->op);
         if (refused || !child) {
                 if (!refused)
-                        sim_break(m->sim, "P9: run %llx heard of the end of a child of op %u that never was", ID(run), e->op);
+                        sim_break(m->sim, "P9: run %llx heard of the end of a child of op %u that never was",
+                                  ID(run), e->op);
                 return;
         }
         child = model_last_of_chain(m, child);
         if (child->ending != e->ending || !bytes_equal(child->result, e->value))
-                sim_break(m->sim, "P9: run %llx heard that its child of op %u %s, and run %llx %s", ID(run), e->op,
-                          run_ending_name(e->ending), ID(child), run_ending_name(child->ending));
+                sim_break(m->sim, "P9: run %llx heard that its child of op %u %s, and run %llx %s", ID(run),
+                          e->op, run_ending_name(e->ending), ID(child), run_ending_name(child->ending));
 }
 
 /* --- events --- */
@@ -206,7 +237,8 @@ static void start_event(struct model *m, struct model_run *run, const struct eve
                 const struct model_op *op = model_op(m, run->parent, run->parent_op);
                 run->cancel_next = op && op->stillborn && !op->abandon;
                 if (model_child_of(m, run->parent, run->parent_op))
-                        sim_break(m->sim, "P8: op %u of run %llx started a second child", run->parent_op, (unsigned long long)run->parent);
+                        sim_break(m->sim, "P8: op %u of run %llx started a second child", run->parent_op,
+                                  (unsigned long long)run->parent);
                 model_put_child(m, run);
                 if (run->abandon)
                         sim_did(m->sim, DID_CHILD_ABANDONED);
@@ -216,17 +248,20 @@ static void start_event(struct model *m, struct model_run *run, const struct eve
 /* The op that the event ends, or NULL after a report. */
 static struct model_op *op_of(struct model *m, struct model_run *run, const struct event *e)
 {
-        static const uint8_t by[EVENT_TYPES] = { [EVENT_ACTIVITY] = EFFECT_CALL, [EVENT_TIMER] = EFFECT_TIMER,
-                                                 [EVENT_CHILD] = EFFECT_CHILD, [EVENT_SENT] = EFFECT_SEND };
+        static const uint8_t by[EVENT_TYPES] = { [EVENT_ACTIVITY] = EFFECT_CALL,
+                                                 [EVENT_TIMER] = EFFECT_TIMER,
+                                                 [EVENT_CHILD] = EFFECT_CHILD,
+                                                 [EVENT_SENT] = EFFECT_SEND };
         struct model_op *op = e->op && e->op <= run->ops_count ? &run->ops[e->op - 1] : NULL;
         if (op && op->open && op->effect == by[e->type])
                 return op;
-        sim_break(m->sim, "P9: op %u of run %llx got a %s although it is %s", e->op, ID(run), event_shapes[e->type].name,
-                  op && !op->open ? "over" : "no such op");
+        sim_break(m->sim, "P9: op %u of run %llx got a %s although it is %s", e->op, ID(run),
+                  event_shapes[e->type].name, op && !op->open ? "over" : "no such op");
         return NULL;
 }
 
-static void op_event(struct model *m, struct model_run *run, const struct event *e, bool delivered, int64_t time_ns)
+static void op_event(struct model *m, struct model_run *run, const struct event *e, bool delivered,
+                     int64_t time_ns)
 {
         struct model_op *op = op_of(m, run, e);
         if (!op)
@@ -247,10 +282,14 @@ static void op_event(struct model *m, struct model_run *run, const struct event 
         op->answered |= delivered;
 }
 
-void model_event(struct model *m, struct model_run *run, const struct event *e, uint8_t flags, int64_t time_ns)
+void model_event(struct model *m, struct model_run *run, const struct event *e, uint8_t flags,
+                 int64_t time_ns)
 {
-        if (run->cancel_next && e->type != EVENT_START && e->type != EVENT_CANCEL && e->type != EVENT_TERMINATE)
-                sim_break(m->sim, "P12: run %llx goes on although its parent had given it up when it asked for it", ID(run));
+        if (run->cancel_next && e->type != EVENT_START && e->type != EVENT_CANCEL &&
+            e->type != EVENT_TERMINATE)
+                sim_break(m->sim,
+                          "P12: run %llx goes on although its parent had given it up when it asked for it",
+                          ID(run));
         if (e->type != EVENT_START)
                 run->cancel_next = false;
         if (e->request_id.size && model_request(m, e->type, e->request_id))
@@ -270,6 +309,7 @@ void model_event(struct model *m, struct model_run *run, const struct event *e, 
                 break;
         case EVENT_CANCEL:
                 run->cancel_requested = true;
+                run->cancel_heard |= (flags & TRANSITION_ACTIVATED) != 0;
                 if (run->parent && !e->request_id.size)
                         sim_did(m->sim, DID_CHILD_CANCELED);
                 break;
@@ -294,7 +334,8 @@ static void keep_asked(struct model *m, struct effect *to, const struct effect *
         to->non_retryable = to->kind = to->text = bytes_of(NULL, 0);
 }
 
-static struct model_op *open_op(struct model *m, struct model_run *run, const struct effect *e, int64_t time_ns)
+static struct model_op *open_op(struct model *m, struct model_run *run, const struct effect *e,
+                                int64_t time_ns)
 {
         if (run->ops_count == run->ops_capacity) {
                 run->ops_capacity = run->ops_capacity ? 2 * run->ops_capacity : 16;
@@ -303,24 +344,30 @@ static struct model_op *open_op(struct model *m, struct model_run *run, const st
         if (e->op != run->ops_count + 1)
                 sim_break(m->sim, "P20: run %llx started op %u after op %u", ID(run), e->op, run->ops_count);
         struct model_op *op = &run->ops[run->ops_count++];
-        *op = (struct model_op){ .effect = e->type, .open = true, .abandon = e->abandon, .attempt = 1, .opened_ns = time_ns };
+        *op = (struct model_op){
+                .effect = e->type, .open = true, .abandon = e->abandon, .attempt = 1, .opened_ns = time_ns
+        };
         op->due_ns = e->due_ns;
         keep_asked(m, &op->asked, e);
         run->open_ops++;
         return op;
 }
 
-static void retry_effect(struct model *m, struct model_run *run, const struct event *cause, const struct effect *e, int64_t time_ns)
+static void retry_effect(struct model *m, struct model_run *run, const struct event *cause,
+                         const struct effect *e, int64_t time_ns)
 {
         struct model_op *op = e->op && e->op <= run->ops_count ? &run->ops[e->op - 1] : NULL;
-        if (!op || !op->open || op->effect != EFFECT_CALL || e->attempt != op->attempt + 1 || cause->type != EVENT_ACTIVITY) {
-                sim_break(m->sim, "P18: run %llx retries op %u as attempt %u, which can't be", ID(run), e->op, e->attempt);
+        if (!op || !op->open || op->effect != EFFECT_CALL || e->attempt != op->attempt + 1 ||
+            cause->type != EVENT_ACTIVITY) {
+                sim_break(m->sim, "P18: run %llx retries op %u as attempt %u, which can't be", ID(run), e->op,
+                          e->attempt);
                 return;
         }
         if (op->asked.max_attempts && op->tries >= op->asked.max_attempts)
-                sim_break(m->sim, "P18: op %u of run %llx has %u tries, and may have %u", e->op, ID(run), op->tries + 1,
-                          op->asked.max_attempts);
-        double least_ms = cause->lost ? 0 : (double)op->asked.initial_interval_ms * (1 - op->asked.jitter) - 1;
+                sim_break(m->sim, "P18: op %u of run %llx has %u tries, and may have %u", e->op, ID(run),
+                          op->tries + 1, op->asked.max_attempts);
+        double least_ms =
+            cause->lost ? 0 : (double)op->asked.initial_interval_ms * (1 - op->asked.jitter) - 1;
         if (least_ms > 0 && (double)(e->due_ns - time_ns) < least_ms * 1e6)
                 sim_break(m->sim, "P18: op %u of run %llx is retried too soon", e->op, ID(run));
         op->attempt = e->attempt;
@@ -330,8 +377,10 @@ static void retry_effect(struct model *m, struct model_run *run, const struct ev
 
 static void finish_effect(struct model *m, struct model_run *run, const struct effect *e, uint64_t lsn)
 {
-        static const uint8_t did[] = { [RUN_COMPLETED] = DID_END_COMPLETED, [RUN_FAILED] = DID_END_FAILED,
-                                       [RUN_CANCELED] = DID_END_CANCELED,   [RUN_TERMINATED] = DID_END_TERMINATED,
+        static const uint8_t did[] = { [RUN_COMPLETED] = DID_END_COMPLETED,
+                                       [RUN_FAILED] = DID_END_FAILED,
+                                       [RUN_CANCELED] = DID_END_CANCELED,
+                                       [RUN_TERMINATED] = DID_END_TERMINATED,
                                        [RUN_CONTINUED] = DID_CONTINUE };
         run->ending = e->ending;
         run->result = model_keep(m, e->value);
@@ -346,11 +395,12 @@ static void finish_effect(struct model *m, struct model_run *run, const struct e
         }
         run->open_ops = 0;
         if (bytes_equal(e->kind, bytes_str("Wrong")))
-                sim_break(m->sim, "run %llx (\"%.*s\") found something wrong: %.*s", ID(run), TEXT(run->workflow_id), TEXT(e->text));
+                sim_break(m->sim, "run %llx (\"%.*s\") found something wrong: %.*s", ID(run),
+                          TEXT(run->workflow_id), TEXT(e->text));
 }
 
-void model_effect(struct model *m, struct model_run *run, const struct event *cause, const struct effect *e, uint64_t lsn,
-                  int64_t time_ns)
+void model_effect(struct model *m, struct model_run *run, const struct event *cause, const struct effect *e,
+                  uint64_t lsn, int64_t time_ns)
 {
         struct model_op *op;
         switch ((enum effect_type)e->type) {
@@ -400,5 +450,6 @@ void model_settle(struct model *m, struct model_run *run, const struct event *ca
                 return;
         const struct model_op *op = model_op(m, run->id, cause->op);
         if (op && op->open && !retried)
-                sim_break(m->sim, "P12: op %u of run %llx failed, and neither its code nor a retry followed", cause->op, ID(run));
+                sim_break(m->sim, "P12: op %u of run %llx failed, and neither its code nor a retry followed",
+                          cause->op, ID(run));
 }

@@ -57,7 +57,8 @@ void model_name_run(struct model *m, struct model_run *run);
 void model_put_child(struct model *m, struct model_run *run);
 void model_put_request(struct model *m, const struct event *e, struct model_run *run);
 bool model_was_sent(const struct model *m, uint64_t run, uint32_t op);
-/* Notes that the signal of that run's op was applied to a run of this workflow id; false: it was before, or a later one was. */
+/* Notes that the signal of that run's op was applied to a run of this workflow id; false: it was before, or a
+ * later one was. */
 bool model_put_send(struct model *m, uint64_t run, uint32_t op, struct bytes to);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Connections between the node and its peers. As with ZeroMQ, frames keep their order within a connection and are lost only
- * with it; a new connection has a new number and begins with an empty frame. Beyond what ZeroMQ does, frames may come twice, and
- * those that hold only messages that may overtake each other (what is repeated until it is answered, and the answers) do.
+ * Connections between the node and its peers. As with ZeroMQ, frames keep their order within a connection and
+ * are lost only with it; a new connection has a new number and begins with an empty frame. Beyond what ZeroMQ
+ * does, frames may come twice, and those that hold only messages that may overtake each other (what is
+ * repeated until it is answered, and the answers) do.
  */
 #include "tests/sim/world.h"
 
@@ -86,7 +87,8 @@ static void put_under_way(struct sim *s, struct conn *conn, bool to_node, struct
         list_push(&conn->frames, &f->in_conn);
         int64_t *last_ns = to_node ? &conn->to_node_ns : &conn->from_node_ns;
         int64_t due_ns = s->now_ns + delay_ns(s);
-        bool overtakes = !s->healing && due_ns < *last_ns && sim_chance(s, s->knobs.faults[FAULT_REORDER]) && may_overtake(data);
+        bool overtakes = !s->healing && due_ns < *last_ns && sim_chance(s, s->knobs.faults[FAULT_REORDER]) &&
+                         may_overtake(data);
         if (overtakes)
                 sim_faulted(s, FAULT_REORDER);
         else if (due_ns < *last_ns)
@@ -116,8 +118,7 @@ struct conn *net_conn(const struct sim *s, uint64_t peer)
 struct conn *net_any(struct sim *s)
 {
         uint32_t count = 0;
-        list_each(at, &s->net.all)
-                count += container_of(at, struct conn, all)->line != NULL;
+        list_each(at, &s->net.all) count += container_of(at, struct conn, all)->line != NULL;
         uint32_t place = count ? sim_below(s, count) : 0;
         list_each(at, &s->net.all)
         {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bugs planted between the parts, one at a time, to see that the checkers find them. The engine itself stays as it is: what these do
- * is what a wrong line in its wiring would do.
+ * Bugs planted between the parts, one at a time, to see that the checkers find them. The engine itself stays
+ * as it is: what these do is what a wrong line in its wiring would do.
  */
 #include "tests/sim/world.h"
 
@@ -12,7 +12,8 @@
 
 enum { ONE_IN_EIGHT = 8192, EARLY_MS = 20 };
 
-/* A frame from an executor in which an old attempt's outcome has the number of the attempt that is current now. */
+/* A frame from an executor in which an old attempt's outcome has the number of the attempt that is current
+ * now. */
 struct bytes plant_frame(struct sim *s, struct bytes frame)
 {
         struct cursor c = frame_cursor(frame);
@@ -33,7 +34,8 @@ static void start_twice(struct sim *s, uint32_t shard, const struct message *m, 
 {
         struct message again = *m;
         char request_id[40];
-        snprintf(request_id, sizeof request_id, "%.*s!", (int)(m->request_id.size < 30 ? m->request_id.size : 30),
+        snprintf(request_id, sizeof request_id, "%.*s!",
+                 (int)(m->request_id.size < 30 ? m->request_id.size : 30),
                  m->request_id.size ? (const char *)m->request_id.data : "");
         again.request_id = bytes_str(request_id);
         again.id = bytes_of(NULL, 0);
@@ -84,7 +86,8 @@ void plant_to_shard(struct sim *s, uint32_t shard, const struct message *m, plan
 
 bool plant_swallows(struct sim *s, const struct message *m)
 {
-        return s->options.bug == BUG_LOST_RETRY && m->type == MSG_ENQUEUE && m->token.attempt > 1 && sim_chance(s, ONE_IN_EIGHT);
+        return s->options.bug == BUG_LOST_RETRY && m->type == MSG_ENQUEUE && m->token.attempt > 1 &&
+               sim_chance(s, ONE_IN_EIGHT);
 }
 
 int64_t plant_timer_now(const struct sim *s)

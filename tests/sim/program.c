@@ -58,7 +58,9 @@ void program_change(struct program *p, enum program_change change, uint32_t at)
         switch (change) {
         case CHANGE_INSERT:
                 memmove(step + 1, step, (p->count - at) * sizeof *step);
-                *step = (struct program_step){ .kind = STEP_SLEEP, .key = 1, .ms = 1000000 }; /* no program sleeps so long */
+                *step = (struct program_step){ .kind = STEP_SLEEP,
+                                               .key = 1,
+                                               .ms = 1000000 }; /* no program sleeps so long */
                 p->count++;
                 break;
         case CHANGE_REMOVE:
@@ -124,7 +126,8 @@ struct program_input program_next(const struct program *p)
 
 struct program_input program_child(const struct program *p, const struct program_step *step)
 {
-        return (struct program_input){ .seed = step->key, .depth = p->input.depth + 1, .mask = p->input.mask };
+        return (
+            struct program_input){ .seed = step->key, .depth = p->input.depth + 1, .mask = p->input.mask };
 }
 
 /* --- as bytes --- */

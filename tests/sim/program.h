@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Small random programs: what a simulated workflow does, as data that follows from its input alone. The workflow (flows.c)
- * carries one out on the engine; the functions here say, without any engine, what must come out. Steps whose outcome is open (which
- * of two came first, whether a signal came in time) leave no trace in the result, so every program has one right result,
- * whatever breaks meanwhile.
+ * Small random programs: what a simulated workflow does, as data that follows from its input alone. The
+ * workflow (flows.c) carries one out on the engine; the functions here say, without any engine, what must
+ * come out. Steps whose outcome is open (which of two came first, whether a signal came in time) leave no
+ * trace in the result, so every program has one right result, whatever breaks meanwhile.
  */
 #ifndef TESTS_SIM_PROGRAM_H
 #define TESTS_SIM_PROGRAM_H
@@ -13,18 +13,18 @@
 
 enum step_kind {
         STEP_CALL,
-        STEP_FLAKY, /* fails a few times first */
-        STEP_BROKEN, /* fails for good */
+        STEP_FLAKY,   /* fails a few times first */
+        STEP_BROKEN,  /* fails for good */
         STEP_EXHAUST, /* fails until its attempts are used up */
-        STEP_BEAT, /* takes long, and heartbeats */
-        STEP_LATE, /* the first attempt takes longer than its timeout */
-        STEP_NOBODY, /* of an activity that nobody serves, with a schedule-to-start timeout */
-        STEP_ODD, /* gives an odd value */
+        STEP_BEAT,    /* takes long, and heartbeats */
+        STEP_LATE,    /* the first attempt takes longer than its timeout */
+        STEP_NOBODY,  /* of an activity that nobody serves, with a schedule-to-start timeout */
+        STEP_ODD,     /* gives an odd value */
         STEP_FAN_ALL,
         STEP_FAN_ANY,
         STEP_FAN_FIRST,
         STEP_UNAWAITED, /* started, never awaited */
-        STEP_DROPPED, /* started and given up at once */
+        STEP_DROPPED,   /* started and given up at once */
         STEP_SLEEP,
         STEP_SLEEP_UNTIL,
         STEP_SIGNAL, /* waits for one, without a limit */
@@ -35,7 +35,7 @@ enum step_kind {
         STEP_CHILD_TAKEN, /* with an id that others use, too */
         STEP_CHILD_ABANDONED,
         STEP_CHILD_CANCELED, /* given up after a while */
-        STEP_CHILD_LEFT, /* not awaited: cancelled with its parent */
+        STEP_CHILD_LEFT,     /* not awaited: cancelled with its parent */
         STEP_PATCH,
         STEP_STATUS,
         STEP_RANDOM,
@@ -44,10 +44,16 @@ enum step_kind {
 
 enum program_end { END_RETURNS, END_FAILS, END_CONTINUES };
 
-enum { PROGRAM_STEPS_MAX = 10, PROGRAM_FAN_MAX = 4, PROGRAM_DEPTH_MAX = 2, PROGRAM_TARGETS = 12, PROGRAM_NAMES = 3 };
+enum {
+        PROGRAM_STEPS_MAX = 10,
+        PROGRAM_FAN_MAX = 4,
+        PROGRAM_DEPTH_MAX = 2,
+        PROGRAM_TARGETS = 12,
+        PROGRAM_NAMES = 3
+};
 
 struct program_step {
-        uint8_t kind; /* enum step_kind */
+        uint8_t kind;  /* enum step_kind */
         uint8_t count; /* of a fan; failures of a flaky one */
         uint64_t key;
         int64_t ms; /* how long it sleeps, waits or takes */
@@ -56,8 +62,8 @@ struct program_step {
 struct program_input {
         uint64_t seed;
         uint32_t generation; /* how often it was continued as new */
-        uint32_t depth; /* how many parents it has */
-        uint64_t mask; /* of the step kinds it may use */
+        uint32_t depth;      /* how many parents it has */
+        uint64_t mask;       /* of the step kinds it may use */
 };
 
 struct program {

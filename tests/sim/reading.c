@@ -34,7 +34,8 @@ static uint64_t number_at(struct bytes map, const char *key)
 static const struct model_run *run_in(struct sim *s, struct bytes map)
 {
         uint64_t id = 0;
-        const struct model_run *run = run_id_parse(text_at(map, "run_id"), &id) ? model_run(s->model, id) : NULL;
+        const struct model_run *run =
+            run_id_parse(text_at(map, "run_id"), &id) ? model_run(s->model, id) : NULL;
         if (!run)
                 sim_break(s, "P2: a reading names run %llx, which is not durable", (unsigned long long)id);
         return run;
@@ -47,10 +48,12 @@ static void check_summary(struct sim *s, struct bytes map)
         struct bytes state = text_at(map, "state");
         bool ended = !bytes_equal(state, bytes_str("open")) && !bytes_equal(state, bytes_str("blocked"));
         if (run && ended && !bytes_equal(state, bytes_str(run_ending_name(run->ending))))
-                sim_break(s, "P32: run %llx is shown as \"%.*s\", and it is on record as %s", (unsigned long long)run->id,
-                          (int)state.size, (const char *)state.data, run_ending_name(run->ending));
+                sim_break(s, "P32: run %llx is shown as \"%.*s\", and it is on record as %s",
+                          (unsigned long long)run->id, (int)state.size, (const char *)state.data,
+                          run_ending_name(run->ending));
         if (run && number_at(map, "transitions") > run->transitions)
-                sim_break(s, "P2: run %llx is shown with transitions that are not durable", (unsigned long long)run->id);
+                sim_break(s, "P2: run %llx is shown with transitions that are not durable",
+                          (unsigned long long)run->id);
 }
 
 static void check_history(struct sim *s, const struct ask *ask, struct bytes value)
@@ -64,8 +67,8 @@ static void check_history(struct sim *s, const struct ask *ask, struct bytes val
                         if (model_lsn(s->model, shard) > most)
                                 most = model_lsn(s->model, shard);
                 if (lsn > most || number_at(transition, "seq") != i)
-                        sim_break(s, "P2: the history of \"%s\" shows record %llu, which is not durable", ask->id,
-                                  (unsigned long long)lsn);
+                        sim_break(s, "P2: the history of \"%s\" shows record %llu, which is not durable",
+                                  ask->id, (unsigned long long)lsn);
         }
         if (c.failed || !cursor_end(&c))
                 sim_break(s, "P32: the history of \"%s\" can't be read", ask->id);
@@ -85,16 +88,18 @@ static void check_stats(struct sim *s, struct bytes value)
         for (uint32_t shard = 0; shard < s->knobs.shards; shard++)
                 durable += model_lsn(s->model, shard);
         if (lsn > durable)
-                sim_break(s, "P2: the stats count %llu records, and %llu are durable", (unsigned long long)lsn,
-                          (unsigned long long)durable);
+                sim_break(s, "P2: the stats count %llu records, and %llu are durable",
+                          (unsigned long long)lsn, (unsigned long long)durable);
 }
 
 void check_reading(struct sim *s, const struct ask *ask, const struct message *reply)
 {
         if (reply->code) {
-                if (reply->code != STET_ENOTFOUND && reply->code != STET_ECLOSED && reply->code != STET_EAGAIN)
-                        sim_break(s, "%s of \"%s\" was answered %s: %.*s", sim_operation_words((enum sim_operation)ask->operation),
-                                  ask->id, stet_error_name((int)reply->code), (int)reply->text.size,
+                if (reply->code != STET_ENOTFOUND && reply->code != STET_ECLOSED &&
+                    reply->code != STET_EAGAIN)
+                        sim_break(s, "%s of \"%s\" was answered %s: %.*s",
+                                  sim_operation_words((enum sim_operation)ask->operation), ask->id,
+                                  stet_error_name((int)reply->code), (int)reply->text.size,
                                   reply->text.size ? (const char *)reply->text.data : "");
                 return;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Replays: at the end each run's history is fed to its code once more, which must do the same (P20); and to a changed version
- * of the code, which must be refused with the first difference.
+ * Replays: at the end each run's history is fed to its code once more, which must do the same (P20); and to a
+ * changed version of the code, which must be refused with the first difference.
  */
 #include "tests/sim/flows.h"
 #include "tests/sim/model.h"
@@ -57,13 +57,15 @@ static int keep_record(void *ctx, const struct record *r)
 static int replay(struct sim *s, const struct history *h, bool changed, struct bytes workflow, stet_why *why)
 {
         struct code_env env = { .stacks = kit_stacks(s->options.kit) };
-        struct stet_run *code = code_new(&env, app_workflow(kit_app(s->options.kit, changed), workflow), h->run);
+        struct stet_run *code =
+            code_new(&env, app_workflow(kit_app(s->options.kit, changed), workflow), h->run);
         int err = code ? 0 : STET_ENOMEM;
         for (size_t at = 0; at < h->records.size && !err;) {
                 struct head head;
                 memcpy(&head, h->records.data + at, sizeof head);
                 at += sizeof head;
-                err = code_replay(code, head.flags, head.time_ns, bytes_of(h->records.data + at, head.size), why);
+                err = code_replay(code, head.flags, head.time_ns, bytes_of(h->records.data + at, head.size),
+                                  why);
                 at += head.size;
         }
         code_free(code);
@@ -76,8 +78,8 @@ static void replay_same(struct sim *s, const struct history *h, const struct mod
         stet_why why = { "" };
         int err = replay(s, h, false, run->workflow, &why);
         if (err)
-                sim_break(s, "P20: the history of run %llx does not replay: %s: %s", (unsigned long long)h->run, stet_error_name(err),
-                          why.text);
+                sim_break(s, "P20: the history of run %llx does not replay: %s: %s",
+                          (unsigned long long)h->run, stet_error_name(err), why.text);
         sim_did(s, DID_REPLAY);
 }
 
@@ -94,7 +96,8 @@ static void replay_changed(struct sim *s, const struct history *h, const struct 
         struct program_input input;
         struct program p;
         stet_why why = { "" };
-        if (!bytes_equal(run->workflow, bytes_str("program")) || !program_input_read(run->input, &input) || !run->ops_count)
+        if (!bytes_equal(run->workflow, bytes_str("program")) || !program_input_read(run->input, &input) ||
+            !run->ops_count)
                 return;
         program_make(&input, &p);
         if (!calls(&p, 0) || (of_two && !calls(&p, 1)))
@@ -102,8 +105,8 @@ static void replay_changed(struct sim *s, const struct history *h, const struct 
         flows_change(change, 0, INT64_MAX);
         int err = replay(s, h, true, run->workflow, &why);
         if (err != STET_ENONDETERMINISM || !strstr(why.text, "effect 1: on record: call"))
-                sim_break(s, "P20: run %llx replays with changed code (change %d): %s: %s", (unsigned long long)h->run, change,
-                          stet_error_name(err), why.text);
+                sim_break(s, "P20: run %llx replays with changed code (change %d): %s: %s",
+                          (unsigned long long)h->run, change, stet_error_name(err), why.text);
         sim_did(s, DID_REPLAY_REFUSED);
 }
 

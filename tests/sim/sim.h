@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The simulator: a whole node (front, scheduler, shards, logs), its clients and its executors on virtual time, in one
- * thread, without a clock, a socket or a disk. The engine's code is the real one; what it touches the world through (log
- * writer, transport, time) is played by this library, which also breaks it: machines crash between any two steps, connections
- * break, disks fill up, executors die. After each step checkers compare what happened with what stet promises
- * (P1 … P20; docs and the checker's sentences use these numbers).
+ * The simulator: a whole node (front, scheduler, shards, logs), its clients and its executors on virtual
+ * time, in one thread, without a clock, a socket or a disk. The engine's code is the real one; what it
+ * touches the world through (log writer, transport, time) is played by this library, which also breaks it:
+ * machines crash between any two steps, connections break, disks fill up, executors die. After each step
+ * checkers compare what happened with what stet promises (P1 … P20; docs and the checker's sentences use
+ * these numbers).
  *
- * Everything follows from the seed: which faults and operations there are and how often (a swarm: each seed leaves some out
- * wholly and exaggerates others), what the workflows do, what breaks when. The same seed gives the same trace, byte by byte.
+ * Everything follows from the seed: which faults and operations there are and how often (a swarm: each seed
+ * leaves some out wholly and exaggerates others), what the workflows do, what breaks when. The same seed
+ * gives the same trace, byte by byte.
  *
- * One step is exactly one happening: the one that is due first; among those due at the same time, the one that was planned
- * first. A fault is a step of its own. A run of the simulator has two phases: `steps` steps with faults; then all is healed,
- * and every open run must end within bounded virtual time.
+ * One step is exactly one happening: the one that is due first; among those due at the same time, the one
+ * that was planned first. A fault is a step of its own. A run of the simulator has two phases: `steps` steps
+ * with faults; then all is healed, and every open run must end within bounded virtual time.
  */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
@@ -21,98 +23,100 @@
 #include <stdint.h>
 
 /* What can go wrong, and what is done. Over a batch of seeds each must have happened. X(name, words) */
-#define SIM_FAULTS(X)                                                                                          \
-        X(DELAY, "a frame is late")                                                                         \
-        X(REORDER, "frames overtake each other")                                                            \
-        X(DUPLICATE, "a frame comes twice")                                                                 \
-        X(CUT, "a connection breaks")                                                                       \
-        X(FULL_QUEUE, "a peer takes no frames for a while")                                                 \
-        X(STRANGER, "a stranger sends garbage")                                                             \
-        X(CLIENT_DEATH, "a client dies")                                                                    \
-        X(EXECUTOR_DEATH, "an executor is lost for long")                                                   \
-        X(EXECUTOR_REBOOT, "an executor dies and is there again")                                           \
-        X(EXECUTOR_STALL, "an executor stands still beyond its lease")                                      \
-        X(EXECUTOR_LEAVE, "an executor leaves in order")                                                    \
-        X(NODE_CRASH, "the node crashes")                                                                   \
-        X(NODE_CRASH_IN_TURN, "the node crashes in the middle of a turn")                                   \
-        X(NODE_PAUSE, "the node stands still")                                                              \
-        X(NODE_CODE, "the node comes back with other code, and then with the old")                          \
-        X(GROUP_LOST, "a group under way is lost in a crash")                                               \
-        X(GROUP_UNANSWERED, "a group reached the disk, its answer was lost in a crash")                     \
-        X(DISK_SLOW, "the disk is slow")                                                                    \
-        X(DISK_FULL, "the disk is full for a while")                                                        \
-        X(DISK_FATAL, "the disk fails, the group is lost")                                                  \
-        X(DISK_FATAL_APPLIED, "the disk fails, the group is on it")                                         \
+#define SIM_FAULTS(X)                                                                                        \
+        X(DELAY, "a frame is late")                                                                          \
+        X(REORDER, "frames overtake each other")                                                             \
+        X(DUPLICATE, "a frame comes twice")                                                                  \
+        X(ECHO, "a message between front and shard comes twice")                                            \
+        X(CUT, "a connection breaks")                                                                        \
+        X(FULL_QUEUE, "a peer takes no frames for a while")                                                  \
+        X(STRANGER, "a stranger sends garbage")                                                              \
+        X(CLIENT_DEATH, "a client dies")                                                                     \
+        X(EXECUTOR_DEATH, "an executor is lost for long")                                                    \
+        X(EXECUTOR_REBOOT, "an executor dies and is there again")                                            \
+        X(EXECUTOR_STALL, "an executor stands still beyond its lease")                                       \
+        X(EXECUTOR_LEAVE, "an executor leaves in order")                                                     \
+        X(NODE_CRASH, "the node crashes")                                                                    \
+        X(NODE_CRASH_IN_TURN, "the node crashes in the middle of a turn")                                    \
+        X(NODE_PAUSE, "the node stands still")                                                               \
+        X(NODE_CODE, "the node comes back with other code, and then with the old")                           \
+        X(GROUP_LOST, "a group under way is lost in a crash")                                                \
+        X(GROUP_UNANSWERED, "a group reached the disk, its answer was lost in a crash")                      \
+        X(DISK_SLOW, "the disk is slow")                                                                     \
+        X(DISK_FULL, "the disk is full for a while")                                                         \
+        X(DISK_FATAL, "the disk fails, the group is lost")                                                   \
+        X(DISK_FATAL_APPLIED, "the disk fails, the group is on it")                                          \
         X(STALE_WRITER, "a node that was replaced tries to write")
 
 /* What clients ask and what workflows do. */
-#define SIM_OPERATIONS(X)                                                                                      \
-        X(START, "start")                                                                                   \
-        X(START_REFUSED, "start refused: the id is taken")                                                  \
-        X(START_EXISTING, "start that meets an open run")                                                   \
-        X(START_REPLACING, "start that terminates the open run")                                            \
-        X(START_REPEATED, "start answered a second time")                                                   \
-        X(SIGNAL, "signal")                                                                                 \
-        X(CANCEL, "cancel")                                                                                 \
-        X(TERMINATE, "terminate")                                                                           \
-        X(WAIT, "wait")                                                                                     \
-        X(QUERY, "query")                                                                                   \
-        X(SHOW, "show")                                                                                     \
-        X(HISTORY, "history")                                                                               \
-        X(LIST, "list")                                                                                     \
-        X(STATS, "stats")                                                                                   \
-        X(EXECUTORS, "executors")                                                                           \
-        X(CALL, "call")                                                                                     \
-        X(CALL_FAILED, "call that failed")                                                                  \
-        X(CALL_RETRIED, "call that was retried")                                                            \
-        X(CALL_TIMED_OUT, "call that timed out")                                                            \
-        X(CALL_LOST, "call whose executor was lost")                                                        \
-        X(CLAIM, "attempt claimed after a restart")                                                         \
-        X(NOTE, "long attempt noted")                                                                       \
-        X(TIMER, "timer")                                                                                   \
-        X(WAIT_SIGNAL, "wait for a signal")                                                                 \
-        X(SIGNAL_KEPT, "signal that came before its wait")                                                  \
-        X(SEND, "signal to another run")                                                                    \
-        X(SEND_NOBODY, "signal to a run that is not there")                                                 \
-        X(CHILD, "child")                                                                                   \
-        X(CHILD_REFUSED, "child whose id is taken")                                                         \
-        X(CHILD_ABANDONED, "abandoned child")                                                               \
-        X(CHILD_CANCELED, "child that was cancelled with its parent")                                       \
-        X(DROP, "step given up")                                                                            \
-        X(STATUS, "status")                                                                                 \
-        X(PATCH, "patch")                                                                                   \
-        X(CONTINUE, "continue as new")                                                                      \
-        X(CONTINUE_SIGNALS, "continue as new with signals not taken")                                       \
-        X(END_COMPLETED, "run that completed")                                                              \
-        X(END_FAILED, "run that failed")                                                                    \
-        X(END_CANCELED, "run that was cancelled")                                                           \
-        X(END_TERMINATED, "run that was terminated")                                                        \
-        X(BLOCKED, "run that was blocked by other code")                                                    \
-        X(REPLAY, "replay of a whole run")                                                                  \
+#define SIM_OPERATIONS(X)                                                                                    \
+        X(START, "start")                                                                                    \
+        X(START_REFUSED, "start refused: the id is taken")                                                   \
+        X(START_EXISTING, "start that meets an open run")                                                    \
+        X(START_REPLACING, "start that terminates the open run")                                             \
+        X(START_REPEATED, "start answered a second time")                                                    \
+        X(SIGNAL, "signal")                                                                                  \
+        X(CANCEL, "cancel")                                                                                  \
+        X(TERMINATE, "terminate")                                                                            \
+        X(WAIT, "wait")                                                                                      \
+        X(QUERY, "query")                                                                                    \
+        X(SHOW, "show")                                                                                      \
+        X(HISTORY, "history")                                                                                \
+        X(LIST, "list")                                                                                      \
+        X(STATS, "stats")                                                                                    \
+        X(EXECUTORS, "executors")                                                                            \
+        X(CALL, "call")                                                                                      \
+        X(CALL_FAILED, "call that failed")                                                                   \
+        X(CALL_RETRIED, "call that was retried")                                                             \
+        X(CALL_TIMED_OUT, "call that timed out")                                                             \
+        X(CALL_LOST, "call whose executor was lost")                                                         \
+        X(CLAIM, "attempt claimed after a restart")                                                          \
+        X(NOTE, "long attempt noted")                                                                        \
+        X(TIMER, "timer")                                                                                    \
+        X(WAIT_SIGNAL, "wait for a signal")                                                                  \
+        X(SIGNAL_KEPT, "signal that came before its wait")                                                   \
+        X(SEND, "signal to another run")                                                                     \
+        X(SEND_NOBODY, "signal to a run that is not there")                                                  \
+        X(CHILD, "child")                                                                                    \
+        X(CHILD_REFUSED, "child whose id is taken")                                                          \
+        X(CHILD_ABANDONED, "abandoned child")                                                                \
+        X(CHILD_CANCELED, "child that was cancelled with its parent")                                        \
+        X(DROP, "step given up")                                                                             \
+        X(STATUS, "status")                                                                                  \
+        X(PATCH, "patch")                                                                                    \
+        X(CONTINUE, "continue as new")                                                                       \
+        X(CONTINUE_SIGNALS, "continue as new with signals not taken")                                        \
+        X(END_COMPLETED, "run that completed")                                                               \
+        X(END_FAILED, "run that failed")                                                                     \
+        X(END_CANCELED, "run that was cancelled")                                                            \
+        X(END_TERMINATED, "run that was terminated")                                                         \
+        X(BLOCKED, "run that was blocked by other code")                                                     \
+        X(REPLAY, "replay of a whole run")                                                                   \
         X(REPLAY_REFUSED, "replay refused to changed code")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, words) FAULT_##name,
         SIM_FAULTS(SIM_FAULT_ENUM)
 #undef SIM_FAULT_ENUM
-        FAULTS_COUNT
+            FAULTS_COUNT
 };
 
 enum sim_operation {
 #define SIM_OPERATION_ENUM(name, words) DID_##name,
         SIM_OPERATIONS(SIM_OPERATION_ENUM)
 #undef SIM_OPERATION_ENUM
-        OPERATIONS_COUNT
+            OPERATIONS_COUNT
 };
 
-/* Faults planted in the simulator's wiring around the engine. Each must be found: they test the checkers. X(name, option, words) */
-#define SIM_BUGS(X)                                                                                            \
-        X(ACK_EARLY, "ack-early", "the writer says that a group is durable before it is")                   \
-        X(STALE_TOKEN, "stale-token", "an old attempt's outcome passes as the current one's")               \
-        X(TIMER_EARLY, "timer-early", "timers fire 20 ms early")                                            \
-        X(LOST_RETRY, "lost-retry", "now and then a retry never reaches the scheduler")                     \
-        X(DOUBLE_START, "double-start", "now and then a start is delivered twice as two")                   \
-        X(SWAPPED_SIGNALS, "swapped-signals", "signals between runs overtake each other")                   \
+/* Faults planted in the simulator's wiring around the engine. Each must be found: they test the checkers.
+ * X(name, option, words) */
+#define SIM_BUGS(X)                                                                                          \
+        X(ACK_EARLY, "ack-early", "the writer says that a group is durable before it is")                    \
+        X(STALE_TOKEN, "stale-token", "an old attempt's outcome passes as the current one's")                \
+        X(TIMER_EARLY, "timer-early", "timers fire 20 ms early")                                             \
+        X(LOST_RETRY, "lost-retry", "now and then a retry never reaches the scheduler")                      \
+        X(DOUBLE_START, "double-start", "now and then a start is delivered twice as two")                    \
+        X(SWAPPED_SIGNALS, "swapped-signals", "signals between runs overtake each other")                    \
         X(SWAPPED_RESULTS, "swapped-results", "now and then an outcome comes with another one's result")
 
 enum sim_bug {
@@ -120,7 +124,7 @@ enum sim_bug {
 #define SIM_BUG_ENUM(name, option, words) BUG_##name,
         SIM_BUGS(SIM_BUG_ENUM)
 #undef SIM_BUG_ENUM
-        BUGS_COUNT
+            BUGS_COUNT
 };
 
 /* How often each thing happened, over any number of seeds. */
@@ -146,8 +150,8 @@ struct sim_options {
         uint32_t steps; /* of the phase with faults; 0: the seed decides, 300 to 1000 */
         enum sim_bug bug;
         const struct sim_incident *incident; /* instead of the seed's own faults and workload; NULL: none */
-        struct sim_kit *kit; /* borrowed */
-        struct sim_tally *tally; /* added to; may be NULL */
+        struct sim_kit *kit;                 /* borrowed */
+        struct sim_tally *tally;             /* added to; may be NULL */
         void (*story)(void *ctx, const char *line); /* each line of the trace; may be NULL */
         void *story_ctx;
 };
@@ -162,7 +166,7 @@ struct sim_report {
         uint64_t trace_hash;
         int64_t virtual_ns;
         int64_t healing_ns; /* until everything had ended */
-        bool broken; /* a promise: */
+        bool broken;        /* a promise: */
         uint64_t broken_step;
         char sentence[SIM_SENTENCE_MAX]; /* which one, and how */
 };

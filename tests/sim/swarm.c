@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What kind of world a seed makes. Each fault and each operation is left out of about every other world, and exaggerated in some:
- * what many faults hide from each other, a world with few of them shows (Groce et al.: "Swarm Testing", ISSTA 2012).
+ * What kind of world a seed makes. Each fault and each operation is left out of about every other world, and
+ * exaggerated in some: what many faults hide from each other, a world with few of them shows (Groce et al.:
+ * "Swarm Testing", ISSTA 2012).
  */
 #include "tests/sim/world.h"
 
@@ -17,15 +18,18 @@ static uint32_t weigh(struct sim *s, uint32_t usual)
 static void choose_faults(struct sim *s, struct knobs *k)
 {
         /* Chances of 65536, each time that it could happen, … */
-        static const uint16_t chances[FAULTS_COUNT] = { [FAULT_DELAY] = 400,        [FAULT_REORDER] = 1500,
-                                                        [FAULT_DUPLICATE] = 800,    [FAULT_GROUP_UNANSWERED] = 32768,
-                                                        [FAULT_STALE_WRITER] = 9000, [FAULT_NODE_CRASH_IN_TURN] = 60 };
+        static const uint16_t chances[FAULTS_COUNT] = {
+                [FAULT_DELAY] = 400,         [FAULT_REORDER] = 1500,
+                [FAULT_ECHO] = 1500, [FAULT_DUPLICATE] = 800,     [FAULT_GROUP_UNANSWERED] = 32768,
+                [FAULT_STALE_WRITER] = 9000, [FAULT_NODE_CRASH_IN_TURN] = 60
+        };
         /* … and weights among the faults that are a step of their own. */
         static const uint8_t weights[FAULTS_COUNT] = {
-                [FAULT_CUT] = 12,           [FAULT_FULL_QUEUE] = 4,     [FAULT_STRANGER] = 3,   [FAULT_CLIENT_DEATH] = 2,
-                [FAULT_EXECUTOR_DEATH] = 3, [FAULT_EXECUTOR_REBOOT] = 5, [FAULT_EXECUTOR_STALL] = 4,
-                [FAULT_EXECUTOR_LEAVE] = 3, [FAULT_NODE_CRASH] = 8,     [FAULT_NODE_PAUSE] = 2, [FAULT_NODE_CODE] = 3,
-                [FAULT_DISK_SLOW] = 4,      [FAULT_DISK_FULL] = 4,      [FAULT_DISK_FATAL] = 3, [FAULT_DISK_FATAL_APPLIED] = 3
+                [FAULT_CUT] = 12,           [FAULT_FULL_QUEUE] = 4,     [FAULT_STRANGER] = 3,
+                [FAULT_CLIENT_DEATH] = 2,   [FAULT_EXECUTOR_DEATH] = 3, [FAULT_EXECUTOR_REBOOT] = 5,
+                [FAULT_EXECUTOR_STALL] = 4, [FAULT_EXECUTOR_LEAVE] = 3, [FAULT_NODE_CRASH] = 8,
+                [FAULT_NODE_PAUSE] = 2,     [FAULT_NODE_CODE] = 3,      [FAULT_DISK_SLOW] = 4,
+                [FAULT_DISK_FULL] = 4,      [FAULT_DISK_FATAL] = 3,     [FAULT_DISK_FATAL_APPLIED] = 3
         };
         for (int i = 0; i < FAULTS_COUNT; i++) {
                 k->faults[i] = weigh(s, chances[i] ? chances[i] : weights[i]);
@@ -38,9 +42,11 @@ static void choose_faults(struct sim *s, struct knobs *k)
 static void choose_asks(struct sim *s, struct knobs *k)
 {
         static const uint8_t usual[OPERATIONS_COUNT] = {
-                [DID_START] = 10, [DID_START_EXISTING] = 2, [DID_START_REPLACING] = 2, [DID_SIGNAL] = 8, [DID_CANCEL] = 3,
-                [DID_TERMINATE] = 2, [DID_WAIT] = 3, [DID_QUERY] = 2, [DID_SHOW] = 2, [DID_HISTORY] = 1,
-                [DID_LIST] = 1, [DID_STATS] = 1, [DID_EXECUTORS] = 1
+                [DID_START] = 10,   [DID_START_EXISTING] = 2, [DID_START_REPLACING] = 2,
+                [DID_SIGNAL] = 8,   [DID_CANCEL] = 3,         [DID_TERMINATE] = 2,
+                [DID_WAIT] = 3,     [DID_QUERY] = 2,          [DID_SHOW] = 2,
+                [DID_HISTORY] = 1,  [DID_LIST] = 1,           [DID_STATS] = 1,
+                [DID_EXECUTORS] = 1
         };
         for (int i = 0; i < OPERATIONS_COUNT; i++)
                 k->asks[i] = usual[i] ? weigh(s, usual[i]) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The trace: what happens as lines that read like a story. The last ones are kept for whoever asks after a failure, and a hash
- * of all of them says whether two worlds went the same way.
+ * The trace: what happens as lines that read like a story. The last ones are kept for whoever asks after a
+ * failure, and a hash of all of them says whether two worlds went the same way.
  */
 #include "tests/sim/world.h"
 
@@ -14,7 +14,8 @@ void sim_tell(struct sim *s, const char *format, ...)
 {
         char *line = s->trace.lines[s->trace.count++ % TRACE_LINES];
         int64_t us = (s->now_ns - s->start_ns) / US;
-        int head = snprintf(line, TRACE_LINE_SIZE, "[%6lld.%06lld] ", (long long)(us / 1000000), (long long)(us % 1000000));
+        int head = snprintf(line, TRACE_LINE_SIZE, "[%6lld.%06lld] ", (long long)(us / 1000000),
+                            (long long)(us % 1000000));
         va_list args;
         va_start(args, format);
         vsnprintf(line + head, (size_t)(TRACE_LINE_SIZE - head), format, args);
@@ -60,10 +61,13 @@ void trace_message(struct sim *s, const char *from, const char *to, const struct
         const char *error = "";
         if (m->token.run && m->token.op)
                 snprintf(attempt, sizeof attempt, " op %u attempt %u", m->token.op, m->token.attempt);
-        if (m->type == MSG_REPLY || m->type == MSG_RESULT || m->type == MSG_DONE || m->type == MSG_ACK || m->type == MSG_WELCOME)
+        if (m->type == MSG_REPLY || m->type == MSG_RESULT || m->type == MSG_DONE || m->type == MSG_ACK ||
+            m->type == MSG_WELCOME)
                 error = stet_error_name((int)m->code);
-        sim_tell(s, "%s > %s: %s%s%s%s %.*s%s%.*s%s%.*s", from, to, message_shapes[m->type].name, m->token.run ? " " : "",
-                 m->token.run ? trace_run(m->token.run, run) : "", attempt, text_size(m->name), text_of(m->name),
-                 m->id.size ? " " : "", text_size(m->id), text_of(m->id), m->kind.size || *error ? " " : "",
-                 m->kind.size ? text_size(m->kind) : (int)strlen(error), m->kind.size ? text_of(m->kind) : error);
+        sim_tell(s, "%s > %s: %s%s%s%s %.*s%s%.*s%s%.*s", from, to, message_shapes[m->type].name,
+                 m->token.run ? " " : "", m->token.run ? trace_run(m->token.run, run) : "", attempt,
+                 text_size(m->name), text_of(m->name), m->id.size ? " " : "", text_size(m->id),
+                 text_of(m->id), m->kind.size || *error ? " " : "",
+                 m->kind.size ? text_size(m->kind) : (int)strlen(error),
+                 m->kind.size ? text_of(m->kind) : error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What clients ask: commands and readings of every kind in the seed's own mixture. After the faults only what lets runs end: the
- * signals that they wait for.
+ * What clients ask: commands and readings of every kind in the seed's own mixture. After the faults only what
+ * lets runs end: the signals that they wait for.
  */
 #include "tests/sim/flows.h"
 #include "tests/sim/model.h"
@@ -79,7 +79,8 @@ static void pick_run(struct sim *s, char id[24])
                 if (sim_chance(s, 16000) || run->workflow_id.size >= 24)
                         snprintf(id, 24, "%016llx", (unsigned long long)run->id);
                 else
-                        snprintf(id, 24, "%.*s", (int)run->workflow_id.size, (const char *)run->workflow_id.data);
+                        snprintf(id, 24, "%.*s", (int)run->workflow_id.size,
+                                 (const char *)run->workflow_id.data);
                 if (run->ending == RUN_OPEN)
                         return;
         }
@@ -99,9 +100,10 @@ static void ask_signal(struct sim *s, uint32_t guest, struct bytes id, struct by
 static void ask_about_run(struct sim *s, uint32_t guest, enum sim_operation operation)
 {
         static const char *const signals[] = { "red", "green", "blue", "add" };
-        static const uint8_t types[OPERATIONS_COUNT] = { [DID_CANCEL] = MSG_CANCEL, [DID_TERMINATE] = MSG_TERMINATE,
-                                                         [DID_WAIT] = MSG_WAIT,     [DID_QUERY] = MSG_QUERY,
-                                                         [DID_SHOW] = MSG_READ,     [DID_HISTORY] = MSG_READ };
+        static const uint8_t types[OPERATIONS_COUNT] = {
+                [DID_CANCEL] = MSG_CANCEL, [DID_TERMINATE] = MSG_TERMINATE, [DID_WAIT] = MSG_WAIT,
+                [DID_QUERY] = MSG_QUERY,   [DID_SHOW] = MSG_READ,           [DID_HISTORY] = MSG_READ
+        };
         char id[24];
         pick_run(s, id);
         if (operation == DID_SIGNAL) {
@@ -161,6 +163,13 @@ static void act(struct sim *s, struct happening *h)
         sim_plan(s, h, s->now_ns + sim_between(s, s->knobs.ask_ns / 8 + 1, s->knobs.ask_ns * 4));
 }
 
+/* Its parent has given it up: then it must be cancelled, and not be helped to its end. */
+static bool is_given_up(const struct sim *s, const struct model_run *run)
+{
+        const struct model_op *op = run->parent && !run->abandon ? model_op(s->model, run->parent, run->parent_op) : NULL;
+        return op && !op->open && !op->answered;
+}
+
 /* Sends the signals that open runs wait for, a few at a time. */
 static void nudge(struct sim *s, struct happening *h)
 {
@@ -169,7 +178,7 @@ static void nudge(struct sim *s, struct happening *h)
         list_each(at, model_runs(s->model))
         {
                 const struct model_run *run = container_of(at, struct model_run, all);
-                for (uint32_t i = 0; i < run->ops_count && left; i++) {
+                for (uint32_t i = 0; i < run->ops_count && left && !is_given_up(s, run); i++) {
                         const struct model_op *op = &run->ops[i];
                         if (!op->open || op->effect != EFFECT_WAIT_SIGNAL)
                                 continue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Time, steps and phases. The queue holds everything that is due; a step takes the first of it, or breaks something.
+ * Time, steps and phases. The queue holds everything that is due; a step takes the first of it, or breaks
+ * something.
  */
 #include "tests/sim/world.h"
 
@@ -189,8 +190,9 @@ static void poll_end(struct sim *s, struct happening *h)
         char what[300];
         if (took_ns > healing_max_ns || s->step > s->knobs.steps + HEALING_STEPS_MAX) {
                 model_describe_open(s->model, what, sizeof what);
-                sim_break(s, "P12: %lld s after the last fault not everything has ended: %s%s", (long long)(took_ns / SECOND),
-                          what, guests_content(s) ? "" : "; a client still waits for an answer");
+                sim_break(s, "P12: %lld s after the last fault not everything has ended: %s%s",
+                          (long long)(took_ns / SECOND), what,
+                          guests_content(s) ? "" : "; a client still waits for an answer");
         }
         sim_plan(s, h, s->now_ns + POLL_MS * MS);
 }

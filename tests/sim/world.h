@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The simulated world from the inside: what the files of this folder share. One noun a file: world.c (time, steps, phases),
- * swarm.c (what the seed chose), fault.c (what breaks), trace.c, net.c (connections), disk.c (logs and their writers), site.c
- * (the node where it runs), guest.c (clients), crew.c (executors), workload.c (what clients ask), and the checkers:
- * model.c (what the logs say), check.c (what is compared when), reading.c (what answers say), rerun.c (replays).
+ * The simulated world from the inside: what the files of this folder share. One noun a file: world.c (time,
+ * steps, phases), swarm.c (what the seed chose), fault.c (what breaks), trace.c, net.c (connections), disk.c
+ * (logs and their writers), site.c (the node where it runs), guest.c (clients), crew.c (executors),
+ * workload.c (what clients ask), and the checkers: model.c (what the logs say), check.c (what is compared
+ * when), reading.c (what answers say), rerun.c (replays).
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -18,8 +19,8 @@
 #include "tests/sim/sim.h"
 #include "wal/log_writer.h"
 
-#define US INT64_C(1000)
-#define MS INT64_C(1000000)
+#define US     INT64_C(1000)
+#define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
 enum {
@@ -47,7 +48,8 @@ void sim_unplan(struct sim *s, struct happening *h);
 uint64_t sim_random(struct sim *s);
 uint32_t sim_below(struct sim *s, uint32_t bound);
 bool sim_chance(struct sim *s, uint32_t of_65536);
-int64_t sim_between(struct sim *s, int64_t low_ns, int64_t high_ns); /* short times are as likely as long ones */
+int64_t sim_between(struct sim *s, int64_t low_ns,
+                    int64_t high_ns); /* short times are as likely as long ones */
 
 void sim_faulted(struct sim *s, enum sim_fault fault);
 void sim_did(struct sim *s, enum sim_operation operation);
@@ -77,15 +79,15 @@ struct knobs {
         uint32_t guests;
         uint32_t crews;
         uint32_t stacks_max;
-        uint32_t fault_rate; /* faults that are steps: of 65536 */
-        uint32_t faults[FAULTS_COUNT]; /* weight, or chance of 65536; 0: off */
+        uint32_t fault_rate;             /* faults that are steps: of 65536 */
+        uint32_t faults[FAULTS_COUNT];   /* weight, or chance of 65536; 0: off */
         uint32_t asks[OPERATIONS_COUNT]; /* weights of what clients ask */
         uint64_t program_mask;
         uint32_t runs_max;
-        int64_t ask_ns; /* between two asks of a client */
-        int64_t frame_ns; /* the usual delay of a frame */
+        int64_t ask_ns;    /* between two asks of a client */
+        int64_t frame_ns;  /* the usual delay of a frame */
         int64_t commit_ns; /* … of a commit */
-        bool split_crews; /* each serves a part of the activities */
+        bool split_crews;  /* each serves a part of the activities */
 };
 
 void swarm_choose(struct sim *s);
@@ -108,8 +110,8 @@ struct conn {
         struct list all;
         struct list frames; /* under way, both ways */
         uint64_t peer;
-        struct line *line; /* NULL: it broke */
-        char name[24]; /* of whose it is or was */
+        struct line *line;                /* NULL: it broke */
+        char name[24];                    /* of whose it is or was */
         int64_t to_node_ns, from_node_ns; /* when the last frame under way arrives */
         int64_t full_until_ns;
         struct happening forget; /* the node learns that it is gone */
@@ -168,8 +170,8 @@ void site_crash_in_turn(struct sim *s);
 void site_pause(struct sim *s, int64_t until_ns);
 void site_change_code(struct sim *s); /* at the next restart, for once */
 void site_heal(struct sim *s);
-void site_wake(struct sim *s); /* there is something to do */
-struct shard *site_shard(const struct sim *s, uint32_t index); /* NULL while it is down */
+void site_wake(struct sim *s);                                        /* there is something to do */
+struct shard *site_shard(const struct sim *s, uint32_t index);        /* NULL while it is down */
 struct shard *site_shard_opened(const struct sim *s, uint32_t index); /* also while the node is starting */
 bool site_idle(const struct sim *s);
 uint64_t site_crashes(const struct sim *s);
@@ -182,10 +184,10 @@ struct ask {
         struct map_node by_correlation;
         struct list in_all;
         struct list in_guest; /* while it waits for an answer */
-        uint8_t type; /* enum message_type */
-        uint8_t operation; /* enum sim_operation */
+        uint8_t type;         /* enum message_type */
+        uint8_t operation;    /* enum sim_operation */
         bool wants_result;
-        bool begun; /* its START was answered; what it waits for is the ending */
+        bool begun;   /* its START was answered; what it waits for is the ending */
         bool replied; /* the node said so to the client, whether that heard it or not */
         uint64_t correlation;
         int64_t sent_ns;
@@ -228,7 +230,7 @@ void workload_heal(struct sim *s);
 /* --- faults planted in the wiring (plant.c) --- */
 
 struct plant {
-        struct buffer kept; /* a message that was held back */
+        struct buffer kept;   /* a message that was held back */
         struct buffer result; /* of an earlier outcome */
         struct buffer frame;
 };

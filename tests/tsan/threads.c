@@ -4,11 +4,13 @@
  * it is meant for ThreadSanitizer, which does not work under Criterion: hence a plain program, whose output
  * is TAP.
  */
+#include "runtime/clock.h"
 #include "tests/lib/temp_dir.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <stet/stet.h>
@@ -23,9 +25,12 @@ struct visitor {
         int completed; /* runs */
 };
 
+static atomic_int calls; /* of add_one() */
+
 static int add_one(stet_activity *a, const stet_value *in, stet_value *ret)
 {
         (void)a;
+        atomic_fetch_add(&calls, 1);
         return stet_value_set_int(ret, stet_value_int(in, 0) + 1);
 }
 
@@ -236,6 +241,13 @@ static bool signals_cross_shards(const stet_app *app, const char *dir)
         return good;
 }
 
+static void wait_for_calls(int count)
+{
+        int64_t until_ns = clock_elapsed_ns() + SILENCE_MS * INT64_C(1000000);
+        while (atomic_load(&calls) < count && clock_elapsed_ns() < until_ns)
+                sched_yield();
+}
+
 /* The node goes down under its clients and its executor, again and again, while they are busy; each time all
  * go on where they were. */
 static bool node_is_closed_and_opened_under_its_guests(const stet_app *app, const char *dir)
@@ -255,11 +267,11 @@ static bool node_is_closed_and_opened_under_its_guests(const stet_app *app, cons
         listen[0] = endpoint;
         stet_executor *executor = start_executor(app, endpoint);
         struct visitor guest = { .endpoint = endpoint };
+        int before = atomic_load(&calls);
         int err = pthread_create(&guest.thread, NULL, visit, &guest);
         assert(!err);
         for (int i = 1; i <= CLOSES; i++) {
-                while (stet_executor_done(executor) < (uint64_t)(3 * RUNS * i / (CLOSES + 1)))
-                        sched_yield();
+                wait_for_calls(before + 3 * RUNS * i / (CLOSES + 1));
                 stet_node_close(node);
                 node = open_node(&options);
         }

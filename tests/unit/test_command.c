@@ -353,15 +353,48 @@ CLAIM(same_request_id_in_another_command_is_another_request)
         cr_assert_str_eq(embedded_result(&e, third.run_id, STET_RUN_COMPLETED), "1");
 }
 
-CLAIM(request_that_was_refused_can_be_repeated_when_the_reason_is_gone)
+CLAIM(repeated_request_that_was_refused_is_refused_again)
 {
         stet_start what = { .workflow = "wait", .id = "order", .request_id = "r1" };
         stet_started before = start_waiting("order");
         start_refused(what, STET_EEXISTS, before.run_id);
         complete("order");
+        start_refused(what, STET_EEXISTS, before.run_id); /* its client may have been told so */
+        cr_assert_eq(count_runs(), 1);
+        what.request_id = "r2";
         stet_started after = start(what);
         cr_assert_not(after.existing);
         cr_assert_str_neq(after.run_id, before.run_id);
+        what.request_id = "r1";
+        start_refused(what, STET_EEXISTS, before.run_id);
+}
+
+CLAIM(repeated_start_that_used_an_open_run_gives_it_after_its_end)
+{
+        stet_start what = { .workflow = "wait",
+                            .id = "order",
+                            .request_id = "r1",
+                            .on_conflict = STET_CONFLICT_USE_EXISTING };
+        start_waiting("order");
+        stet_started first = start(what);
+        complete("order");
+        stet_started again = start(what);
+        assert_same(&again, &first);
+        cr_assert(again.existing);
+        cr_assert_eq(count_runs(), 1);
+}
+
+CLAIM(second_cancel_is_answered_the_same_before_and_after_the_end)
+{
+        embedded_reopen(&e, NULL); /* without its code it stays open */
+        start_waiting("order");
+        embedded_reopen(&e, NULL);
+        cr_assert_eq(stet_client_cancel(e.client, "order", NULL, "r1", &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(stet_client_cancel(e.client, "order", NULL, "r2", &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(stet_client_terminate(e.client, "order", NULL, NULL, &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(stet_client_cancel(e.client, "order", NULL, "r1", &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(stet_client_cancel(e.client, "order", NULL, "r2", &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(stet_client_cancel(e.client, "order", NULL, "r3", &e.why), STET_ECLOSED);
 }
 
 /* --- claims: ids of open runs --- */

@@ -58,7 +58,8 @@ static struct remains crash_in_child(void (*body)(void))
 
 static void in_workflow(void)
 {
-        running_code = (struct running_code){ .what = "workflow", .name = "order", .workflow_id = "o-1", .run = 0xabc };
+        running_code =
+            (struct running_code){ .what = "workflow", .name = "order", .workflow_id = "o-1", .run = 0xabc };
         running_code.note_fd = &note_fd;
 }
 

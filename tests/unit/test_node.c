@@ -221,6 +221,37 @@ Test(node, other_number_of_shards_is_refused_with_both_numbers)
         refused(&o, STET_EINVAL, "threads");
 }
 
+static void copy_file(const char *from_name, const char *to_name)
+{
+        char from[4200], to[4200], buf[4096];
+        snprintf(from, sizeof from, "%s/%s", path, from_name);
+        snprintf(to, sizeof to, "%s/%s", path, to_name);
+        FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+        cr_assert(in && out);
+        for (size_t n; (n = fread(buf, 1, sizeof buf, in)) > 0;)
+                fwrite(buf, 1, n, out);
+        fclose(in);
+        fclose(out);
+}
+
+Test(node, log_of_another_shard_is_refused)
+{
+        char id[16];
+        stet_node_options o = options_of(path);
+        o.threads = true;
+        o.shards = 3;
+        stet_node *node = open_node(&o);
+        stet_client *client = client_of(node);
+        for (int i = 0; i < 20; i++) {
+                snprintf(id, sizeof id, "w%d", i);
+                start(client, "wait", id, NULL);
+        }
+        stet_client_close(client);
+        stet_node_close(node);
+        copy_file("shard-1.log", "shard-2.log");
+        refused(&o, STET_ECORRUPT, "the log of shard 2 is that of shard 1");
+}
+
 Test(node, options_that_cannot_be_make_no_directory)
 {
         const struct {

@@ -544,6 +544,64 @@ Test(worker, a_welcome_in_the_same_past_drops_nothing)
         desk_free(d);
 }
 
+/* --- workers of one executor --- */
+
+Test(worker, tasks_after_a_restart_of_the_node_may_be_with_another_worker_for_a_while)
+{
+        struct desk *d = desk_open(0);
+        give(d, 1);
+        cr_assert_not(begin(d).again);
+        tell(d, &(struct message){ .type = MSG_WHO });
+        welcome_in(d, INCARNATION);
+        give(d, 2);
+        cr_assert(begin(d).again);
+        d->now_ns += INT64_C(61) * 1000 * MS;
+        give(d, 3);
+        cr_assert_not(begin(d).again);
+        desk_free(d);
+}
+
+Test(worker, worker_has_what_it_began_earlier_or_has_an_outcome_of)
+{
+        struct desk *d = desk_open(0);
+        struct token token = token_of(1);
+        cr_assert_not(worker_has(d->w, &token, INT64_MAX));
+        give(d, 1);
+        cr_assert_not(worker_has(d->w, &token, INT64_MAX), "held, not begun");
+        begin(d);
+        cr_assert(worker_has(d->w, &token, d->now_ns + 1));
+        cr_assert_not(worker_has(d->w, &token, d->now_ns), "not earlier");
+        finish(d, 1);
+        cr_assert(worker_has(d->w, &token, 0));
+        listen_to(d);
+        tell_about(d, MSG_ACK, 1);
+        cr_assert_not(worker_has(d->w, &token, INT64_MAX));
+        give(d, 2);
+        begin(d);
+        tell_about(d, MSG_DROP, 2);
+        token = token_of(2);
+        cr_assert_not(worker_has(d->w, &token, INT64_MAX), "nobody wants its outcome");
+        desk_free(d);
+}
+
+Test(worker, task_that_another_worker_has_is_forgotten_without_a_word)
+{
+        struct desk *d = desk_open(0);
+        give(d, 1);
+        struct worker_task t = begin(d);
+        listen_to(d);
+        worker_forget(d->w, &t.token);
+        listen_to(d);
+        cr_assert_eq(said(d, MSG_RETURN) + said(d, MSG_DONE), 0);
+        cr_assert_eq(stats_of(d).begun, 0);
+        tell(d, &(struct message){ .type = MSG_WHO });
+        listen_to(d);
+        cr_assert_eq(said(d, MSG_CLAIM), 0);
+        give(d, 1); /* and can come again */
+        begin(d);
+        desk_free(d);
+}
+
 /* --- time --- */
 
 /* Lets the time go on to the worker's next deadline. */
