@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Runs a test and fails it when a sanitizer wrote a report, also when that was not the process whose exit code counts: one
-# of Criterion's workers, or a server that the test started.
+# Runs a test and fails it when a sanitizer wrote a report, also when that was not the process whose exit code
+# counts: one of Criterion's workers, or a server that the test started.
 reports=$(mktemp -d /tmp/stet-reports-XXXXXX) || exit 1
 trap 'rm -rf "$reports"' EXIT
 

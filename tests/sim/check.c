@@ -128,15 +128,31 @@ static const uint8_t asked_events[MSG_TYPES] = { [MSG_START] = EVENT_START,
                                                  [MSG_CANCEL] = EVENT_CANCEL,
                                                  [MSG_TERMINATE] = EVENT_TERMINATE };
 
+/* A start that is refused for want of room may be carried out when it is said again. So a refusal is a lie only if each copy
+ * that is still to be answered was taken after the start was on record. */
+void check_taken(struct sim *s, const struct message *m)
+{
+        struct ask *ask = m->type == MSG_START ? ask_find(s, m->correlation) : NULL;
+        if (ask && !model_request(s->model, EVENT_START, bytes_str(ask->request_id)))
+                ask->fresh++;
+}
+
+void check_node_gone(struct sim *s)
+{
+        list_each(at, &s->asks_all) container_of(at, struct ask, in_all)->fresh = 0;
+}
+
 /* The command is on record: then whoever asks, again or once more, must not be told an error. */
-static const struct model_run *applied_by(struct sim *s, const struct ask *ask, const struct message *m)
+static const struct model_run *applied_by(struct sim *s, struct ask *ask, const struct message *m)
 {
         const struct model_run *run =
             model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id));
-        if (m->code && run)
+        bool for_want_of_room = m->code == STET_EFULL || m->code == STET_EBUSY;
+        if (m->code && run && !(for_want_of_room && ask->fresh))
                 sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it",
                           message_shapes[ask->type].name, ask->request_id, stet_error_name((int)m->code),
                           ID(run));
+        ask->fresh -= ask->fresh > 0;
         return run;
 }
 

@@ -58,6 +58,7 @@ static void take_down(struct site *site)
         site_drop_posts(site);
         drop_inbox(site);
         buffer_clear(&s->plant.kept);
+        check_node_gone(s);
         net_cut_all(s);
 }
 

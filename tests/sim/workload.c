@@ -163,11 +163,11 @@ static void act(struct sim *s, struct happening *h)
         sim_plan(s, h, s->now_ns + sim_between(s, s->knobs.ask_ns / 8 + 1, s->knobs.ask_ns * 4));
 }
 
-/* Its parent has given it up: then it must be cancelled, and not be helped to its end. */
+/* Its parent has given it up, and nobody has told it: it must be, and not be helped to its end. */
 static bool is_given_up(const struct sim *s, const struct model_run *run)
 {
         const struct model_op *op = run->parent && !run->abandon ? model_op(s->model, run->parent, run->parent_op) : NULL;
-        return op && !op->open && !op->answered;
+        return op && !op->open && !op->answered && !run->cancel_requested;
 }
 
 /* Sends the signals that open runs wait for, a few at a time. */

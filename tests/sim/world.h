@@ -189,6 +189,7 @@ struct ask {
         bool wants_result;
         bool begun;   /* its START was answered; what it waits for is the ending */
         bool replied; /* the node said so to the client, whether that heard it or not */
+        uint32_t fresh; /* of a START: copies that were taken before it was on record, and not answered */
         uint64_t correlation;
         int64_t sent_ns;
         char request_id[24];
@@ -254,6 +255,8 @@ void fault_heal(struct sim *s);
 struct model; /* model.h */
 void check_after_step(struct sim *s);
 void check_recovered(struct sim *s, uint32_t shard);
+void check_taken(struct sim *s, const struct message *m); /* the node takes this from a peer */
+void check_node_gone(struct sim *s);
 void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame);
 void check_at_end(struct sim *s);
 /* A reading's or query's answer (reading.c). */

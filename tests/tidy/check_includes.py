@@ -48,7 +48,8 @@ WORLD_CALLS = (
 
 
 def is_core(path):
-    return path.split("/")[0] in LIBRARY_FOLDERS and not EDGE_NAME.search(os.path.splitext(path)[0]) and path not in EDGES
+    is_edge = path in EDGES or EDGE_NAME.search(os.path.splitext(path)[0])
+    return path.split("/")[0] in LIBRARY_FOLDERS and not is_edge
 
 
 def folders_include_only_what_they_stand_on(tree):

@@ -65,9 +65,7 @@ static void stop(struct world *w)
         cr_assert_eq(w->tables.ops_count, 0);
         cr_assert_eq(w->tables.requests.count, 0);
         cr_assert_null(heap_min(&w->tables.timers));
-        map_fini(&w->tables.ops);
-        map_fini(&w->tables.requests);
-        heap_fini(&w->tables.timers);
+        run_tables_fini(&w->tables);
         buffer_fini(&w->effects);
 }
 
