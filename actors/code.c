@@ -252,6 +252,9 @@ static int divergence(struct bytes recorded, struct bytes made, stet_why *why)
                         effect_words(&was, on_record, sizeof on_record);
                 if (has_b)
                         effect_words(&is, by_code, sizeof by_code);
+                if (strcmp(on_record, by_code) == 0) /* the words don't tell, the bytes do */
+                        snprintf(by_code, sizeof by_code,
+                                 "the same with another value, time limit or retry policy");
                 return stet_why_set(why, STET_ENONDETERMINISM, "effect %u: on record: %s; the code now: %s",
                                     place, on_record, by_code);
         }

@@ -174,7 +174,8 @@ int transition_describe(struct bytes body, struct buffer *ret)
         return 0;
 }
 
-#define TEXT(b) (int)(b).size, (const char *)((b).data ? (b).data : (const uint8_t *)"")
+#define TEXT(b)  (int)(b).size, (const char *)((b).data ? (b).data : (const uint8_t *)"")
+#define SPACE(b) ((b).size ? " " : "")
 
 void event_words(const struct event *e, char *buf, size_t size)
 {
@@ -183,8 +184,8 @@ void event_words(const struct event *e, char *buf, size_t size)
                 snprintf(buf, size, "start of \"%.*s\" as \"%.*s\"", TEXT(e->workflow), TEXT(e->id));
                 break;
         case EVENT_ACTIVITY:
-                snprintf(buf, size, "attempt %u of op %u ended: %s %.*s", e->attempt, e->op,
-                         stet_error_name((int)e->code), TEXT(e->kind));
+                snprintf(buf, size, "attempt %u of op %u ended: %s%s%.*s", e->attempt, e->op,
+                         stet_error_name((int)e->code), SPACE(e->kind), TEXT(e->kind));
                 break;
         case EVENT_TIMER:
                 snprintf(buf, size, "timer of op %u fired", e->op);
@@ -200,7 +201,7 @@ void event_words(const struct event *e, char *buf, size_t size)
                 break;
         case EVENT_CANCEL:
         case EVENT_TERMINATE:
-                snprintf(buf, size, "%s %.*s", event_shapes[e->type].name, TEXT(e->text));
+                snprintf(buf, size, "%s%s%.*s", event_shapes[e->type].name, SPACE(e->text), TEXT(e->text));
                 break;
         case EVENT_WAKE:
         case EVENT_TYPES:
@@ -242,8 +243,8 @@ void effect_words(const struct effect *e, char *buf, size_t size)
                 snprintf(buf, size, "patch mark \"%.*s\"", TEXT(e->name));
                 break;
         case EFFECT_FINISH:
-                snprintf(buf, size, "end: %s with %zu bytes %.*s", run_ending_name(e->ending), e->value.size,
-                         TEXT(e->kind));
+                snprintf(buf, size, "end: %s with %zu bytes%s%.*s", run_ending_name(e->ending), e->value.size,
+                         SPACE(e->kind), TEXT(e->kind));
                 break;
         case EFFECT_TYPES:
                 snprintf(buf, size, "?");

@@ -177,7 +177,7 @@ static void tell_all(struct story *s)
         EXPECT(s, "start of child \"child\" as op 5\n");
         happen(s, ACTIVE,
                EV(.type = EVENT_CHILD, .op = 5, .ending = RUN_COMPLETED, .value = bytes_of("\xc3", 1)));
-        EXPECT(s, "end: completed with 1 bytes \n");
+        EXPECT(s, "end: completed with 1 bytes\n");
 }
 
 Test(code, goes_from_wait_to_wait_and_asks_for_one_thing_after_the_other)
@@ -247,7 +247,7 @@ Test(code, what_was_delivered_together_is_taken_in_the_order_of_delivery)
         happen(&s, TRANSITION_DELIVERED, EV(.type = EVENT_ACTIVITY, .op = 2, .attempt = 1));
         happen(&s, TRANSITION_DELIVERED, EV(.type = EVENT_ACTIVITY, .op = 1, .attempt = 1));
         happen(&s, ACTIVE, EV(.type = EVENT_WAKE));
-        EXPECT(&s, "end: completed with 1 bytes \n");
+        EXPECT(&s, "end: completed with 1 bytes\n");
         cr_assert_eq(last_effect(&s).value.data[0], 1);
         cr_assert_eq(replay(&s, two_calls), 0, "%s", s.why.text);
         story_close(&s);
@@ -263,7 +263,7 @@ Test(code, outcomes_of_ops_that_are_over_or_unknown_change_nothing)
         code_deliver(s.code, EV(.type = EVENT_ACTIVITY, .op = 0));
         code_deliver(s.code, EV(.type = EVENT_ACTIVITY, .op = 3));
         happen(&s, ACTIVE, EV(.type = EVENT_ACTIVITY, .op = 2, .attempt = 1));
-        EXPECT(&s, "giving up op 1\nend: completed with 1 bytes \n");
+        EXPECT(&s, "giving up op 1\nend: completed with 1 bytes\n");
         code_deliver(s.code, EV(.type = EVENT_ACTIVITY, .op = 1, .code = STET_EFAILED));
         happen(&s, TRANSITION_ACTIVATED, EV(.type = EVENT_WAKE));
         EXPECT(&s, ""); /* after the end nothing runs */
@@ -306,7 +306,7 @@ Test(code, cancelling_surfaces_once_and_what_cleans_up_still_works)
         happen(&s, ACTIVE, EV(.type = EVENT_CANCEL));
         EXPECT(&s, "giving up op 1\ncall of activity \"clean\" with 1 bytes on queue \"default\" as op 2\n");
         happen(&s, ACTIVE, EV(.type = EVENT_ACTIVITY, .op = 2, .attempt = 1));
-        EXPECT(&s, "end: canceled with 0 bytes \n");
+        EXPECT(&s, "end: canceled with 0 bytes\n");
         cr_assert_eq(replay(&s, sleep_long), 0, "%s", s.why.text);
         story_close(&s);
 }
@@ -326,7 +326,7 @@ Test(code, result_beyond_the_limit_fails_the_run)
         struct story s;
         story_open(&s, returns_bytes);
         start(&s, STET_VALUE_SIZE_MAX);
-        EXPECT(&s, "end: completed with 2097152 bytes \n");
+        EXPECT(&s, "end: completed with 2097152 bytes\n");
         story_close(&s);
         story_open(&s, returns_bytes);
         start(&s, STET_VALUE_SIZE_MAX + 1);
@@ -362,6 +362,11 @@ static int other_input(stet_run *run, const stet_value *in, stet_value *ret)
         return stet_call(run, "charge", &text, ret, .timeout_ms = 5000);
 }
 
+static int other_limit(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        return stet_call(run, "charge", in, ret, .timeout_ms = 6000);
+}
+
 static int other_order(stet_run *run, const stet_value *in, stet_value *ret)
 {
         int err = stet_call(run, "charge", in, ret, .timeout_ms = 5000);
@@ -381,7 +386,7 @@ Test(code, divergence_names_both_sides_and_after_what)
         diverges(&s, asks_nothing,
                  "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity "
                  "\"charge\" with 1 bytes on "
-                 "queue \"default\" as op 1; the code now: end: completed with 1 bytes ");
+                 "queue \"default\" as op 1; the code now: end: completed with 1 bytes");
         diverges(&s, asks_more,
                  "after the start of \"flow\" as \"flow-1\", effect 2: on record: nothing more; the code "
                  "now: call of activity "
@@ -392,8 +397,12 @@ Test(code, divergence_names_both_sides_and_after_what)
                  "queue \"default\" as op 1; the code now: call of activity \"charge\" with 6 bytes on queue "
                  "\"default\" as "
                  "op 1");
+        diverges(&s, other_limit,
+                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity \"charge\" with 1 "
+                 "bytes on queue \"default\" as op 1; the code now: the same with another value, time limit or "
+                 "retry policy");
         diverges(&s, other_order,
-                 "after the attempt 1 of op 1 ended: OK , effect 1: on record: new status of 38 bytes; the "
+                 "after the attempt 1 of op 1 ended: OK, effect 1: on record: new status of 38 bytes; the "
                  "code now: wait for "
                  "signal \"go\" as op 2");
         story_close(&s);
@@ -405,11 +414,11 @@ Test(code, code_that_stops_where_the_record_goes_on_has_diverged)
         story_open(&s, call_once);
         start(&s, 0);
         happen(&s, ACTIVE, EV(.type = EVENT_ACTIVITY, .op = 1, .attempt = 1));
-        EXPECT(&s, "end: completed with 0 bytes \n");
+        EXPECT(&s, "end: completed with 0 bytes\n");
         struct story_record *last = &s.records[s.count - 1];
         effect_encode(&last->body, &(struct effect){ .type = EFFECT_DROP, .op = 9 });
         diverges(&s, call_once,
-                 "after the attempt 1 of op 1 ended: OK , effect 2: on record: giving up op 9; the code now: "
+                 "after the attempt 1 of op 1 ended: OK, effect 2: on record: giving up op 9; the code now: "
                  "nothing more");
         story_close(&s);
 }
@@ -448,9 +457,9 @@ Test(code, run_that_began_before_a_patch_goes_the_old_way_and_a_new_one_the_new)
             "patch mark \"greet\"\ncall of activity \"greet\" with 1 bytes on queue \"default\" as op 2\n");
         cr_assert_eq(replay(&fresh, patched), 0, "%s", fresh.why.text);
         diverges(&fresh, call_once,
-                 "after the attempt 1 of op 1 ended: OK , effect 1: on record: patch mark \"greet\"; the "
+                 "after the attempt 1 of op 1 ended: OK, effect 1: on record: patch mark \"greet\"; the "
                  "code now: end: "
-                 "completed with 0 bytes ");
+                 "completed with 0 bytes");
         story_close(&old);
         story_close(&fresh);
 }
