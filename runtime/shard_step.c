@@ -4,6 +4,7 @@
  * durable.
  */
 #include "base/app.h"
+#include "base/name.h"
 #include "base/run_id.h"
 #include "runtime/executor.h"
 #include "runtime/shard_state.h"
@@ -387,11 +388,11 @@ static bool run_code(struct shard *s, struct run *run, const struct event *event
                 shard_awaken(s, run);
         if (!run->code)
                 return false;
-        char workflow[256];
-        snprintf(workflow, sizeof workflow, "%.*s", (int)event->workflow.size,
-                 start ? (const char *)event->workflow.data : "");
         code_deliver(run->code, event);
-        shard_enter_code(s, run, start ? workflow : run->workflow, run->code);
+        char name[NAME_SIZE_MAX + 1] = "";
+        if (start)
+                memcpy(name, event->workflow.data, event->workflow.size); /* a run has its own from then on */
+        shard_enter_code(s, run, start ? name : run->workflow, run->code);
         code_activate(run->code, now_ns, &s->effects);
         shard_leave_code();
         bound_effects(s, event);

@@ -61,12 +61,11 @@ class Workflow(CliTest):
         shown = self.here("show", "f", "-o", "json").json
         self.assertEqual((shown["state"], shown["failure"]["kind"]), ("failed", "OutOfStock"))
 
-    def test_an_unknown_activity_is_named(self):
-        answer = self.here("start", "call", "--wait", "-i", '"nothing"', "--timeout", "30s")
-        self.assertIn(answer.code, (FAILED, cli.NO_ANSWER), answer)
-        if answer.code == cli.NO_ANSWER:  # it waits for an executor that has it, and says so
-            [run] = self.here("list", "-o", "json").json
-            self.assertIn("nothing", self.here("show", run["run_id"]).out)
+    def test_a_run_waits_for_an_executor_with_its_activity_and_says_so(self):
+        answer = self.here("start", "call", "--wait", "-i", '"nothing"', "--timeout", "500ms")
+        self.expect_refusal(answer, cli.NO_ANSWER, "goes on")
+        [run] = self.here("list", "-o", "json").json
+        self.assertIn("nothing", self.here("show", run["run_id"]).out)
 
 
 if __name__ == "__main__":
