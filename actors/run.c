@@ -434,7 +434,7 @@ int run_apply_effect(struct run *run, struct run_tables *tables, const struct ef
         case EFFECT_WAIT_SIGNAL:
                 if (signal_take(run, e->name))
                         break;
-                /* fall through */
+                __attribute__((fallthrough));
         case EFFECT_CALL:
         case EFFECT_TIMER:
         case EFFECT_SEND:

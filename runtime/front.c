@@ -300,7 +300,7 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
                               "there is no such reading; there are show, list, history, stats, executors");
                         break;
                 }
-                /* fall through */
+                __attribute__((fallthrough));
         case MSG_SIGNAL:
         case MSG_CANCEL:
         case MSG_TERMINATE:

@@ -73,12 +73,13 @@ int log_read_batches(log_fill_fn *fill, void *store, uint64_t from_lsn, log_visi
 {
         struct buffer batch = { 0 };
         struct log_check check = log_check_from(from_lsn ? from_lsn : 1);
+        size_t size = LOG_BATCH_SIZE_FIRST;
         int err;
         do {
                 uint64_t from = check.lsn, lsn = 0;
                 stet_why fill_why;
                 buffer_clear(&batch);
-                int fill_err = fill(store, &from, &batch, &lsn, &fill_why);
+                int fill_err = fill(store, &from, size, &batch, &lsn, &fill_why);
                 /* Another place than the last batch's end: the first batch, or the log was trimmed meanwhile.
                  */
                 if (batch.size && lsn != check.lsn)
@@ -86,6 +87,8 @@ int log_read_batches(log_fill_fn *fill, void *store, uint64_t from_lsn, log_visi
                 err = visit_batch(&check, buffer_bytes(&batch), from, visit, ctx, why);
                 if (!err && fill_err)
                         err = stet_why_set(why, fill_err, "%s", fill_why.text);
+                if (size < LOG_BATCH_SIZE_MAX)
+                        size = batch.size > size ? batch.size * LOG_BATCH_GROWTH : size * LOG_BATCH_GROWTH;
         } while (!err && batch.size);
         buffer_fini(&batch);
         return err;

@@ -9,7 +9,8 @@
 
 #include "wal/log.h"
 
-enum { LOG_BATCH_SIZE = 1 << 20 };
+/* Batches begin small, because many readers want one record, and grow, because others want all. */
+enum { LOG_BATCH_SIZE_FIRST = 1, LOG_BATCH_GROWTH = 16, LOG_BATCH_SIZE_MAX = 1 << 20 };
 
 /* The place in the sequence of records that a reader has come to. */
 struct log_check {
@@ -24,10 +25,10 @@ struct log_check log_check_from(uint64_t lsn);
 /* Decodes the record at the front of *rest, checks that it is the next one, and steps over it. */
 int log_check_next(struct log_check *c, struct bytes *rest, struct record *ret, stet_why *why);
 
-/* Fills the empty batch with whole records: *ret_lsn is the first one's LSN, at most *from_lsn. Stops at
- * about LOG_BATCH_SIZE; leaves the batch empty when there is no record from_lsn yet. Raises *from_lsn to the
- * store's oldest record. On an error the batch has what lies before the damage. */
-typedef int log_fill_fn(void *store, uint64_t *from_lsn, struct buffer *batch, uint64_t *ret_lsn,
+/* Fills the empty batch with whole records: *ret_lsn is the first one's LSN, at most *from_lsn. Stops when it
+ * has `size` bytes or more; leaves the batch empty when there is no record from_lsn yet. Raises *from_lsn to
+ * the store's oldest record. On an error the batch has what lies before the damage. */
+typedef int log_fill_fn(void *store, uint64_t *from_lsn, size_t size, struct buffer *batch, uint64_t *ret_lsn,
                         stet_why *why);
 
 /* log_read() for a store that can fill batches. */

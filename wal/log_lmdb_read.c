@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading copies about a MiB of records within a transaction and hands them over after it, so that a slow
+ * Reading copies up to a MiB of records within a transaction and hands them over after it, so that a slow
  * visitor keeps no page from being used again, and a growing map waits for microseconds only.
  */
 #include "wal/le.h"
@@ -121,13 +121,13 @@ static int seek(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, uint64_t
 }
 
 /* Copies whole records from the cursor's block on. */
-static int copy_blocks(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, struct buffer *batch,
-                       stet_why *why)
+static int copy_blocks(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, size_t size,
+                       struct buffer *batch, stet_why *why)
 {
         size_t whole = batch->size;
         uint16_t piece = 0;
         int rc = 0;
-        while (!rc && (piece || batch->size < LOG_BATCH_SIZE)) {
+        while (!rc && (piece || batch->size < size)) {
                 struct block block;
                 int err = block_at(env, cursor, lsn, piece, &block, why);
                 if (err) {
@@ -173,7 +173,7 @@ static int copy_last(struct env_lmdb *env, MDB_cursor *cursor, struct buffer *ba
                 return err;
         *ret_lsn = lsn;
         *ret_commit = block.commit;
-        return copy_blocks(env, cursor, lsn, batch, why);
+        return copy_blocks(env, cursor, lsn, LOG_BATCH_SIZE_MAX, batch, why);
 }
 
 static int check_last(const struct env_lmdb *env, struct bytes records, uint64_t lsn, struct log_tail *tail,
@@ -216,8 +216,8 @@ struct reader {
         MDB_txn *txn; /* kept between batches, reset */
 };
 
-static int fill_within(const struct reader *r, uint64_t *from_lsn, struct buffer *batch, uint64_t *ret_lsn,
-                       stet_why *why)
+static int fill_within(const struct reader *r, uint64_t *from_lsn, size_t size, struct buffer *batch,
+                       uint64_t *ret_lsn, stet_why *why)
 {
         struct log_head head;
         int err = log_lmdb_head(r->env, r->txn, &head, why);
@@ -231,18 +231,19 @@ static int fill_within(const struct reader *r, uint64_t *from_lsn, struct buffer
                 return env_lmdb_error(r->env, rc, "begin reading", why);
         err = seek(r->env, cursor, *from_lsn, ret_lsn, why);
         if (!err && *ret_lsn)
-                err = copy_blocks(r->env, cursor, *ret_lsn, batch, why);
+                err = copy_blocks(r->env, cursor, *ret_lsn, size, batch, why);
         mdb_cursor_close(cursor);
         return err;
 }
 
-static int fill(void *store, uint64_t *from_lsn, struct buffer *batch, uint64_t *ret_lsn, stet_why *why)
+static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *batch, uint64_t *ret_lsn,
+                stet_why *why)
 {
         struct reader *r = store;
         int err = env_lmdb_read_begin(r->env, &r->txn, why);
         if (err)
                 return err;
-        err = fill_within(r, from_lsn, batch, ret_lsn, why);
+        err = fill_within(r, from_lsn, size, batch, ret_lsn, why);
         env_lmdb_read_end(r->env, r->txn);
         return err;
 }

@@ -137,7 +137,8 @@ static int sync_log(struct log *log, stet_why *why)
         return 0;
 }
 
-static int fill(void *store, uint64_t *from_lsn, struct buffer *batch, uint64_t *ret_lsn, stet_why *why)
+static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *batch, uint64_t *ret_lsn,
+                stet_why *why)
 {
         struct log_disk *disk = store;
         (void)why;
@@ -147,7 +148,7 @@ static int fill(void *store, uint64_t *from_lsn, struct buffer *batch, uint64_t 
         *ret_lsn = *from_lsn;
         if (*from_lsn <= disk->last_lsn) {
                 size_t from = disk->starts[*from_lsn - disk->first_lsn], to = from;
-                while (to < disk->bytes.size && to - from < LOG_BATCH_SIZE)
+                while (to < disk->bytes.size && to - from < size)
                         to += record_length(disk->bytes.data + to);
                 buffer_append(batch, disk->bytes.data + from, to - from);
         }

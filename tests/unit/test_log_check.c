@@ -40,8 +40,10 @@ static void batches_fini(struct batches *b)
                 log_group_fini(&b->groups[i]);
 }
 
-static int fill(void *store, uint64_t *from_lsn, struct buffer *batch, uint64_t *ret_lsn, stet_why *why)
+static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *batch, uint64_t *ret_lsn,
+                stet_why *why)
 {
+        (void)size;
         struct batches *b = store;
         if (b->fills++ == 1 && b->trim_to)
                 b->first_lsn = b->trim_to;
