@@ -37,7 +37,8 @@ static void forget(struct answers *a, struct kept_answer *k)
 /* What is too old, and what is too many. */
 static void make_room(struct answers *a, int64_t now_ns)
 {
-        for (struct kept_answer *k; (k = oldest(a)) && (now_ns >= k->until_ns || a->by_command.count >= ANSWERS_MAX);)
+        for (struct kept_answer *k;
+             (k = oldest(a)) && (now_ns >= k->until_ns || a->by_command.count >= ANSWERS_MAX);)
                 forget(a, k);
 }
 
@@ -64,7 +65,8 @@ void answers_keep(struct answers *a, const struct message *to, const struct mess
 
 bool answers_find(const struct answers *a, const struct message *to, int64_t now_ns, struct message *ret)
 {
-        struct map_node *n = a->by_command.count && to->request_id.size ? map_find(&a->by_command, key_of(to)) : NULL;
+        struct map_node *n =
+            a->by_command.count && to->request_id.size ? map_find(&a->by_command, key_of(to)) : NULL;
         const struct kept_answer *k = n ? container_of(n, const struct kept_answer, by_command) : NULL;
         if (!k || now_ns >= k->until_ns)
                 return false;

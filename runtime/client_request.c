@@ -99,7 +99,8 @@ static int wait_for_answer(stet_client *c, int64_t timeout_ms, stet_why *why)
                         return STET_ETIMEDOUT;
                 int64_t wake_ns = c->line.heard_ns || due_ns < heard_until_ns ? due_ns : heard_until_ns;
                 int64_t repeat_ns = c->request.sent_ns + REPEAT_MS * MS;
-                if (c->request.sent && !c->request.until_result && repeat_ns < wake_ns)
+                /* A repeat that is overdue waits for the link, which wakes us when it takes frames again. */
+                if (c->request.sent && !c->request.until_result && repeat_ns > now_ns && repeat_ns < wake_ns)
                         wake_ns = repeat_ns;
                 int err = line_wait(&c->line, now_ns, wake_ns, why);
                 if (err)

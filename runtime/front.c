@@ -126,6 +126,7 @@ static void send_frame(struct front *f, struct peer *p)
                 p->gone = true;
         } else {
                 f->unsent_bytes -= p->frame.size;
+                p->told_ns = f->now_ns;
                 buffer_clear(&p->frame);
         }
 }
@@ -222,7 +223,7 @@ static void refuse_too_long(struct front *f, const struct peer *p, struct messag
                                                  .text = bytes_str(text) });
 }
 
-static void receive_hello(struct front *f, const struct peer *p, const struct message *m)
+static void receive_hello(struct front *f, struct peer *p, const struct message *m)
 {
         struct message welcome = { .type = MSG_WELCOME,
                                    .protocol = WIRE_VERSION,
@@ -232,7 +233,7 @@ static void receive_hello(struct front *f, const struct peer *p, const struct me
         if (m->protocol != WIRE_VERSION)
                 welcome.code = (uint32_t)stet_why_set(
                     &why, STET_EPROTOCOL, "this node speaks protocol %d, not %u", WIRE_VERSION, m->protocol);
-        else if (m->role == ROLE_WORKER)
+        else if ((p->worker = m->role == ROLE_WORKER))
                 welcome.code = (uint32_t)scheduler_hello(f->scheduler, p->id, p->local, m, f->now_ns, &why);
         welcome.text = bytes_str(why.text);
         front_to_peer(f, p->id, &welcome);
@@ -493,6 +494,17 @@ int64_t front_deadline(const struct front *f)
         int64_t deadline = scheduler_deadline(f->scheduler);
         int64_t retry = f->now_ns + BACKLOG_RETRY_NS;
         return !list_empty(&f->dirty) && retry < deadline ? retry : deadline;
+}
+
+bool front_is_heard(const struct front *f, int64_t since_ns)
+{
+        list_each(at, &f->all)
+        {
+                const struct peer *p = container_of(at, struct peer, in_all);
+                if (!p->local && !p->worker && !p->gone && p->told_ns > since_ns && p->told_ns > p->heard_ns)
+                        return true;
+        }
+        return false;
 }
 
 void front_set_disk_full(struct front *f, bool full)

@@ -52,6 +52,10 @@ int64_t front_deadline(
 /* Sends what was gathered. */
 void front_flush(struct front *f, int64_t now_ns);
 
+/* Whether a client elsewhere was told something after that time and has said nothing since, not even BYE: it
+ * may still be reading, and would lose what it has not read if the connection closed now. */
+bool front_is_heard(const struct front *f, int64_t since_ns);
+
 /* While the disk is full starts are refused (STET_EFULL); everything else waits. */
 void front_set_disk_full(struct front *f, bool full);
 

@@ -17,8 +17,10 @@ struct peer {
         struct list in_all;
         struct heap_node silence; /* when to look whether it is there, or earlier: then it is put right */
         int64_t heard_ns;
+        int64_t told_ns; /* when a frame was last sent to it */
         uint64_t id;
         bool local;
+        bool worker;
         bool gone;           /* a send said so: to be forgotten by the next flush */
         struct buffer frame; /* being filled */
         struct buffer

@@ -25,6 +25,8 @@ enum {
         SYNC_INTERVAL_NS = 500000000, /* level relaxed */
         DISK_FULL_RETRY_NS = 200000000,
         CLOSE_TIMEOUT_MS = 10000,
+        JUST_NOW_MS = 1000,
+        READ_TIMEOUT_MS = 500,
         WAIT_MAX_MS = 60000,
 };
 
@@ -256,6 +258,18 @@ void *node_main(void *arg)
         return NULL;
 }
 
+/* Clients that were just answered read the answer before the connection closes: they say BYE when they have.
+ */
+static void let_read(stet_node *n)
+{
+        struct pollfd fd = { .fd = n->epoll_fd, .events = POLLIN };
+        int64_t since_ns = n->now_ns - (int64_t)JUST_NOW_MS * 1000000;
+        int64_t end = clock_elapsed_ns() + (int64_t)READ_TIMEOUT_MS * 1000000;
+        while (!n->error && front_is_heard(n->front, since_ns) && clock_elapsed_ns() < end)
+                if (!node_turn(n))
+                        poll(&fd, 1, 10);
+}
+
 /* Writes and answers what is under way, for a bounded time. The thread has ended. */
 void node_drain(stet_node *n)
 {
@@ -264,11 +278,11 @@ void node_drain(stet_node *n)
         while (n->host.shard && !n->error && !shard_disk_full(n->host.shard) && clock_elapsed_ns() < end) {
                 bool more = node_turn(n);
                 if (!more && shard_idle(n->host.shard))
-                        return;
+                        break;
                 if (!more)
                         poll(&fd, 1, 10);
         }
-        if (n->threads && n->front)
-                for (int i = 0; i < 20 && !n->error && node_turn(n); i++)
-                        continue;
+        for (int i = 0; n->threads && i < 20 && node_turn(n); i++)
+                continue;
+        let_read(n);
 }

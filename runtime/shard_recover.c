@@ -129,6 +129,21 @@ static void start_let_go(struct shard *s, int64_t now_ns)
         }
 }
 
+/* Events were kept for code that was not there: it is, perhaps, now. */
+static void wake_pending(struct shard *s, uint64_t last_before)
+{
+        list_each(at, &s->all)
+        {
+                struct run *run = container_of(at, struct run, in_shard);
+                struct event wake = { .type = EVENT_WAKE };
+                if (run->ending == RUN_OPEN && run->first_lsn <= last_before && run->pending &&
+                    shard_awaken(s, run))
+                        shard_step(s, run, &wake, s->last_time_ns);
+        }
+}
+
+/* What is owed leaves before anything is written: an executor that comes back must find the attempt that it
+ * claims. */
 void shard_resume(struct shard *s, int64_t now_ns)
 {
         if (now_ns > s->last_time_ns)
@@ -138,13 +153,12 @@ void shard_resume(struct shard *s, int64_t now_ns)
         list_each(at, &s->all)
         {
                 struct run *run = container_of(at, struct run, in_shard);
-                if (run->ending != RUN_OPEN || run->first_lsn > last_before)
+                if (run->ending != RUN_OPEN)
                         continue;
                 list_each(in, &run->ops) reissue(s, container_of(in, struct op, in_run), now_ns);
                 if (run->parent && !run->abandon)
                         check_parent(s, run);
-                struct event wake = { .type = EVENT_WAKE };
-                if (run->pending && shard_awaken(s, run))
-                        shard_step(s, run, &wake, s->last_time_ns);
         }
+        shard_flush(s);
+        wake_pending(s, last_before);
 }

@@ -12,6 +12,7 @@
 #include "wal/log_check.h"
 #include "wal/log_lmdb.h"
 #include "wal/meta_lmdb.h"
+#include "wal/pages_lmdb.h"
 #include "wal/record_layout.h"
 #include "wal/tree_lmdb.h"
 
@@ -328,11 +329,16 @@ static int verify_tree(struct verify *v, const struct meta_lmdb *meta, stet_why 
                 mdb_txn_abort(v->txn);
                 return env_lmdb_error(&v->env, rc, "begin reading", why);
         }
-        walk(v, cursor, meta->newest.entries);
+        walk(v, cursor, meta->newest.records.entries);
         check_ends(v, meta->newest.commit);
         mdb_cursor_close(cursor);
         mdb_txn_abort(v->txn);
         return 0;
+}
+
+static void report_page(void *ctx, const char *sentence)
+{
+        report(ctx, 0, 0, "%s", sentence);
 }
 
 static int verify_file(struct verify *v, const char *path, stet_why *why)
@@ -344,7 +350,9 @@ static int verify_file(struct verify *v, const char *path, stet_why *why)
                 report(v, 0, 0, "%s", reason.text);
         if (err)
                 return stet_why_set(why, err, "%s", reason.text);
-        err = env_lmdb_open(&v->env, path, MDB_RDONLY | MDB_NOLOCK, meta.file_size, why);
+        err = pages_lmdb_check(path, &meta, report_page, v, why);
+        if (!err)
+                err = env_lmdb_open(&v->env, path, MDB_RDONLY | MDB_NOLOCK, meta.file_size, why);
         if (err)
                 return err;
         err = verify_tree(v, &meta, why);

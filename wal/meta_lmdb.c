@@ -122,13 +122,25 @@ static int check_size(const struct meta_lmdb *m, const char *path, stet_why *why
                             path, m->file_size, m->newest.pages, m->page_size);
 }
 
+static struct meta_shape shape_of(const struct db *db)
+{
+        return (struct meta_shape){
+                .depth = db->depth,
+                .branch_pages = db->branch_pages,
+                .leaf_pages = db->leaf_pages,
+                .overflow_pages = db->overflow_pages,
+                .entries = db->entries,
+                .root = db->root == (size_t)-1 ? UINT64_MAX : db->root,
+        };
+}
+
 static struct meta_tree tree_of(const struct meta_page *m)
 {
         return (struct meta_tree){
                 .commit = m->commit,
                 .pages = (uint64_t)m->page_last + 1,
-                .entries = m->main.entries,
-                .root = m->main.root == (size_t)-1 ? UINT64_MAX : m->main.root,
+                .records = shape_of(&m->main),
+                .free_list = shape_of(&m->free_list),
         };
 }
 

@@ -10,13 +10,22 @@
 
 #include <stdint.h>
 
-/* The main database as one meta page describes it. LMDB keeps the tree of the transaction before the newest,
- * too. */
+/* A tree of pages. */
+struct meta_shape {
+        uint64_t depth; /* 0: empty */
+        uint64_t branch_pages;
+        uint64_t leaf_pages;
+        uint64_t overflow_pages; /* of values that have pages of their own */
+        uint64_t entries;
+        uint64_t root; /* UINT64_MAX: empty */
+};
+
+/* The file as one meta page describes it. LMDB keeps the trees of the transaction before the newest, too. */
 struct meta_tree {
         uint64_t commit; /* number of the transaction that wrote it */
         uint64_t pages;  /* the file has at least as many */
-        uint64_t entries;
-        uint64_t root; /* UINT64_MAX: empty */
+        struct meta_shape records;
+        struct meta_shape free_list;
 };
 
 struct meta_lmdb {

@@ -134,7 +134,7 @@ static bool find_commit(struct walk *w, uint64_t root, uint64_t *ret)
 int tree_lmdb_commit(const char *path, const struct meta_lmdb *meta, const struct meta_tree *tree,
                      uint64_t *ret_commit, stet_why *why)
 {
-        if (tree->root == UINT64_MAX) {
+        if (tree->records.root == UINT64_MAX) {
                 *ret_commit = 0;
                 return 0;
         }
@@ -143,7 +143,7 @@ int tree_lmdb_commit(const char *path, const struct meta_lmdb *meta, const struc
                 return stet_why_set(why, STET_EIO, "cannot open %s: %s", path, strerror(errno));
         w.pages = meta->file_size / meta->page_size;
         w.page = xmalloc(meta->page_size);
-        bool found = find_commit(&w, tree->root, ret_commit);
+        bool found = find_commit(&w, tree->records.root, ret_commit);
         free(w.page);
         close(w.fd);
         if (found)

@@ -347,7 +347,7 @@ static int suite_main(const char *program, int kills, uint64_t seed, int shards)
         char endpoint[64];
         stet_why why = { "" };
         snprintf(s.dir, sizeof s.dir, "%s/data", s.base);
-        snprintf(s.port, sizeof s.port, "%d", 20000 + (int)(getpid() % 20000));
+        snprintf(s.port, sizeof s.port, "%d", 20000 + (int)(getpid() % 12000));
         snprintf(s.shards, sizeof s.shards, "%d", shards);
         snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%s", s.port);
         s.acknowledged = calloc(RUNS_MAX, sizeof(bool));

@@ -8,6 +8,7 @@ example; STET_LOAN_DATA, its data.
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,8 +26,14 @@ MOMENTS = ([1, 30, 60, 90], [2, 40, 70, 97], [3, 50, 80], [10, 20, 95])
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Below those that the system gives to connections: it must still be free when the server comes back to it."""
+    for port in random.sample(range(10000, 32000), 100):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise OSError("a hundred ports are all in use")
 
 
 class KillTest(CliTest):

@@ -99,9 +99,36 @@ static void compare_shard(struct sim *s, uint32_t shard)
         compare_with_recovery(s, shard, live);
 }
 
+/* An executor that comes back after a restart keeps what it was doing, unless that was given to someone else
+ * meanwhile (which may leave in the same turn, so this is looked at after it; and must have left, so not in
+ * worlds where it may get stuck). */
+static void note_drop(struct sim *s, const struct message *m)
+{
+        const struct knobs *k = &s->knobs;
+        const struct model_op *op = model_op(s->model, m->token.run, m->token.op);
+        if (k->shards == 1 && !k->faults[FAULT_CUT] && !k->faults[FAULT_FULL_QUEUE] && op && op->open &&
+            op->claimed && m->token.attempt == op->attempt)
+                s->dropped = m->token;
+}
+
+static void check_drop(struct sim *s)
+{
+        const struct token token = s->dropped;
+        const struct model_op *op = token.run ? model_op(s->model, token.run, token.op) : NULL;
+        s->dropped = (struct token){ 0 };
+        for (const struct handed *h = op ? op->handed : NULL; h; h = h->next)
+                if (h->life == site_crashes(s) && h->attempt == token.attempt)
+                        return;
+        if (op && op->open)
+                sim_break(
+                    s, "P10: attempt %u of op %u of run %llx was claimed by who had it, and must be dropped",
+                    token.attempt, token.op, (unsigned long long)token.run);
+}
+
 void check_after_step(struct sim *s)
 {
         model_catch_up(s->model);
+        check_drop(s);
         for (uint32_t i = 0; i < s->knobs.shards; i++) {
                 check_shard(s, i);
                 if (s->step % COMPARE_EVERY == 0)
@@ -128,10 +155,16 @@ static const uint8_t asked_events[MSG_TYPES] = { [MSG_START] = EVENT_START,
                                                  [MSG_CANCEL] = EVENT_CANCEL,
                                                  [MSG_TERMINATE] = EVENT_TERMINATE };
 
-/* A start that is refused for want of room may be carried out when it is said again. So a refusal is a lie only if each copy
- * that is still to be answered was taken after the start was on record. */
+/* A start that is refused for want of room may be carried out when it is said again. So a refusal is a lie
+ * only if each copy that is still to be answered was taken after the start was on record. */
 void check_taken(struct sim *s, const struct message *m)
 {
+        bool of_attempt = m->type == MSG_RETURN || m->type == MSG_CLAIM;
+        struct model_op *op = of_attempt ? model_op(s->model, m->token.run, m->token.op) : NULL;
+        if (op && m->type == MSG_RETURN)
+                model_hand_back(op, m->token.attempt);
+        if (op && m->type == MSG_CLAIM)
+                op->claimed_step = s->step;
         struct ask *ask = m->type == MSG_START ? ask_find(s, m->correlation) : NULL;
         if (ask && !model_request(s->model, EVENT_START, bytes_str(ask->request_id)))
                 ask->fresh++;
@@ -234,9 +267,9 @@ static void check_task(struct sim *s, const struct conn *conn, const struct mess
         if (!bytes_equal(op->asked.name, m->name) || !bytes_equal(op->asked.value, m->value) ||
             m->token.incarnation != INCARNATION)
                 sim_break(s, "P10: op %u of run %llx was handed out as something else", m->token.op, run);
-        if (m->token.attempt == op->attempt && s->now_ns < op->due_ns)
+        if (m->token.attempt == op->attempt && sim_node_now(s) < op->due_ns)
                 sim_break(s, "P15: attempt %u of op %u of run %llx was handed out %.3f ms early",
-                          m->token.attempt, m->token.op, run, (double)(op->due_ns - s->now_ns) / 1e6);
+                          m->token.attempt, m->token.op, run, (double)(op->due_ns - sim_node_now(s)) / 1e6);
         model_hand(s->model, op, m->token.attempt, conn->name, conn->peer);
 }
 
@@ -270,6 +303,9 @@ void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame
                 case MSG_ACK:
                         check_ack(s, &m);
                         break;
+                case MSG_DROP:
+                        note_drop(s, &m);
+                        break;
                 default:
                         break;
                 }
@@ -292,7 +328,8 @@ static void check_fate(struct sim *s, const struct model_run *run)
         if (run->cancel_requested && run->ending == RUN_CANCELED)
                 return;
         if (run->cancel_heard && !fate.stubborn)
-                sim_break(s, "P18: run %llx was asked to cancel, and %s", ID(run), run_ending_name(run->ending));
+                sim_break(s, "P18: run %llx was asked to cancel, and %s", ID(run),
+                          run_ending_name(run->ending));
         if (run->ending != fate.ending)
                 sim_break(s, "P9: run %llx %s (%.*s), and should have %s", ID(run),
                           run_ending_name(run->ending), (int)run->kind.size,

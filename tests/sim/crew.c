@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Executors: the real worker (runtime/worker.h) and the real call of an activity (runtime/activity.h), with a
- * thread that is played: one activity at a time, which takes the time that its arguments say. One that dies
- * comes back under another name, as another process would.
+ * Executors: the slots of one have a connection each and one name. Each is the real worker (runtime/worker.h)
+ * and the real call of an activity (runtime/activity.h), with a thread that is played: one activity at a
+ * time, which takes the time that its arguments say. One that dies comes back under another name, as another
+ * process would.
  */
 #include "tests/sim/world.h"
 
@@ -200,7 +201,7 @@ void crew_heard(struct sim *s, const struct conn *conn)
 {
         for (uint32_t i = 0; i < s->knobs.crews; i++)
                 if (strcmp(s->crews[i].line.name, conn->name) == 0)
-                        s->crews[i].heard_ns = s->now_ns;
+                        s->crews[i].heard_ns = sim_node_now(s);
 }
 
 int64_t crew_heard_ns(const struct sim *s, struct bytes executor)
@@ -213,15 +214,21 @@ int64_t crew_heard_ns(const struct sim *s, struct bytes executor)
 
 /* --- life --- */
 
+/* The slots of one executor live and die together. */
+static uint32_t group_of(const struct sim *s, uint32_t index)
+{
+        return index / s->knobs.slots;
+}
+
 static void come(struct sim *s, struct happening *h)
 {
         struct crew *c = container_of(h, struct crew, back);
         const char *serves[ACTIVITIES];
-        size_t count = 0;
+        size_t count = 0, groups = s->knobs.crews / s->knobs.slots;
         for (size_t i = 0; i < ACTIVITIES; i++)
-                if (!s->knobs.split_crews || i % s->knobs.crews == c->index)
+                if (!s->knobs.split_crews || i % groups == group_of(s, c->index))
                         serves[count++] = activity_names[i];
-        snprintf(c->line.name, sizeof c->line.name, "crew-%u.%u", c->index, ++c->generation);
+        snprintf(c->line.name, sizeof c->line.name, "crew-%u.%u", group_of(s, c->index), ++c->generation);
         struct worker_options options = { .executor = c->line.name,
                                           .activities = serves,
                                           .activities_count = count,
@@ -252,24 +259,38 @@ static void go(struct sim *s, struct crew *c)
         c->stalled_until_ns = 0;
 }
 
-void crew_die(struct sim *s, uint32_t index, int64_t back_after_ns)
+typedef void slot_fn(struct sim *s, struct crew *c, int64_t when_ns);
+
+static void each_slot(struct sim *s, uint32_t index, slot_fn *fn, int64_t when_ns)
 {
-        struct crew *c = &s->crews[index];
-        if (!c->worker)
-                return;
+        uint32_t first = group_of(s, index) * s->knobs.slots;
+        for (uint32_t i = first; i < first + s->knobs.slots; i++)
+                if (s->crews[i].worker)
+                        fn(s, &s->crews[i], when_ns);
+}
+
+static void die(struct sim *s, struct crew *c, int64_t back_ns)
+{
         sim_tell(s, "%s dies", c->line.name);
         go(s, c);
-        sim_plan(s, &c->back, s->now_ns + back_after_ns);
+        sim_plan(s, &c->back, back_ns);
+}
+
+void crew_die(struct sim *s, uint32_t index, int64_t back_after_ns)
+{
+        each_slot(s, index, die, s->now_ns + back_after_ns);
+}
+
+static void stall(struct sim *s, struct crew *c, int64_t until_ns)
+{
+        sim_tell(s, "%s stands still", c->line.name);
+        c->stalled_until_ns = until_ns;
+        sim_plan(s, &c->tick, until_ns);
 }
 
 void crew_stall(struct sim *s, uint32_t index, int64_t until_ns)
 {
-        struct crew *c = &s->crews[index];
-        if (!c->worker)
-                return;
-        sim_tell(s, "%s stands still", c->line.name);
-        c->stalled_until_ns = until_ns;
-        sim_plan(s, &c->tick, until_ns);
+        each_slot(s, index, stall, until_ns);
 }
 
 /* Says goodbye, and is gone when that has had time to arrive. */
@@ -281,10 +302,9 @@ static void on_back(struct sim *s, struct happening *h)
         come(s, h);
 }
 
-void crew_leave(struct sim *s, uint32_t index)
+static void leave(struct sim *s, struct crew *c, int64_t back_ns)
 {
-        struct crew *c = &s->crews[index];
-        if (!c->worker || c->leaving || s->now_ns < c->stalled_until_ns)
+        if (c->leaving || s->now_ns < c->stalled_until_ns)
                 return;
         sim_tell(s, "%s leaves", c->line.name);
         c->leaving = true;
@@ -292,7 +312,12 @@ void crew_leave(struct sim *s, uint32_t index)
         say(c);
         worker_bye(c->worker);
         say(c);
-        sim_plan(s, &c->back, s->now_ns + LEAVE_MS * MS);
+        sim_plan(s, &c->back, back_ns);
+}
+
+void crew_leave(struct sim *s, uint32_t index)
+{
+        each_slot(s, index, leave, s->now_ns + LEAVE_MS * MS);
 }
 
 void crews_heal(struct sim *s)

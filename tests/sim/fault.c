@@ -150,8 +150,9 @@ static bool happen(struct sim *s, enum sim_fault fault)
 /* The faults that are steps; the others strike where they belong. */
 static bool is_step(enum sim_fault fault)
 {
-        return fault != FAULT_DELAY && fault != FAULT_REORDER && fault != FAULT_DUPLICATE && fault != FAULT_ECHO &&
-               fault != FAULT_GROUP_LOST && fault != FAULT_GROUP_UNANSWERED && fault != FAULT_STALE_WRITER &&
+        return fault != FAULT_DELAY && fault != FAULT_REORDER && fault != FAULT_DUPLICATE &&
+               fault != FAULT_ECHO && fault != FAULT_CLOCK && fault != FAULT_GROUP_LOST &&
+               fault != FAULT_GROUP_UNANSWERED && fault != FAULT_STALE_WRITER &&
                fault != FAULT_NODE_CRASH_IN_TURN;
 }
 

@@ -75,7 +75,8 @@ static int do_call(struct flow *f, const struct program_step *step)
 static int do_flaky(struct flow *f, const struct program_step *step)
 {
         stet_value result = { 0 };
-        int err = call(f, "flaky", step->key, 1, step->count, step->key % 4 ? &patient : &slow, ATTEMPT_TIMEOUT_MS, 0, &result);
+        int err = call(f, "flaky", step->key, 1, step->count, step->key % 4 ? &patient : &slow,
+                       ATTEMPT_TIMEOUT_MS, 0, &result);
         return take_answer(f, step, err, &result);
 }
 

@@ -17,7 +17,7 @@ static void calm(struct knobs *k)
         k->asks[DID_SHOW] = 1;
         k->fault_rate = 1500;
         k->program_mask = program_mask_all;
-        k->crews = k->crews < 2 ? 2 : k->crews;
+        k->crews = k->crews < 2 * k->slots ? 2 * k->slots : k->crews;
         k->split_crews = false;
 }
 
@@ -138,6 +138,13 @@ static void crash_on_full_disk(struct knobs *k)
         k->faults[FAULT_DISK_FATAL] = k->faults[FAULT_DISK_FATAL_APPLIED] = RARELY;
 }
 
+static void set_clock(struct knobs *k)
+{
+        k->faults[FAULT_NODE_CRASH] = OFTEN;
+        k->faults[FAULT_CLOCK] = ALWAYS;
+        k->program_mask = STEP(SLEEP) | STEP(SLEEP_UNTIL) | STEP(LATE) | STEP(FLAKY) | STEP(NOBODY);
+}
+
 static void sleep_through_downtime(struct knobs *k)
 {
         k->faults[FAULT_NODE_CRASH] = OFTEN;
@@ -171,15 +178,21 @@ static void send_through_crashes(struct knobs *k)
         k->faults[FAULT_NODE_CRASH] = OFTEN;
         k->faults[FAULT_GROUP_UNANSWERED] = ALWAYS / 2;
         k->program_mask = STEP(BURST) | STEP(SEND) | STEP(SIGNAL) | STEP(SIGNAL_TIMEOUT);
+        k->mail = 9;
+        k->runs_max = 60;
         k->asks[DID_CANCEL] = 1;
+        k->commit_ns = 3 * MS;
 }
 
 static void leave_children_behind(struct knobs *k)
 {
         k->faults[FAULT_NODE_CRASH] = OFTEN;
-        k->program_mask =
-            STEP(CHILD_LEFT) | STEP(CHILD_ABANDONED) | STEP(CHILD_CANCELED) | STEP(CHILD_TAKEN) | STEP(CALL);
-        k->asks[DID_CANCEL] = k->asks[DID_TERMINATE] = 2;
+        k->faults[FAULT_NODE_CRASH_IN_TURN] = 3000;
+        k->faults[FAULT_GROUP_UNANSWERED] = ALWAYS / 2;
+        k->commit_ns = 10 * MS;
+        k->program_mask = STEP(CHILD_LEFT) | STEP(CHILD_ABANDONED) | STEP(CHILD_CANCELED) |
+                          STEP(CHILD_TAKEN) | STEP(CALL) | STEP(SIGNAL);
+        k->asks[DID_CANCEL] = k->asks[DID_TERMINATE] = 3;
 }
 
 const struct sim_incident incidents[] = {
@@ -210,6 +223,7 @@ const struct sim_incident incidents[] = {
           NULL },
         { "due-while-down", "timers are due while the node is down (elsa #2443)", sleep_through_downtime,
           NULL },
+        { "clock-set", "the wall clock is set while the node is down", set_clock, NULL },
         { "failures-everywhere", "steps fail in every place; all ends (Hatchet #3276)", fail_everywhere,
           NULL },
         { "cancel-races", "cancelling meets completions", cancel_at_the_wrong_moment, NULL },

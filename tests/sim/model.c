@@ -155,9 +155,17 @@ void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const ch
         struct handed *h = keep_new(m, sizeof *h);
         h->attempt = attempt;
         h->peer = peer;
+        h->life = site_crashes(m->sim);
         h->executor = (const char *)model_keep(m, bytes_str(executor)).data;
         h->next = op->handed;
         op->handed = h;
+}
+
+void model_hand_back(struct model_op *op, uint32_t attempt)
+{
+        for (struct handed *h = op->handed; h; h = h->next)
+                if (h->attempt == attempt)
+                        h->peer = 0;
 }
 
 const struct handed *model_handed(const struct model_op *op, uint32_t attempt, struct bytes executor)
@@ -257,7 +265,7 @@ static int take_record(void *ctx, const struct record *r)
         if (r->lsn != log->lsn + 1 || r->chain != log->crc)
                 sim_break(m->sim, "P4: record %llu does not continue record %llu", (unsigned long long)r->lsn,
                           (unsigned long long)log->lsn);
-        if (r->time_ns < log->time_ns || r->time_ns > m->sim->now_ns)
+        if (r->time_ns < log->time_ns || r->time_ns > sim_node_now(m->sim))
                 sim_break(m->sim,
                           "P15: record %llu is of %.6f s, behind its predecessor or ahead of the time",
                           (unsigned long long)r->lsn, (double)(r->time_ns - m->sim->start_ns) / 1e9);

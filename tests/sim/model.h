@@ -19,7 +19,8 @@ struct handed {
         struct handed *next;
         uint32_t attempt;
         const char *executor;
-        uint64_t peer;
+        uint64_t peer; /* 0: it was handed back */
+        uint64_t life; /* the how manieth of the node */
 };
 
 /* Something that a run started. */
@@ -29,7 +30,8 @@ struct model_op {
         bool abandon;
         bool answered; /* an outcome was delivered */
         bool dropped;
-        bool stillborn; /* started and given up in one transition */
+        uint64_t claimed_step; /* of the last CLAIM */
+        bool stillborn;        /* started and given up in one transition */
         uint32_t attempt;
         uint32_t tries;      /* attempts that failed by themselves */
         uint32_t ended;      /* attempts whose end is on record */
@@ -63,7 +65,7 @@ struct model_run {
         uint32_t parent_op;
         bool abandon;
         bool cancel_requested;
-        bool cancel_heard; /* its code was there */
+        bool cancel_heard;  /* its code was there */
         bool cancel_next;   /* its parent gave it up in the transition that started it */
         bool executor_lost; /* a call of it failed because executors were lost */
         uint64_t continued_from;
@@ -102,6 +104,7 @@ const struct list *model_runs(const struct model *m); /* struct model_run.all, b
 
 /* An attempt goes to an executor. */
 void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const char *executor, uint64_t peer);
+void model_hand_back(struct model_op *op, uint32_t attempt);
 const struct handed *model_handed(const struct model_op *op, uint32_t attempt,
                                   struct bytes executor); /* the last time, or NULL */
 

@@ -62,11 +62,13 @@ static void check_lost(struct model *m, const struct model_op *op, const struct 
 }
 
 /* A failure goes to the code only when no attempt is left. */
-static void check_given_up(struct model *m, const struct model_run *run, const struct model_op *op, const struct event *e)
+static void check_given_up(struct model *m, const struct model_run *run, const struct model_op *op,
+                           const struct event *e)
 {
         uint32_t tries = op->tries + (e->lost ? 0 : 1), most = op->asked.max_attempts;
         if (!e->permanent && e->lost < 10 && most != 1 && (!most || tries < most || e->lost))
-                sim_break(m->sim, "P18: op %u of run %llx was given up after %u tries, and may have %u", e->op, ID(run), tries, most);
+                sim_break(m->sim, "P18: op %u of run %llx was given up after %u tries, and may have %u",
+                          e->op, ID(run), tries, most);
 }
 
 static void check_failure(struct model *m, struct model_run *run, const struct model_op *op,
@@ -268,9 +270,11 @@ static void op_event(struct model *m, struct model_run *run, const struct event 
                 return;
         if (e->type == EVENT_ACTIVITY)
                 activity_event(m, run, op, e, delivered, time_ns);
-        if (e->type == EVENT_TIMER && (time_ns < op->due_ns || m->sim->now_ns < op->due_ns))
-                sim_break(m->sim, "P15: timer op %u of run %llx fired %.3f ms early", e->op, ID(run),
-                          (double)(op->due_ns - (m->sim->now_ns < time_ns ? m->sim->now_ns : time_ns)) / 1e6);
+        if (e->type == EVENT_TIMER && (time_ns < op->due_ns || sim_node_now(m->sim) < op->due_ns))
+                sim_break(
+                    m->sim, "P15: timer op %u of run %llx fired %.3f ms early", e->op, ID(run),
+                    (double)(op->due_ns - (sim_node_now(m->sim) < time_ns ? sim_node_now(m->sim) : time_ns)) /
+                        1e6);
         if (e->type == EVENT_TIMER)
                 sim_did(m->sim, DID_TIMER);
         if (e->type == EVENT_CHILD)

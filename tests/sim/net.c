@@ -159,7 +159,7 @@ static void redial(struct sim *s, struct happening *h)
         struct line *line = container_of(h, struct line, redial);
         if (line->conn || line->hung_up)
                 return;
-        if (!site_up(s)) {
+        if (!site_listening(s)) {
                 sim_plan(s, h, s->now_ns + sim_between(s, 20 * MS, 200 * MS));
                 return;
         }

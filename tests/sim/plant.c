@@ -92,7 +92,7 @@ bool plant_swallows(struct sim *s, const struct message *m)
 
 int64_t plant_timer_now(const struct sim *s)
 {
-        return s->now_ns + (s->options.bug == BUG_TIMER_EARLY ? EARLY_MS * MS : 0);
+        return sim_node_now(s) + (s->options.bug == BUG_TIMER_EARLY ? EARLY_MS * MS : 0);
 }
 
 void plant_fini(struct sim *s)

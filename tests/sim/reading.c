@@ -51,6 +51,11 @@ static void check_summary(struct sim *s, struct bytes map)
                 sim_break(s, "P32: run %llx is shown as \"%.*s\", and it is on record as %s",
                           (unsigned long long)run->id, (int)state.size, (const char *)state.data,
                           run_ending_name(run->ending));
+        struct cursor cancel = find(map, "cancel_requested");
+        if (run && number_at(map, "transitions") == run->transitions &&
+            cursor_bool(&cancel) != run->cancel_requested)
+                sim_break(s, "P32: run %llx is shown as if it was%s asked to cancel",
+                          (unsigned long long)run->id, run->cancel_requested ? " not" : "");
         if (run && number_at(map, "transitions") > run->transitions)
                 sim_break(s, "P2: run %llx is shown with transitions that are not durable",
                           (unsigned long long)run->id);

@@ -27,7 +27,7 @@
         X(DELAY, "a frame is late")                                                                          \
         X(REORDER, "frames overtake each other")                                                             \
         X(DUPLICATE, "a frame comes twice")                                                                  \
-        X(ECHO, "a message between front and shard comes twice")                                            \
+        X(ECHO, "a message between front and shard comes twice")                                             \
         X(CUT, "a connection breaks")                                                                        \
         X(FULL_QUEUE, "a peer takes no frames for a while")                                                  \
         X(STRANGER, "a stranger sends garbage")                                                              \
@@ -40,6 +40,7 @@
         X(NODE_CRASH_IN_TURN, "the node crashes in the middle of a turn")                                    \
         X(NODE_PAUSE, "the node stands still")                                                               \
         X(NODE_CODE, "the node comes back with other code, and then with the old")                           \
+        X(CLOCK, "the clock was set while the node was down")                                                \
         X(GROUP_LOST, "a group under way is lost in a crash")                                                \
         X(GROUP_UNANSWERED, "a group reached the disk, its answer was lost in a crash")                      \
         X(DISK_SLOW, "the disk is slow")                                                                     \

@@ -52,7 +52,8 @@ static void take_down(struct site *site)
         }
         front_free(site->front);
         site->front = NULL;
-        site->up = false;
+        site->up = site->listening = false;
+        sim_unplan(s, &site->recovered);
         sim_unplan(s, &site->turn);
         sim_unplan(s, &site->code_back);
         site_drop_posts(site);
@@ -116,24 +117,48 @@ static void open_front(struct site *site)
         site->front = front_new(&options, &s->net.transport, &sink);
 }
 
-static void start_up(struct sim *s, struct happening *h)
+/* As runtime/node_open.c does: the wall clock may be anywhere, but the node's time never goes back behind its
+ * log. */
+static void set_clock(struct site *site)
+{
+        struct sim *s = site->sim;
+        if (!s->healing && site->crashes && sim_chance(s, s->knobs.faults[FAULT_CLOCK])) {
+                int64_t set_ns = sim_between(s, SECOND, 4000 * SECOND);
+                s->clock_ns += sim_chance(s, 32768) ? set_ns : -set_ns;
+                sim_faulted(s, FAULT_CLOCK);
+                sim_tell(s, "the clock was set");
+        }
+        for (uint32_t i = 0; i < s->knobs.shards; i++)
+                if (shard_last_time_ns(site->seats[i].shard) > sim_node_now(s))
+                        s->clock_ns = shard_last_time_ns(site->seats[i].shard) - s->now_ns;
+}
+
+/* As runtime/node_open.c does: it binds first, and peers connect and speak while the log is being read. */
+static void start_listening(struct sim *s, struct happening *h)
 {
         struct site *site = container_of(h, struct site, restart);
+        site->listening = true;
+        sim_plan(s, &site->recovered, s->now_ns + sim_between(s, 10 * US, 400 * MS));
+}
+
+static void start_up(struct sim *s, struct happening *h)
+{
+        struct site *site = container_of(h, struct site, recovered);
         site->code_changed = site->change_code;
         site->change_code = false;
-        if (site->code_changed) {
-                flows_change(CHANGE_INSERT, 0, s->now_ns / MS);
+        if (site->code_changed)
                 sim_plan(s, &site->code_back, s->now_ns + sim_between(s, 50 * MS, 4 * SECOND));
-        }
         sim_tell(s, "the node starts%s", site->code_changed ? " with changed code" : "");
         for (uint32_t i = 0; i < s->knobs.shards; i++)
                 if (!open_shard(site, &site->seats[i]))
                         return;
+        set_clock(site);
+        flows_change(CHANGE_INSERT, 0, sim_node_now(s) / MS);
         open_front(site);
         site->up = true;
         site->paused_until_ns = 0;
         if (!site_threaded(site))
-                shard_resume(site->seats[0].shard, s->now_ns);
+                shard_resume(site->seats[0].shard, sim_node_now(s));
         for (uint32_t i = 0; site_threaded(site) && i < s->knobs.shards; i++)
                 sim_plan(s, &site->seats[i].turn, s->now_ns + sim_between(s, US, MS));
         site_wake(s);
@@ -166,13 +191,18 @@ void site_heal(struct sim *s)
                 site_crash(s, MS);
         if (site->up)
                 site_wake(s);
-        else
+        else if (!site->listening)
                 sim_plan_by(s, &site->restart, s->now_ns + 10 * MS);
 }
 
 bool site_up(const struct sim *s)
 {
         return s->site->up;
+}
+
+bool site_listening(const struct sim *s)
+{
+        return s->site->listening;
 }
 
 struct shard *site_shard(const struct sim *s, uint32_t index)
@@ -214,7 +244,8 @@ struct site *site_new(struct sim *s)
         list_init(&site->inbox);
         list_init(&site->posts);
         site->turn.happen = site_take_turn;
-        site->restart.happen = start_up;
+        site->restart.happen = start_listening;
+        site->recovered.happen = start_up;
         site->code_back.happen = bring_code_back;
         for (uint32_t i = 0; i < SHARDS_MAX; i++) {
                 site->seats[i].site = site;
@@ -230,8 +261,7 @@ void site_free(struct site *site)
         if (!site)
                 return;
         struct sim *s = site->sim;
-        if (site->up || site->seats[0].shard)
-                take_down(site);
+        take_down(site);
         sim_unplan(s, &site->restart);
         plant_fini(s);
         free(site);

@@ -51,13 +51,14 @@ static void deliver_to_shard(struct sim *s, uint32_t shard, const struct message
         if (site_threaded(seat->site))
                 parcel_put(&seat->to_shard, m);
         else
-                shard_receive(seat->shard, m, s->now_ns);
+                shard_receive(seat->shard, m, sim_node_now(s));
 }
 
 /* What shard_peer.c takes twice without harm: outcomes, and what is told of children and signals. */
 static bool may_come_twice(const struct message *m)
 {
-        return m->type == MSG_OUTCOME || m->type == MSG_CHILD_DONE || m->type == MSG_SEND_DONE || m->type == MSG_CHILD_CANCEL;
+        return m->type == MSG_OUTCOME || m->type == MSG_CHILD_DONE || m->type == MSG_SEND_DONE ||
+               m->type == MSG_CHILD_CANCEL;
 }
 
 static void echo(struct seat_of_shard *seat, const struct message *m)
@@ -73,7 +74,8 @@ static void front_says(void *ctx, uint32_t shard, const struct message *m)
 {
         struct site *site = ctx;
         plant_to_shard(site->sim, shard, m, deliver_to_shard);
-        if (may_come_twice(m) && !site->sim->healing && sim_chance(site->sim, site->sim->knobs.faults[FAULT_ECHO]))
+        if (may_come_twice(m) && !site->sim->healing &&
+            sim_chance(site->sim, site->sim->knobs.faults[FAULT_ECHO]))
                 echo(&site->seats[shard], m);
 }
 
@@ -85,7 +87,7 @@ static void take_from_shard(struct site *site, const struct message *m)
         else if (m->type == 0)
                 front_set_disk_full(site->front, m->code == STET_EFULL);
         else if (!plant_swallows(s, m))
-                front_from_shard(site->front, m, s->now_ns);
+                front_from_shard(site->front, m, sim_node_now(s));
 }
 
 static void shard_says(void *ctx, const struct message *m)
@@ -129,7 +131,7 @@ static void post_arrives(struct sim *s, struct happening *h)
                 if (post->to_front)
                         take_from_shard(seat->site, &m);
                 else
-                        shard_receive(seat->shard, &m, s->now_ns);
+                        shard_receive(seat->shard, &m, sim_node_now(s));
         }
         bool to_thread = !post->to_front && site_threaded(seat->site);
         sim_plan_by(s, to_thread ? &seat->turn : &seat->site->turn, s->now_ns + sim_between(s, US, 10 * US));

@@ -38,6 +38,7 @@ struct waiting_frame {
 
 struct site {
         struct sim *sim;
+        bool listening; /* peers can connect; what they say waits until it is up */
         bool up;
         struct front *front;
         struct seat_of_shard seats[SHARDS_MAX];
@@ -45,6 +46,7 @@ struct site {
         struct list posts;
         struct happening turn;
         struct happening restart;
+        struct happening recovered;
         struct happening code_back;
         int64_t paused_until_ns;
         int crash_at;     /* place in the turn under way; 0: none */

@@ -68,7 +68,7 @@ static void take_frames(struct site *site)
                 struct bytes data = plant_frame(s, bytes_of(f->data, f->size));
                 list_remove(&f->in_inbox);
                 tell_frame(s, f->peer, data);
-                front_receive(site->front, f->peer, false, data, s->now_ns);
+                front_receive(site->front, f->peer, false, data, sim_node_now(s));
                 free(f);
         }
 }
@@ -102,11 +102,11 @@ static bool turn_single(struct site *site)
         take_frames(site);
         if (crashes_at(site, 1) || !collected(&site->seats[0]) || crashes_at(site, 2))
                 return false;
-        front_tick(site->front, s->now_ns);
+        front_tick(site->front, sim_node_now(s));
         tick_and_flush(&site->seats[0]);
         if (crashes_at(site, 3))
                 return false;
-        front_flush(site->front, s->now_ns);
+        front_flush(site->front, sim_node_now(s));
         return !crashes_at(site, 4);
 }
 
@@ -116,18 +116,24 @@ static bool turn_front(struct site *site)
         take_frames(site);
         if (crashes_at(site, 1))
                 return false;
-        front_tick(site->front, s->now_ns);
+        front_tick(site->front, sim_node_now(s));
         for (uint32_t i = 0; i < s->knobs.shards; i++)
                 site_send_post(&site->seats[i], false);
         if (crashes_at(site, 2))
                 return false;
-        front_flush(site->front, s->now_ns);
+        front_flush(site->front, sim_node_now(s));
         return !crashes_at(site, 3);
+}
+
+/* A deadline by the node's clock. */
+static int64_t world_ns(const struct sim *s, int64_t due_ns)
+{
+        return due_ns == INT64_MAX ? due_ns : due_ns - s->clock_ns;
 }
 
 static int64_t shard_due_ns(const struct seat_of_shard *seat)
 {
-        int64_t due_ns = shard_deadline(seat->shard);
+        int64_t due_ns = world_ns(seat->site->sim, shard_deadline(seat->shard));
         if (shard_disk_full(seat->shard) && seat->disk_retry_ns < due_ns)
                 due_ns = seat->disk_retry_ns;
         return due_ns;
@@ -151,7 +157,7 @@ void site_take_turn(struct sim *s, struct happening *h)
                              : 0;
         if (!(site_threaded(site) ? turn_front(site) : turn_single(site)))
                 return;
-        sim_plan_by(s, h, front_deadline(site->front));
+        sim_plan_by(s, h, world_ns(s, front_deadline(site->front)));
         if (!site_threaded(site))
                 sim_plan_by(s, h, shard_due_ns(&site->seats[0]));
         if (!list_empty(&site->inbox) || (!site_threaded(site) && disk_done(s->disks[0])))
@@ -165,7 +171,7 @@ void site_take_shard_turn(struct sim *s, struct happening *h)
         if (paused(seat->site, h))
                 return;
         if (!seat->resumed)
-                shard_resume(seat->shard, s->now_ns);
+                shard_resume(seat->shard, sim_node_now(s));
         seat->resumed = true;
         bool was_full = shard_disk_full(seat->shard);
         if (!collected(seat))

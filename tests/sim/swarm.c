@@ -19,8 +19,8 @@ static void choose_faults(struct sim *s, struct knobs *k)
 {
         /* Chances of 65536, each time that it could happen, … */
         static const uint16_t chances[FAULTS_COUNT] = {
-                [FAULT_DELAY] = 400,         [FAULT_REORDER] = 1500,
-                [FAULT_ECHO] = 1500, [FAULT_DUPLICATE] = 800,     [FAULT_GROUP_UNANSWERED] = 32768,
+                [FAULT_DELAY] = 400,         [FAULT_REORDER] = 1500,         [FAULT_ECHO] = 1500,
+                [FAULT_CLOCK] = 16000,       [FAULT_DUPLICATE] = 800,        [FAULT_GROUP_UNANSWERED] = 32768,
                 [FAULT_STALE_WRITER] = 9000, [FAULT_NODE_CRASH_IN_TURN] = 60
         };
         /* … and weights among the faults that are a step of their own. */
@@ -70,13 +70,15 @@ void swarm_choose(struct sim *s)
         k->steps = 300 + sim_below(s, 700);
         k->shards = sim_chance(s, 20000) ? 2 + sim_below(s, 2) : 1;
         k->guests = 1 + sim_below(s, 3);
-        k->crews = 1 + sim_below(s, 3);
+        k->slots = sim_chance(s, 20000) ? 2 : 1;
+        k->crews = (1 + sim_below(s, 3)) * k->slots;
         k->stacks_max = sim_chance(s, 32768) ? 1 + sim_below(s, 4) : 1000;
         k->runs_max = 4 + sim_below(s, 20);
         k->ask_ns = sim_between(s, 2 * MS, 200 * MS);
         k->frame_ns = sim_between(s, 20 * US, 2 * MS);
         k->commit_ns = sim_between(s, 50 * US, 5 * MS);
-        k->split_crews = k->crews > 1 && sim_chance(s, 16384);
+        k->split_crews = k->crews > k->slots && sim_chance(s, 16384);
+        k->mail = sim_chance(s, 16384) ? sim_below(s, 9) : 2;
         k->program_mask = choose_mask(s);
         choose_faults(s, k);
         choose_asks(s, k);

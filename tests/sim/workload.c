@@ -16,25 +16,31 @@ enum { NUDGE_MS = 400, COUNTERS = 3, NUDGES_MAX = 4 };
 
 /* --- starts --- */
 
+static const char *pack_counter(struct sim *s, struct buffer *input, char id[24])
+{
+        struct counter_input counter = { 2 + sim_below(s, 10), 0, 1 + sim_below(s, 4) };
+        snprintf(id, 24, "counter-%u", sim_below(s, COUNTERS));
+        counter_input_pack(input, &counter);
+        return "counter";
+}
+
+static const char *pack_mailer(struct sim *s, struct buffer *input)
+{
+        char to[24];
+        snprintf(to, sizeof to, "counter-%u", sim_below(s, COUNTERS));
+        mailer_input_pack(input, to, 1 + sim_below(s, 6));
+        return "mailer";
+}
+
 static const char *pack_workflow(struct sim *s, struct buffer *input, char id[24])
 {
-        uint32_t roll = sim_below(s, 10), number = s->runs_started++;
+        uint32_t number = s->runs_started++;
         snprintf(id, 24, "run-%u", number % PROGRAM_TARGETS);
-        if (roll == 0) {
+        if (sim_below(s, 10) < s->knobs.mail)
+                return sim_chance(s, 32768) ? pack_counter(s, input, id) : pack_mailer(s, input);
+        if (sim_below(s, 10) == 0) {
                 chain_input_pack(input, (int64_t)number);
                 return "chain";
-        }
-        if (roll == 1) {
-                snprintf(id, 24, "counter-%u", number % COUNTERS);
-                struct counter_input counter = { 2 + sim_below(s, 10), 0, 1 + sim_below(s, 4) };
-                counter_input_pack(input, &counter);
-                return "counter";
-        }
-        if (roll == 2) {
-                char to[24];
-                snprintf(to, sizeof to, "counter-%u", sim_below(s, COUNTERS));
-                mailer_input_pack(input, to, 1 + sim_below(s, 6));
-                return "mailer";
         }
         struct program_input program = { sim_random(s), 0, 0, s->knobs.program_mask };
         program_input_pack(input, &program);
@@ -166,7 +172,8 @@ static void act(struct sim *s, struct happening *h)
 /* Its parent has given it up, and nobody has told it: it must be, and not be helped to its end. */
 static bool is_given_up(const struct sim *s, const struct model_run *run)
 {
-        const struct model_op *op = run->parent && !run->abandon ? model_op(s->model, run->parent, run->parent_op) : NULL;
+        const struct model_op *op =
+            run->parent && !run->abandon ? model_op(s->model, run->parent, run->parent_op) : NULL;
         return op && !op->open && !op->answered && !run->cancel_requested;
 }
 

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The simulated world from the inside: what the files of this folder share. One noun a file: world.c (time,
- * steps, phases), swarm.c (what the seed chose), fault.c (what breaks), trace.c, net.c (connections), disk.c
- * (logs and their writers), site.c (the node where it runs), guest.c (clients), crew.c (executors),
- * workload.c (what clients ask), and the checkers: model.c (what the logs say), check.c (what is compared
- * when), reading.c (what answers say), rerun.c (replays).
+ * The simulated world from the inside: what the files of this folder share. One noun a file:
+ *
+ *   world.c     time, chance, steps, phases           workload.c  what clients ask
+ *   swarm.c     what the seed chose                    program.c   small random programs, and what must come
+ * of them fault.c     what breaks                            flows.c, flow_steps.c, activities.c  the user's
+ * code trace.c     the story                              incident.c  worlds in which a certain thing happens
+ *   net.c       connections                            plant.c     bugs in the wiring, to be found
+ *   disk.c      logs and their writers                 model.c, model_events.c  what the logs say
+ *   site*.c     the node where it runs                 check.c, reading.c  what is compared when
+ *   guest.c     clients                                rerun.c     replays
+ *   crew.c      executors                              main.c      the command
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -25,8 +31,6 @@
 
 enum {
         SHARDS_MAX = 3,
-        GUESTS_MAX = 4,
-        CREWS_MAX = 4,
         INCARNATION = 77,
         LEASE_MS = 5000,
 };
@@ -77,12 +81,14 @@ struct knobs {
         uint32_t steps;
         uint32_t shards;
         uint32_t guests;
-        uint32_t crews;
+        uint32_t crews; /* slots of all executors */
+        uint32_t slots; /* of one executor */
         uint32_t stacks_max;
         uint32_t fault_rate;             /* faults that are steps: of 65536 */
         uint32_t faults[FAULTS_COUNT];   /* weight, or chance of 65536; 0: off */
         uint32_t asks[OPERATIONS_COUNT]; /* weights of what clients ask */
         uint64_t program_mask;
+        uint32_t mail; /* of ten starts, counters and mailers */
         uint32_t runs_max;
         int64_t ask_ns;    /* between two asks of a client */
         int64_t frame_ns;  /* the usual delay of a frame */
@@ -165,6 +171,7 @@ struct site *site_new(struct sim *s);
 void site_free(struct site *site);
 void site_take_frame(struct sim *s, uint64_t peer, struct bytes frame);
 bool site_up(const struct sim *s);
+bool site_listening(const struct sim *s); /* up, or about to be */
 void site_crash(struct sim *s, int64_t restart_after_ns);
 void site_crash_in_turn(struct sim *s);
 void site_pause(struct sim *s, int64_t until_ns);
@@ -187,8 +194,8 @@ struct ask {
         uint8_t type;         /* enum message_type */
         uint8_t operation;    /* enum sim_operation */
         bool wants_result;
-        bool begun;   /* its START was answered; what it waits for is the ending */
-        bool replied; /* the node said so to the client, whether that heard it or not */
+        bool begun;     /* its START was answered; what it waits for is the ending */
+        bool replied;   /* the node said so to the client, whether that heard it or not */
         uint32_t fresh; /* of a START: copies that were taken before it was on record, and not answered */
         uint64_t correlation;
         int64_t sent_ns;
@@ -271,6 +278,7 @@ struct sim {
         uint64_t random;
         int64_t start_ns;
         int64_t now_ns;
+        int64_t clock_ns; /* how far the node's clock is ahead */
         uint64_t step;
         bool healing;
         bool over;
@@ -293,13 +301,20 @@ struct sim {
         struct {
                 uint64_t lsn;
                 uint64_t fingerprint;
-        } stood[SHARDS_MAX]; /* what each shard's state was when all was durable */
+        } stood[SHARDS_MAX];  /* what each shard's state was when all was durable */
+        struct token dropped; /* in this step, a claimed attempt's; or zero */
         struct plant plant;
         struct sim_tally tally;
         bool broken;
         uint64_t broken_step;
         char sentence[SIM_SENTENCE_MAX];
 };
+
+/* By the node's clock. */
+static inline int64_t sim_node_now(const struct sim *s)
+{
+        return s->now_ns + s->clock_ns;
+}
 
 const stet_app *kit_app(const struct sim_kit *kit, bool changed);
 struct stack_pool *kit_stacks(const struct sim_kit *kit);

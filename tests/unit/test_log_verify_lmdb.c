@@ -433,7 +433,30 @@ static int judge(const struct sample *s)
         return same ? 0 : SILENT;
 }
 
-static int outcome_of(const struct sample *s)
+/* In a child: 0 when the log takes further records and still has those it had. */
+static int judge_by_writing(const struct sample *s)
+{
+        struct log_verify_report report;
+        struct damages damages;
+        struct log *log;
+        struct log_lmdb_options options = { .path = s->damaged_path, .level = LOG_MEMORY };
+        struct buffer wanted = { 0 };
+        buffer_append(&wanted, s->records.data, s->records.size);
+        if (log_lmdb_open(&options, &log, NULL) != 0)
+                return SILENT;
+        for (uint32_t i = 0; i < 20; i++)
+                append(log, 1 + i * 7 % 130, 40 + i, &wanted);
+        log_close(log);
+        if (verify(s->damaged_path, &damages, &report))
+                return SILENT;
+        struct buffer all = walk(s->damaged_path);
+        bool same = bytes_equal(buffer_bytes(&all), buffer_bytes(&wanted));
+        buffer_fini(&all);
+        buffer_fini(&wanted);
+        return same ? 0 : SILENT;
+}
+
+static int outcome_by(const struct sample *s, int (*judge_it)(const struct sample *s))
 {
         pid_t pid = fork();
         if (pid == 0) {
@@ -441,11 +464,16 @@ static int outcome_of(const struct sample *s)
                 for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++)
                         signal(fatal[i], SIG_DFL); /* a crash is expected: nobody's report of it is wanted */
                 close(STDERR_FILENO);
-                _exit(judge(s));
+                _exit(judge_it(s));
         }
         int status;
         cr_assert_eq(waitpid(pid, &status, 0), pid);
         return WIFEXITED(status) ? WEXITSTATUS(status) : CRASHED;
+}
+
+static int outcome_of(const struct sample *s)
+{
+        return outcome_by(s, judge);
 }
 
 static void put_bytes(const struct sample *s, size_t at, const void *data, size_t size)
@@ -493,6 +521,33 @@ Test(log_verify, every_flipped_bit_of_the_meta_pages_and_of_the_tree_is_found_or
                 outcome_of_flip(&s, page * 8 + random_below(&random, 8 * (in_meta ? META_SIZE : PAGE)));
         }
         cr_assert_eq(outcome_of(&s), 0);
+        sample_free(&s);
+}
+
+/* What LMDB reads only to write: pages' headers, and the list of free pages. */
+Test(log_verify, log_that_is_called_whole_can_be_written_to)
+{
+        struct sample s = sample_new();
+        struct meta_lmdb meta;
+        uint64_t random = 299;
+        unsigned found = 0;
+        cr_assert_eq(meta_lmdb_read(s.path, &meta, NULL), 0);
+        cr_assert_neq(meta.newest.free_list.depth, 0);
+        file_write(s.damaged_path, buffer_bytes(&s.file));
+        for (int i = 0; i < 300; i++) {
+                size_t page = i % 3 ? 2 + random_below(&random, s.file.size / PAGE - 2)
+                                    : (size_t)meta.newest.free_list.root;
+                size_t bit = page * PAGE * 8 + random_below(&random, 8 * (i % 3 ? 16 : PAGE));
+                if (outcome_of_flip(&s, bit) != 0) {
+                        found++;
+                        continue;
+                }
+                uint8_t byte = s.file.data[bit / 8] ^ (uint8_t)(1u << bit % 8);
+                put_bytes(&s, bit / 8, &byte, 1);
+                cr_assert_eq(outcome_by(&s, judge_by_writing), 0, "bit %zu of byte %zu", bit % 8, bit / 8);
+                file_write(s.damaged_path, buffer_bytes(&s.file));
+        }
+        cr_assert_gt(found, 50);
         sample_free(&s);
 }
 
