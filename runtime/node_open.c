@@ -177,6 +177,25 @@ static int random_seed(uint64_t *ret, stet_why *why)
         return stet_why_set(why, STET_EIO, "the system gives no randomness: %s", strerror(errno));
 }
 
+/* A node that was open once has left the file of crashes, and a log for every shard: an empty one in its
+ * place would pass for one without runs. */
+static int refuse_missing_logs(const stet_node *n, stet_why *why)
+{
+        char path[4200];
+        int err = 0;
+        snprintf(path, sizeof path, "%s/crashes", n->dir.path);
+        if (access(path, F_OK) != 0)
+                return 0;
+        for (uint32_t i = 0; i < n->dir.shards && !err; i++) {
+                char *log = data_dir_log_path(&n->dir, i);
+                if (access(log, F_OK) != 0)
+                        err = stet_why_set(why, STET_ECORRUPT, "the log %s is missing: %s; restore a backup",
+                                           log, strerror(errno));
+                free(log);
+        }
+        return err;
+}
+
 static int open_shards(stet_node *n, stet_why *why)
 {
         static const enum log_level levels[] = { [STET_LEVEL_SYNC] = LOG_SYNC,
@@ -191,7 +210,9 @@ static int open_shards(stet_node *n, stet_why *why)
                                         .crashes_fd = &n->crashes_fd,
                                         .lease_ns = n->options.lease_ms * 1000000 };
         struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log };
-        int err = random_seed(&o.seed, why);
+        int err = refuse_missing_logs(n, why);
+        if (!err)
+                err = random_seed(&o.seed, why);
         if (err)
                 return err;
         if (n->dir.shards == 1) {

@@ -107,7 +107,7 @@ static void note_drop(struct sim *s, const struct message *m)
         const struct knobs *k = &s->knobs;
         const struct model_op *op = model_op(s->model, m->token.run, m->token.op);
         if (k->shards == 1 && !k->faults[FAULT_CUT] && !k->faults[FAULT_FULL_QUEUE] && op && op->open &&
-            op->claimed && m->token.attempt == op->attempt)
+            op->claimed_step == s->step && m->token.attempt == op->attempt)
                 s->dropped = m->token;
 }
 

@@ -34,7 +34,7 @@ Test(arena, is_empty_and_usable_after_fini)
         arena_alloc(&a, 100000);
         arena_fini(&a);
         cr_assert_null(a.blocks);
-        strcpy(arena_alloc(&a, 6), "again");
+        memcpy(arena_alloc(&a, 6), "again", 6);
         arena_fini(&a);
         arena_fini(&a);
 }

@@ -397,10 +397,12 @@ Test(code, divergence_names_both_sides_and_after_what)
                  "queue \"default\" as op 1; the code now: call of activity \"charge\" with 6 bytes on queue "
                  "\"default\" as "
                  "op 1");
-        diverges(&s, other_limit,
-                 "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity \"charge\" with 1 "
-                 "bytes on queue \"default\" as op 1; the code now: the same with another value, time limit or "
-                 "retry policy");
+        diverges(
+            &s, other_limit,
+            "after the start of \"flow\" as \"flow-1\", effect 1: on record: call of activity \"charge\" "
+            "with 1 "
+            "bytes on queue \"default\" as op 1; the code now: the same with another value, time limit or "
+            "retry policy");
         diverges(&s, other_order,
                  "after the attempt 1 of op 1 ended: OK, effect 1: on record: new status of 38 bytes; the "
                  "code now: wait for "

@@ -300,7 +300,7 @@ Test(log_verify, a_newest_transaction_under_an_older_number_is_noticed)
         struct log *log;
         cr_assert_eq(
             log_lmdb_open(&(struct log_lmdb_options){ .path = s.path, .level = LOG_MEMORY }, &log, NULL), 0);
-        for (int i = 0; i < 100 && meta.newest.pages != meta.older.pages; i++) {
+        for (int i = 0; i < 1000 && meta.newest.pages != meta.older.pages; i++) {
                 append(log, 1, 10, &s.records);
                 cr_assert_eq(meta_lmdb_read(s.path, &meta, NULL), 0);
         }

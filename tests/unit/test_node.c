@@ -252,6 +252,21 @@ Test(node, log_of_another_shard_is_refused)
         refused(&o, STET_ECORRUPT, "the log of shard 2 is that of shard 1");
 }
 
+Test(node, log_that_is_gone_is_refused_and_not_made_anew)
+{
+        char log[4200];
+        stet_node_options o = options_of(path);
+        o.threads = true;
+        o.shards = 2;
+        stet_node_close(open_node(&o));
+        snprintf(log, sizeof log, "%s/shard-1.log", path);
+        cr_assert_eq(unlink(log), 0);
+        for (int i = 0; i < 2; i++) {
+                refused(&o, STET_ECORRUPT, log);
+                cr_assert_not(there(log));
+        }
+}
+
 Test(node, options_that_cannot_be_make_no_directory)
 {
         const struct {
