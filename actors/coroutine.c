@@ -33,10 +33,13 @@
 #include <ucontext.h>
 #endif
 
+enum { COLORS = 16, COLOR_SIZE = 256 };
+
 struct stack_pool {
-        size_t stack_size; /* without the guard page */
+        size_t stack_size; /* without the guard page, with the coroutine that stands at its top */
         size_t guard_size;
         struct coroutine *unused; /* each with its stack */
+        size_t color;             /* of the next stack */
 };
 
 struct coroutine {
@@ -66,7 +69,8 @@ struct stack_pool *stack_pool_new(size_t stack_size)
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
         struct stack_pool *pool = xcalloc(1, sizeof *pool);
         pool->guard_size = page;
-        pool->stack_size = (stack_size + page - 1) / page * page;
+        pool->stack_size =
+            (stack_size + COLORS * COLOR_SIZE + sizeof(struct coroutine) + page - 1) / page * page;
         return pool;
 }
 
@@ -77,7 +81,6 @@ void stack_pool_free(struct stack_pool *pool)
         for (struct coroutine *co = pool->unused, *next; co; co = next) {
                 next = co->next;
                 munmap(co->base, pool->guard_size + pool->stack_size);
-                free(co);
         }
         free(pool);
 }
@@ -96,6 +99,33 @@ static uint8_t *map_stack(const struct stack_pool *pool)
         return base;
 }
 
+/* A coroutine stands at the top of its own stack: what a switch touches is in one page. The tops of stacks
+ * would all have the same place within their pages, and so the same few places in the processor's cache: they
+ * are moved apart. */
+static struct coroutine *place(struct stack_pool *pool, uint8_t *base)
+{
+        size_t color = pool->color++ % COLORS * COLOR_SIZE;
+        uint8_t *at = base + pool->guard_size + pool->stack_size - color - sizeof(struct coroutine);
+        struct coroutine *co = (struct coroutine *)(void *)(at - (uintptr_t)at % COLOR_SIZE);
+        *co = (struct coroutine){ .pool = pool, .base = base };
+        return co;
+}
+
+#if defined(WITH_ASAN) || defined(WITH_UCONTEXT)
+
+/* What lies between the guard page and the coroutine. */
+static uint8_t *stack_bottom(const struct coroutine *co)
+{
+        return co->base + co->pool->guard_size;
+}
+
+static size_t stack_room(const struct coroutine *co)
+{
+        return (size_t)((const uint8_t *)co - stack_bottom(co));
+}
+
+#endif
+
 static struct coroutine *take(struct stack_pool *pool)
 {
         struct coroutine *co = pool->unused;
@@ -106,10 +136,7 @@ static struct coroutine *take(struct stack_pool *pool)
         uint8_t *base = map_stack(pool);
         if (!base)
                 return NULL;
-        co = xcalloc(1, sizeof *co);
-        co->pool = pool;
-        co->base = base;
-        return co;
+        return place(pool, base);
 }
 
 #ifdef WITH_UCONTEXT
@@ -146,8 +173,7 @@ static void switch_out(struct coroutine *co)
 static void enter(struct coroutine *co)
 {
 #ifdef WITH_ASAN
-        __sanitizer_start_switch_fiber(&co->outside_fake, co->base + co->pool->guard_size,
-                                       co->pool->stack_size);
+        __sanitizer_start_switch_fiber(&co->outside_fake, stack_bottom(co), stack_room(co));
 #endif
 #ifdef WITH_TSAN
         co->outside_fiber = __tsan_get_current_fiber();
@@ -200,8 +226,8 @@ static void prepare(struct coroutine *co, uint8_t *top)
 {
         (void)top;
         getcontext(&co->inside);
-        co->inside.uc_stack.ss_sp = co->base + co->pool->guard_size;
-        co->inside.uc_stack.ss_size = co->pool->stack_size;
+        co->inside.uc_stack.ss_sp = stack_bottom(co);
+        co->inside.uc_stack.ss_size = stack_room(co);
         co->inside.uc_link = NULL;
         makecontext(&co->inside, (void (*)(void))ucontext_main, 2, (unsigned)(uintptr_t)co,
                     (unsigned)((uintptr_t)co >> 16 >> 16));
@@ -243,7 +269,7 @@ struct coroutine *coroutine_new(struct stack_pool *pool, coroutine_fn *fn, void 
         if (!co)
                 return NULL;
         *co = (struct coroutine){ .pool = pool, .base = co->base, .fn = fn, .arg = arg };
-        prepare(co, co->base + pool->guard_size + pool->stack_size);
+        prepare(co, (uint8_t *)co);
 #ifdef WITH_TSAN
         co->inside_fiber = __tsan_create_fiber(0);
 #endif
@@ -258,7 +284,7 @@ void coroutine_free(struct coroutine *co)
         __tsan_destroy_fiber(co->inside_fiber);
 #endif
 #ifdef WITH_ASAN
-        ASAN_UNPOISON_MEMORY_REGION(co->base + co->pool->guard_size, co->pool->stack_size);
+        ASAN_UNPOISON_MEMORY_REGION(stack_bottom(co), stack_room(co));
 #endif
         co->next = co->pool->unused;
         co->pool->unused = co;

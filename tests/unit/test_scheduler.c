@@ -712,7 +712,8 @@ Test(scheduler, claim_by_a_connection_frees_a_place_at_the_other)
         worker(&w, 2, "ann", "ship", 1);
         w.trace_used = 0;
         say_of(&w, 2, MSG_CLAIM, 1, 1);
-        EXPECT(&w, "to 1: TASK 2/1#1 charge\n");
+        EXPECT(&w, "to 1: DROP 1/1#1\n"
+                   "to 1: TASK 2/1#1 charge\n");
         world_close(&w);
 }
 

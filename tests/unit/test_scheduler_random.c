@@ -264,7 +264,7 @@ static void to_peer(void *ctx, uint64_t peer, const struct message *said)
                 break;
         case MSG_DROP:
                 CHECK(m, connection >= 0, "a DROP to nobody");
-                CHECK(m, !t || t->state != RUNNING || !same_executor(m, t, connection),
+                CHECK(m, !t || t->state != RUNNING || t->connection != connection,
                       "a DROP of what is wanted");
                 m->drops++;
                 break;
@@ -594,6 +594,7 @@ static void op_claim(struct model *m)
         struct model_task *t = current(m, &said.token);
         bool waits = t && (t->state == WAITING || t->state == DELAYED);
         bool moves = t && t->state == RUNNING && same_executor(m, t, connection);
+        bool leaves = moves && t->connection != connection && !m->connections[t->connection].gone;
         seen[SEEN_CLAIMED] += waits;
         seen[SEEN_MOVED] += moves && t->connection != connection;
         if (waits && t->state == DELAYED) {
@@ -610,8 +611,10 @@ static void op_claim(struct model *m)
                 t->beat_ns = m->now_ns;
         }
         say(m, connection, &said);
-        CHECK(m, m->drops == !(waits || moves),
-              "a CLAIM of what is not to be had needs a DROP, and no other");
+        CHECK(m, m->drops == (leaves || !(waits || moves)),
+              "a CLAIM of what is not to be had needs a DROP, one that moves an attempt needs one to whom it "
+              "leaves, "
+              "and no other");
 }
 
 static void op_return(struct model *m)
