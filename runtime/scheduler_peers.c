@@ -199,8 +199,10 @@ static void receive_claim(struct scheduler *s, struct connection *c, const struc
                 return;
         }
         t->beat_ns = now_ns;
-        if (t->connection != c)
-                move(s, t, c, now_ns);
+        if (t->connection == c)
+                return;
+        scheduler_drop(s, t, t->connection); /* it may have been given it while the claim was on its way */
+        move(s, t, c, now_ns);
 }
 
 /* Of what runs with this connection or another of its executor, whose thread may be busy. That one is paused,

@@ -9,9 +9,9 @@
  * An outcome is encoded once, into the task's own buffer, which then holds it until the ACK. Tasks and their
  * buffers are used again: in steady state nothing is allocated.
  *
- * After a HELLO the window is granted last, behind the CLAIMs: a node that just started would otherwise hand
- * out the very attempts that are about to be claimed. A window that shrinks is said first, before the RETURNs
- * that would fill it again.
+ * After a HELLO the CLAIMs come first: a node that just started drops what is not claimed yet when it hears
+ * the heartbeat of it, and would hand out the very attempts that are about to be claimed if a window were
+ * granted. A window that shrinks is said before the RETURNs that would fill it again.
  */
 #include "runtime/worker.h"
 
@@ -41,6 +41,7 @@ enum {
             60000, /* after the node asked again who we are: by then, everybody has said what he holds */
         KEEP_CAPACITY = 64 << 10, /* larger buffers are freed with their task */
         CLAIM_SIZE_MAX = 64,
+        CONTROL_ROOM = 64, /* what may follow the control messages: WINDOW, BYE */
 };
 
 enum task_state { TASK_HELD, TASK_BEGUN, TASK_DONE };
@@ -202,9 +203,15 @@ static void task_drop(struct worker *w, struct task *t)
 
 /* --- the window --- */
 
+/* Paused, just what the node knows to be running here: it would fill the place of one that it has dropped,
+ * and what it gave would go back and forth until that one ends. */
 static uint32_t window_wanted(const struct worker *w)
 {
-        return w->paused ? w->counts[TASK_BEGUN] : w->window;
+        uint32_t begun = 0;
+        if (!w->paused)
+                return w->window;
+        list_each(at, &w->states[TASK_BEGUN]) begun += !container_of(at, struct task, place)->dropped;
+        return begun;
 }
 
 static uint32_t window_fitting(const struct worker *w)
@@ -487,7 +494,7 @@ static void put_window(struct worker *w, struct buffer *frame)
 
 static bool window_shrank(const struct worker *w)
 {
-        return w->paused || (w->window_said != WINDOW_UNSAID && window_wanted(w) < w->window_said);
+        return w->window_said != WINDOW_UNSAID && window_wanted(w) < w->window_said;
 }
 
 /* Says what the outbox owes, as far as it fits. A DONE alone always does. */
@@ -519,12 +526,12 @@ bool worker_flush(struct worker *w, int64_t now_ns, struct buffer *ret_frame)
                 w->hello_due = false;
                 w->said_ns = now_ns;
         }
-        if (window_shrank(w) && window_wanted(w) != w->window_said)
+        if (window_shrank(w))
                 put_window(w, ret_frame);
-        buffer_append(ret_frame, w->control.data, w->control.size);
-        buffer_clear(&w->control);
         put_owed(w, ret_frame);
-        if (list_empty(&w->outbox)) {
+        if (list_empty(&w->outbox) && ret_frame->size + w->control.size + CONTROL_ROOM <= WIRE_FRAME_MAX) {
+                buffer_append(ret_frame, w->control.data, w->control.size);
+                buffer_clear(&w->control);
                 if (window_wanted(w) != w->window_said && !w->bye_due)
                         put_window(w, ret_frame);
                 if (w->bye_due) {

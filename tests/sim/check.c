@@ -99,25 +99,30 @@ static void compare_shard(struct sim *s, uint32_t shard)
         compare_with_recovery(s, shard, live);
 }
 
-/* An executor that comes back after a restart keeps what it was doing, unless that was given to someone else
- * meanwhile (which may leave in the same turn, so this is looked at after it; and must have left, so not in
- * worlds where it may get stuck). */
-static void note_drop(struct sim *s, const struct message *m)
+/* An executor that comes back right after a restart (before anything can time out) keeps what it was doing,
+ * unless that was given to someone else meanwhile (which may leave in the same turn, so this is looked at
+ * after it; and must have left, so not in worlds where it may get stuck). */
+static void note_drop(struct sim *s, const struct conn *conn, const struct message *m)
 {
         const struct knobs *k = &s->knobs;
         const struct model_op *op = model_op(s->model, m->token.run, m->token.op);
-        if (k->shards == 1 && !k->faults[FAULT_CUT] && !k->faults[FAULT_FULL_QUEUE] && op && op->open &&
-            op->claimed_step == s->step && m->token.attempt == op->attempt)
-                s->dropped = m->token;
+        bool just_up = s->now_ns - s->up_since_ns < 200 * MS;
+        if (k->shards == 1 && just_up && !k->faults[FAULT_CUT] && !k->faults[FAULT_FULL_QUEUE] && op &&
+            op->open && op->claimed_step == s->step && op->done != op->attempt &&
+            m->token.attempt == op->attempt) {
+                s->dropped.token = m->token;
+                s->dropped.peer = conn->peer;
+                s->dropped.life = site_crashes(s);
+        }
 }
 
 static void check_drop(struct sim *s)
 {
-        const struct token token = s->dropped;
+        const struct token token = s->dropped.token;
         const struct model_op *op = token.run ? model_op(s->model, token.run, token.op) : NULL;
-        s->dropped = (struct token){ 0 };
+        s->dropped.token = (struct token){ 0 };
         for (const struct handed *h = op ? op->handed : NULL; h; h = h->next)
-                if (h->life == site_crashes(s) && h->attempt == token.attempt)
+                if (h->life == s->dropped.life && h->attempt == token.attempt && h->peer != s->dropped.peer)
                         return;
         if (op && op->open)
                 sim_break(
@@ -155,16 +160,26 @@ static const uint8_t asked_events[MSG_TYPES] = { [MSG_START] = EVENT_START,
                                                  [MSG_CANCEL] = EVENT_CANCEL,
                                                  [MSG_TERMINATE] = EVENT_TERMINATE };
 
+/* Who claims an attempt has it, unless it is told to drop it. */
+static void claim(struct sim *s, const struct conn *conn, struct model_op *op, uint32_t attempt)
+{
+        op->claimed_step = s->step;
+        if (conn)
+                model_hand(s->model, op, attempt, conn->name, conn->peer);
+}
+
 /* A start that is refused for want of room may be carried out when it is said again. So a refusal is a lie
  * only if each copy that is still to be answered was taken after the start was on record. */
-void check_taken(struct sim *s, const struct message *m)
+void check_taken(struct sim *s, const struct conn *conn, const struct message *m)
 {
-        bool of_attempt = m->type == MSG_RETURN || m->type == MSG_CLAIM;
+        bool of_attempt = m->type == MSG_RETURN || m->type == MSG_CLAIM || m->type == MSG_DONE;
         struct model_op *op = of_attempt ? model_op(s->model, m->token.run, m->token.op) : NULL;
         if (op && m->type == MSG_RETURN)
                 model_hand_back(op, m->token.attempt);
+        if (op && m->type == MSG_DONE)
+                op->done = m->token.attempt;
         if (op && m->type == MSG_CLAIM)
-                op->claimed_step = s->step;
+                claim(s, conn, op, m->token.attempt);
         struct ask *ask = m->type == MSG_START ? ask_find(s, m->correlation) : NULL;
         if (ask && !model_request(s->model, EVENT_START, bytes_str(ask->request_id)))
                 ask->fresh++;
@@ -291,7 +306,7 @@ void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame
         if (frame_check(frame, NULL) != 0)
                 sim_break(s, "the node sends a frame that is none");
         for (int got; (got = frame_next(&c, &m)) > 0;) {
-                trace_message(s, "node", conn->name, &m);
+                trace_message(s, "node", conn->label, &m);
                 switch ((enum message_type)m.type) {
                 case MSG_REPLY:
                 case MSG_RESULT:
@@ -304,7 +319,7 @@ void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame
                         check_ack(s, &m);
                         break;
                 case MSG_DROP:
-                        note_drop(s, &m);
+                        note_drop(s, conn, &m);
                         break;
                 default:
                         break;

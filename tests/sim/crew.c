@@ -194,6 +194,8 @@ static void receive(struct sim *s, struct line *line, struct bytes frame)
         }
         take_held(c);
         worker_receive(c->worker, frame, s->now_ns);
+        if (c->busy && !heap_holds(&c->hand_back.at))
+                worker_return(c->worker); /* it is busy for long, and was given more */
         turn(c);
 }
 

@@ -40,7 +40,7 @@ static bool fault_stranger(struct sim *s)
         if (!conn)
                 return false;
         pack_garbage(s, &garbage);
-        sim_tell(s, "fault: %s sends garbage", conn->name);
+        sim_tell(s, "fault: %s sends garbage", conn->label);
         net_send(s, conn->line, buffer_bytes(&garbage));
         buffer_fini(&garbage);
         return true;
@@ -53,7 +53,7 @@ static bool fault_cut(struct sim *s)
         struct conn *conn = net_any(s);
         if (!conn)
                 return false;
-        sim_tell(s, "fault: the connection of %s breaks", conn->name);
+        sim_tell(s, "fault: the connection of %s breaks", conn->label);
         net_cut(s, conn, sim_between(s, MS, 4 * SECOND));
         return true;
 }
@@ -63,7 +63,7 @@ static bool fault_full_queue(struct sim *s)
         struct conn *conn = net_any(s);
         if (!conn)
                 return false;
-        sim_tell(s, "fault: %s takes no frames", conn->name);
+        sim_tell(s, "fault: %s takes no frames", conn->label);
         conn->full_until_ns = s->now_ns + sim_between(s, MS, 2 * SECOND);
         return true;
 }

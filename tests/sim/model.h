@@ -31,6 +31,7 @@ struct model_op {
         bool answered; /* an outcome was delivered */
         bool dropped;
         uint64_t claimed_step; /* of the last CLAIM */
+        uint32_t done;         /* the attempt that an executor last said to be done */
         bool stillborn;        /* started and given up in one transition */
         uint32_t attempt;
         uint32_t tries;      /* attempts that failed by themselves */

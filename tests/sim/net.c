@@ -168,11 +168,12 @@ static void redial(struct sim *s, struct happening *h)
         conn->line = line;
         conn->forget.happen = forget;
         memcpy(conn->name, line->name, sizeof conn->name);
+        snprintf(conn->label, sizeof conn->label, "%s#%llu", line->name, (unsigned long long)conn->peer);
         list_init(&conn->frames);
         list_push(&s->net.all, &conn->all);
         map_put(&s->net.conns, &conn->by_peer, conn->peer);
         line->conn = conn;
-        sim_tell(s, "%s is connected as peer %llu", line->name, (unsigned long long)conn->peer);
+        sim_tell(s, "%s is connected", conn->label);
         send_frame(s, conn, true, bytes_of(NULL, 0));
 }
 

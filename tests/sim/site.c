@@ -156,6 +156,7 @@ static void start_up(struct sim *s, struct happening *h)
         flows_change(CHANGE_INSERT, 0, sim_node_now(s) / MS);
         open_front(site);
         site->up = true;
+        s->up_since_ns = s->now_ns;
         site->paused_until_ns = 0;
         if (!site_threaded(site))
                 shard_resume(site->seats[0].shard, sim_node_now(s));

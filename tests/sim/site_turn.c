@@ -50,8 +50,8 @@ static void tell_frame(struct sim *s, uint64_t peer, struct bytes frame)
                 if (got > 0) {
                         if (conn && (m.type == MSG_HELLO || (m.type >= MSG_WINDOW && m.type <= MSG_RETURN)))
                                 crew_heard(s, conn);
-                        trace_message(s, conn ? conn->name : "someone gone", "node", &m);
-                        check_taken(s, &m);
+                        trace_message(s, conn ? conn->label : "someone gone", "node", &m);
+                        check_taken(s, conn, &m);
                         if (m.type == MSG_CLAIM)
                                 sim_did(s, DID_CLAIM);
                 }

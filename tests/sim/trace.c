@@ -33,15 +33,15 @@ void sim_tail(const struct sim *s, void (*line)(void *ctx, const char *line), vo
                 line(ctx, s->trace.lines[i % TRACE_LINES]);
 }
 
-/* Run ids are long; a shard and a number are enough for a reader. */
+/* Run ids are long; a shard and the digits that count are enough for a reader. */
 const char *trace_run(uint64_t run, char buf[40])
 {
         uint32_t shard = shard_of_run(run);
         unsigned long long number = run & UINT64_C(0xffffffffffff);
         if (shard)
-                snprintf(buf, 40, "run:%u/%llu", shard, number);
+                snprintf(buf, 40, "run:%u/%llx", shard, number);
         else
-                snprintf(buf, 40, "run:%llu", number);
+                snprintf(buf, 40, "run:%llx", number);
         return buf;
 }
 
@@ -55,19 +55,34 @@ static const char *text_of(struct bytes text)
         return text.size ? (const char *)text.data : "";
 }
 
+/* The one number of a message that tells most about it. */
+static const char *number_of(const struct message *m, char buf[80])
+{
+        char run[40];
+        buf[0] = 0;
+        if (m->type == MSG_WINDOW)
+                snprintf(buf, 80, " %u", m->count);
+        else if (m->token.run && m->token.op)
+                snprintf(buf, 80, " %s op %u attempt %u", trace_run(m->token.run, run), m->token.op,
+                         m->token.attempt);
+        else if (m->token.run)
+                snprintf(buf, 80, " %s", trace_run(m->token.run, run));
+        return buf;
+}
+
+static struct bytes outcome_of(const struct message *m)
+{
+        bool has_code = m->type == MSG_REPLY || m->type == MSG_RESULT || m->type == MSG_DONE ||
+                        m->type == MSG_ACK || m->type == MSG_WELCOME;
+        return m->kind.size ? m->kind : bytes_str(has_code ? stet_error_name((int)m->code) : NULL);
+}
+
 void trace_message(struct sim *s, const char *from, const char *to, const struct message *m)
 {
-        char run[40], attempt[60] = "";
-        const char *error = "";
-        if (m->token.run && m->token.op)
-                snprintf(attempt, sizeof attempt, " op %u attempt %u", m->token.op, m->token.attempt);
-        if (m->type == MSG_REPLY || m->type == MSG_RESULT || m->type == MSG_DONE || m->type == MSG_ACK ||
-            m->type == MSG_WELCOME)
-                error = stet_error_name((int)m->code);
-        sim_tell(s, "%s > %s: %s%s%s%s %.*s%s%.*s%s%.*s", from, to, message_shapes[m->type].name,
-                 m->token.run ? " " : "", m->token.run ? trace_run(m->token.run, run) : "", attempt,
-                 text_size(m->name), text_of(m->name), m->id.size ? " " : "", text_size(m->id),
-                 text_of(m->id), m->kind.size || *error ? " " : "",
-                 m->kind.size ? text_size(m->kind) : (int)strlen(error),
-                 m->kind.size ? text_of(m->kind) : error);
+        char number[80];
+        struct bytes outcome = outcome_of(m);
+        sim_tell(s, "%s > %s: %s%s%s%.*s%s%.*s%s%.*s", from, to, message_shapes[m->type].name,
+                 number_of(m, number), m->name.size ? " " : "", text_size(m->name), text_of(m->name),
+                 m->id.size ? " " : "", text_size(m->id), text_of(m->id), outcome.size ? " " : "",
+                 text_size(outcome), text_of(outcome));
 }

@@ -118,6 +118,7 @@ struct conn {
         uint64_t peer;
         struct line *line;                /* NULL: it broke */
         char name[24];                    /* of whose it is or was */
+        char label[48];                   /* for the trace */
         int64_t to_node_ns, from_node_ns; /* when the last frame under way arrives */
         int64_t full_until_ns;
         struct happening forget; /* the node learns that it is gone */
@@ -262,7 +263,8 @@ void fault_heal(struct sim *s);
 struct model; /* model.h */
 void check_after_step(struct sim *s);
 void check_recovered(struct sim *s, uint32_t shard);
-void check_taken(struct sim *s, const struct message *m); /* the node takes this from a peer */
+void check_taken(struct sim *s, const struct conn *conn,
+                 const struct message *m); /* the node takes this from a peer */
 void check_node_gone(struct sim *s);
 void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame);
 void check_at_end(struct sim *s);
@@ -278,7 +280,8 @@ struct sim {
         uint64_t random;
         int64_t start_ns;
         int64_t now_ns;
-        int64_t clock_ns; /* how far the node's clock is ahead */
+        int64_t up_since_ns; /* the node */
+        int64_t clock_ns;    /* how far the node's clock is ahead */
         uint64_t step;
         bool healing;
         bool over;
@@ -301,8 +304,12 @@ struct sim {
         struct {
                 uint64_t lsn;
                 uint64_t fingerprint;
-        } stood[SHARDS_MAX];  /* what each shard's state was when all was durable */
-        struct token dropped; /* in this step, a claimed attempt's; or zero */
+        } stood[SHARDS_MAX]; /* what each shard's state was when all was durable */
+        struct {
+                struct token token;
+                uint64_t peer;
+                uint64_t life; /* of the node */
+        } dropped;             /* a claimed attempt, in this step; or zero */
         struct plant plant;
         struct sim_tally tally;
         bool broken;
