@@ -67,13 +67,14 @@ int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct
  *  DONE    the current attempt: becomes an OUTCOME, and whoever else is running it gets a DROP; a repeated
  *          DONE of one that a DONE decided: nothing (its ACK follows); any other: ACK with STET_ESTALE.
  *  CLAIM   a current attempt that waits: it now runs with this worker (over its window if need be); one that
- *          runs with another connection of the same executor: moves to this one, and that one gets a DROP (it
- * may have been given it while the claim was on its way); else DROP. RETURN  an attempt that runs with this
- * executor goes back to the front of its lane, the same attempt; the connection that had it gets nothing more
- * while it runs others, until it says DONE, WINDOW or PULSE. PULSE   with a token: renews the attempt's
- * heartbeat, and claims it if the connection that had it is gone; if it is not running with this executor:
- * DROP. BYE     the connection ends in order; what it runs goes back to the front of its lanes. Of another
- * peer: nothing. */
+ *          runs with another connection of the same executor: moves to this one, and the other gets a DROP
+ *          (it may have been given it while the claim was on its way); else DROP.
+ *  RETURN  an attempt that runs with this executor goes back to the front of its lane, the same attempt; the
+ *          connection that had it gets nothing more until it says DONE, WINDOW or PULSE.
+ *  PULSE   with a token: renews the attempt's heartbeat, and claims it if the connection that had it is gone;
+ *          if it is not running with this executor: DROP.
+ *  BYE     the connection ends in order; what it runs goes back to the front of its lanes. Of another peer:
+ *          nothing. */
 void scheduler_receive(struct scheduler *s, uint64_t peer, const struct message *m, int64_t now_ns);
 
 /* A DONE of that task comes soon: brings what it will need nearer, in two steps (0, 1). Changes nothing. */

@@ -156,15 +156,6 @@ static void on_hand_back(struct sim *s, struct happening *h)
         say(c);
 }
 
-static void on_tick(struct sim *s, struct happening *h)
-{
-        struct crew *c = container_of(h, struct crew, tick);
-        if (stalled(c, h))
-                return;
-        worker_tick(c->worker, s->now_ns);
-        turn(c);
-}
-
 /* --- frames --- */
 
 /* What came while it stood still is looked at when it goes on. */
@@ -176,6 +167,16 @@ static void take_held(struct crew *c)
                 worker_receive(c->worker, bytes_of(f->data, f->size), c->sim->now_ns);
                 free(f);
         }
+}
+
+static void on_tick(struct sim *s, struct happening *h)
+{
+        struct crew *c = container_of(h, struct crew, tick);
+        if (stalled(c, h))
+                return;
+        take_held(c);
+        worker_tick(c->worker, s->now_ns);
+        turn(c);
 }
 
 static void receive(struct sim *s, struct line *line, struct bytes frame)

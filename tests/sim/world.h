@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The simulated world from the inside: what the files of this folder share. One noun a file:
+ * The simulated world from the inside: what the files of this folder share. One noun a file.
  *
- *   world.c     time, chance, steps, phases           workload.c  what clients ask
- *   swarm.c     what the seed chose                    program.c   small random programs, and what must come
- * of them fault.c     what breaks                            flows.c, flow_steps.c, activities.c  the user's
- * code trace.c     the story                              incident.c  worlds in which a certain thing happens
- *   net.c       connections                            plant.c     bugs in the wiring, to be found
- *   disk.c      logs and their writers                 model.c, model_events.c  what the logs say
- *   site*.c     the node where it runs                 check.c, reading.c  what is compared when
- *   guest.c     clients                                rerun.c     replays
- *   crew.c      executors                              main.c      the command
+ * The world: world.c (time, chance, steps, phases), swarm.c (what the seed chose), fault.c (what breaks),
+ * net.c (connections), disk.c (logs and their writers), site*.c (the node where it runs), guest.c (clients),
+ * crew.c (executors), workload.c (what clients ask), incident.c (worlds in which a certain thing happens),
+ * trace.c.
+ *
+ * The user's code: program.c (small random programs, and what must come of them), flows.c, flow_steps.c,
+ * activities.c.
+ *
+ * Checking: model.c and model_events.c (what the logs say), check.c, check_wire.c, reading.c (what is
+ * compared when), rerun.c (replays), plant.c (bugs in the wiring, to be found).
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -266,6 +267,7 @@ void check_recovered(struct sim *s, uint32_t shard);
 void check_taken(struct sim *s, const struct conn *conn,
                  const struct message *m); /* the node takes this from a peer */
 void check_node_gone(struct sim *s);
+void check_drops(struct sim *s); /* of claimed attempts, in this step */
 void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame);
 void check_at_end(struct sim *s);
 /* A reading's or query's answer (reading.c). */

@@ -171,7 +171,7 @@ static bool has_room(const struct model *m, int connection)
 {
         const struct model_connection *c = &m->connections[connection];
         uint32_t running = running_at(m, connection);
-        return c->here && !c->gone && running < c->window && (!c->paused || running == 0);
+        return c->here && !c->gone && running < c->window && !c->paused;
 }
 
 static bool same_executor(const struct model *m, const struct model_task *t, int connection)

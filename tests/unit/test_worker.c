@@ -741,6 +741,22 @@ Test(worker, the_first_heartbeat_goes_out_at_once_and_then_four_per_timeout)
         desk_free(d);
 }
 
+Test(worker, asked_who_it_claims_before_it_beats)
+{
+        struct desk *d = desk_open(0);
+        struct token token = begin_with_heartbeat(d, 400);
+        worker_heartbeat(d->w, &token, d->now_ns);
+        worker_return(d->w);
+        tell(d, &(struct message){ .type = MSG_WHO });
+        listen_to(d);
+        cr_assert_eq(place_of(d, MSG_HELLO), 0);
+        cr_assert_eq(place_of(d, MSG_CLAIM), 1,
+                     "a beat of what is not claimed would be answered with a DROP");
+        cr_assert_gt(place_of(d, MSG_PULSE), 1);
+        cr_assert_eq(place_of(d, MSG_WINDOW), d->said_count - 1);
+        desk_free(d);
+}
+
 Test(worker, the_last_heartbeat_is_not_lost)
 {
         struct desk *d = desk_open(0);
@@ -873,6 +889,23 @@ Test(worker, what_is_given_back_comes_with_a_smaller_window_before_it)
         cr_assert_not(worker_begin(d->w, d->now_ns, &t));
         listen_to(d);
         cr_assert_eq(heard(d, MSG_WINDOW)->count, 1024, "it asks for work again");
+        desk_free(d);
+}
+
+Test(worker, a_slot_that_is_busy_with_what_nobody_wants_asks_for_nothing)
+{
+        struct desk *d = desk_open(0);
+        give(d, 1);
+        begin(d);
+        worker_return(d->w);
+        listen_to(d);
+        tell_about(d, MSG_DROP, 1);
+        listen_to(d);
+        cr_assert_eq(heard(d, MSG_WINDOW)->count, 0, "the node counts nothing here, and would give one more");
+        finish(d, 1);
+        cr_assert_not(worker_begin(d->w, d->now_ns, &(struct worker_task){ 0 }));
+        listen_to(d);
+        cr_assert_gt(heard(d, MSG_WINDOW)->count, 0);
         desk_free(d);
 }
 
