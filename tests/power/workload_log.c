@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The bare log: groups of records of all sizes, trims, reopenings. After a cut the log is a prefix of what was
+ * appended, in whole groups, at least as long as was promised; nothing is forgotten that no trim allowed; and
+ * it can be appended to.
+ */
+#include "tests/power/workload.h"
+
+#include "base/map.h"
+#include "tests/lib/random.h"
+#include "tests/lib/records.h"
+#include "wal/data_dir.h"
+#include "wal/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STEPS_MIN = 3, STEPS_MAX = 20, GROUP_MAX = 6, SMALL_MAX = 200, LARGE_MAX = 9000 };
+
+struct open_log {
+        struct data_dir dir;
+        bool dir_open;
+        struct log *log;
+        struct log_group group;
+        struct session *session;
+        uint64_t random_state;
+        enum canary canary;
+};
+
+/* --- opening and closing --- */
+
+static int open_log(struct open_log *l, const struct workload_options *o, struct session *s, stet_why *why)
+{
+        char path[300];
+        *l = (struct open_log){ .session = s, .random_state = hash_u64(o->seed) + 1, .canary = o->canary };
+        snprintf(path, sizeof path, "%s/data", o->root);
+        int err = data_dir_open(path, true, 1, &l->dir, why);
+        if (err)
+                return err;
+        l->dir_open = true;
+        char *log_path = data_dir_log_path(&l->dir, 0);
+        struct log_lmdb_options options = { .path = log_path,
+                                            .level = o->canary == CANARY_NOSYNC ? LOG_MEMORY : LOG_SYNC,
+                                            .map_bytes = 1 << 20 };
+        err = log_lmdb_open(&options, &l->log, why);
+        free(log_path);
+        return err;
+}
+
+static void close_log(struct open_log *l)
+{
+        log_close(l->log);
+        l->log = NULL;
+        if (l->dir_open)
+                data_dir_close(&l->dir);
+        l->dir_open = false;
+        log_group_fini(&l->group);
+}
+
+static void promise(struct open_log *l, uint64_t lsn, uint64_t first)
+{
+        session_ack(l->session,
+                    (struct session_ack){ .lsn = lsn, .first = first, .epoch = l->log->epoch });
+}
+
+/* --- doing --- */
+
+static size_t body_size(struct open_log *l)
+{
+        return random_below(&l->random_state, random_below(&l->random_state, 10) ? SMALL_MAX : LARGE_MAX);
+}
+
+static int append_group(struct open_log *l, stet_why *why)
+{
+        log_group_reset(&l->group, l->log->last_lsn, l->log->last_crc);
+        for (size_t count = 1 + random_below(&l->random_state, GROUP_MAX); count; count--)
+                records_put(&l->group, body_size(l));
+        session_append(l->session, &l->group);
+        if (l->canary == CANARY_ACK_EARLY)
+                promise(l, log_group_next_lsn(&l->group) - 1, 0);
+        int err = log_append(l->log, l->log->epoch, &l->group, why);
+        if (!err)
+                promise(l, l->log->last_lsn, 0);
+        return err;
+}
+
+static int trim(struct open_log *l, stet_why *why)
+{
+        uint64_t to = 1 + random_below(&l->random_state, (size_t)l->log->last_lsn + 1);
+        if (to > l->session->trimmed_to)
+                l->session->trimmed_to = to;
+        int err = log_trim(l->log, l->log->epoch, to, why);
+        if (!err)
+                promise(l, l->log->last_lsn, to);
+        return err;
+}
+
+static int step(struct open_log *l, const struct workload_options *o, stet_why *why)
+{
+        size_t what = random_below(&l->random_state, 10);
+        if (what < 8)
+                return append_group(l, why);
+        if (what == 8)
+                return trim(l, why);
+        uint64_t random_state = l->random_state;
+        struct session *s = l->session;
+        close_log(l);
+        int err = open_log(l, o, s, why);
+        if (err)
+                return err;
+        l->random_state = random_state;
+        promise(l, l->log->last_lsn, 0);
+        return 0;
+}
+
+static int run(const struct workload_options *o, struct session *s, stet_why *why)
+{
+        struct open_log l;
+        int err = open_log(&l, o, s, why);
+        if (!err)
+                promise(&l, 0, 0);
+        size_t steps = STEPS_MIN + random_below(&l.random_state, STEPS_MAX - STEPS_MIN + 1);
+        while (!err && steps--)
+                err = step(&l, o, why);
+        close_log(&l);
+        return err;
+}
+
+/* --- checking --- */
+
+struct reading {
+        const struct session *before;
+        struct session *after;
+        uint64_t next_lsn;
+};
+
+static int check_record(void *ctx, const struct record *record)
+{
+        struct reading *r = ctx;
+        if (record->lsn != r->next_lsn || record->lsn > r->before->records_count ||
+            record->crc != r->before->records[record->lsn - 1].crc || !records_are_right(record))
+                session_wrong(r->after, "P4: record %" PRIu64 " is not the one that was appended", record->lsn);
+        r->next_lsn = record->lsn + 1;
+        return r->after->wrong[0] ? STET_ECORRUPT : 0;
+}
+
+static bool check_records(struct open_log *l, const struct session *before)
+{
+        stet_why why = { "" };
+        struct reading r = { before, l->session, l->log->first_lsn };
+        int err = log_read(l->log, 1, check_record, &r, &why);
+        if (err)
+                return session_wrong(l->session, "P7: the log can't be read: %s", why.text);
+        if (r.next_lsn != l->log->last_lsn + 1)
+                return session_wrong(l->session, "P4: the log ends with %" PRIu64 ", and %" PRIu64 " can be read",
+                                     l->log->last_lsn, r.next_lsn - 1);
+        return true;
+}
+
+static bool check_ends(struct open_log *l, const struct session *before, size_t acks)
+{
+        struct session_ack promised = session_promised(before, acks);
+        const struct log *log = l->log;
+        if (log->last_lsn < promised.lsn)
+                return session_wrong(l->session,
+                                     "P2: record %" PRIu64 " was promised to be durable; the log ends with %" PRIu64,
+                                     promised.lsn, log->last_lsn);
+        if (log->last_lsn > before->records_count)
+                return session_wrong(l->session, "P4: the log ends with %" PRIu64 "; only %zu were appended",
+                                     log->last_lsn, before->records_count);
+        if (log->last_lsn && !before->records[log->last_lsn - 1].ends_group)
+                return session_wrong(l->session, "P3: the log ends with %" PRIu64 ", in the middle of a group",
+                                     log->last_lsn);
+        if (log->first_lsn < promised.first)
+                return session_wrong(l->session, "P4: the log was trimmed to %" PRIu64 "; it begins with %" PRIu64,
+                                     promised.first, log->first_lsn);
+        if (log->first_lsn > 1 && log->first_lsn > before->trimmed_to)
+                return session_wrong(l->session,
+                                     "P4: the log begins with %" PRIu64 "; nobody trimmed it beyond %" PRIu64,
+                                     log->first_lsn, before->trimmed_to);
+        if (log->epoch <= promised.epoch)
+                return session_wrong(l->session,
+                                     "P14: the log was opened with epoch %" PRIu64 "; now it has %" PRIu64,
+                                     promised.epoch, log->epoch);
+        return true;
+}
+
+static void go_on(struct open_log *l)
+{
+        stet_why why = { "" };
+        if (append_group(l, &why))
+                session_wrong(l->session, "P1: the log can't be appended to: %s", why.text);
+}
+
+static void recover(const struct workload_options *o, const struct session *before, size_t acks, bool to_end,
+                    struct session *after)
+{
+        struct open_log l;
+        stet_why why = { "" };
+        session_begin(after, before, before->records_count, acks);
+        int err = open_log(&l, o, after, &why);
+        if (err) {
+                session_wrong(after, "P4: the log can't be opened: %s", why.text);
+        } else if (check_ends(&l, before, acks) && check_records(&l, before)) {
+                after->records_count = (size_t)l.log->last_lsn;
+                promise(&l, l.log->last_lsn, 0);
+                l.random_state += l.log->last_lsn;
+                if (to_end)
+                        go_on(&l);
+        }
+        close_log(&l);
+}
+
+const struct workload workload_log = { .name = "log", .run = run, .recover = recover };
