@@ -337,7 +337,8 @@ void cutter_describe(const struct trace *trace, uint64_t seed, const struct cut 
                 struct choice choice = choice_of(&c, cut);
                 if (cut->events) {
                         trace_describe(&trace->events[cut->events - 1], what, sizeof what);
-                        snprintf(text, sizeof text, "the power is cut after event %zu: %s", cut->events - 1, what);
+                        snprintf(text, sizeof text, "the power is cut after event %zu: %s", cut->events - 1,
+                                 what);
                         line(text);
                 }
                 for (size_t i = 0; i < c.pieces_count; i++) {

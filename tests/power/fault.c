@@ -46,7 +46,8 @@ int fault_next(enum fault_call call)
         if (!armed || armed->call != call)
                 return 0;
         armed->calls++;
-        bool fails = armed->nth && (armed->calls == armed->nth || (armed->sticky && armed->calls > armed->nth));
+        bool fails =
+            armed->nth && (armed->calls == armed->nth || (armed->sticky && armed->calls > armed->nth));
         armed->fired += fails;
         return fails ? armed->number : 0;
 }

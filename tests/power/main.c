@@ -5,9 +5,9 @@
  */
 #include "tests/power/runner.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static const char usage[] =
     "power [--workload NAME] [--images N] [--from SEED | --seed SEED] [--repeat WHAT]\n"
     "      [--canary NAME|all]\n"
     "\n"
-    "  --workload NAME  log\n"
+    "  --workload NAME  engine (default) or log\n"
     "  --images N       go on until there were so many different images (default 2000)\n"
     "  --from SEED      begin with that seed's workload (default 1)\n"
     "  --seed SEED      that seed's workload only, all of it\n"
@@ -37,15 +37,14 @@ struct command {
         const char *canary;
 };
 
-static const struct workload *const workloads[] = { &workload_log };
+static const struct workload *const workloads[] = { &workload_engine, &workload_log };
 
 static const struct {
         const char *option;
         const char *words;
-} canaries[] = {
-        [CANARY_NONE] = { "", "" },
+} canaries[] = { [CANARY_NONE] = { "", "" },
 #define CANARY_ROW(name, option, words) [CANARY_##name] = { option, words },
-        CANARIES(CANARY_ROW)
+                 CANARIES(CANARY_ROW)
 #undef CANARY_ROW
 };
 
@@ -75,8 +74,8 @@ static void say_and_die(int signal_number)
 {
         char name[NAME_SIZE], text[NAME_SIZE + 100];
         runner_name(&runner, name, sizeof name);
-        int n = snprintf(text, sizeof text, "\nkilled by signal %d\nagain: power --repeat %s\n", signal_number,
-                         name);
+        int n = snprintf(text, sizeof text, "\nkilled by signal %d\nagain: power --repeat %s\n",
+                         signal_number, name);
         if (write(STDOUT_FILENO, text, (size_t)n) < 0)
                 _exit(3);
         signal(signal_number, SIG_DFL);
@@ -112,12 +111,13 @@ static void print_violation(const struct runner *r)
 static void print_summary(const struct runner *r, uint64_t from, double seconds)
 {
         const struct runner_tally *t = &r->tally;
-        printf("%s%s: %" PRIu64 " images, %" PRIu64 " distinct (%" PRIu64 " of %" PRIu64 " recoveries), %" PRIu64
-               " cuts, %" PRIu64 " recoveries to the end, %" PRIu64 " workloads from seed %" PRIu64 ", %" PRIu64
-               " violations, %.1f s (%.0f images/s)\n",
-               r->progress ? "\r" : "", r->workload->name, t->first.images + t->second.images, runner_images(r),
-               t->second.distinct, t->recorded, t->first.cuts + t->second.cuts, t->to_end, t->workloads, from,
-               t->violations, seconds, (double)runner_images(r) / (seconds > 0 ? seconds : 1));
+        printf("%s%s: %" PRIu64 " images, %" PRIu64 " distinct (%" PRIu64 " of %" PRIu64
+               " recoveries), %" PRIu64 " cuts, %" PRIu64 " recoveries to the end, %" PRIu64
+               " workloads from seed %" PRIu64 ", %" PRIu64 " violations, %.1f s (%.0f images/s)\n",
+               r->progress ? "\r" : "", r->workload->name, t->first.images + t->second.images,
+               runner_images(r), t->second.distinct, t->recorded, t->first.cuts + t->second.cuts, t->to_end,
+               t->workloads, from, t->violations, seconds,
+               (double)runner_images(r) / (seconds > 0 ? seconds : 1));
 }
 
 static int run_batch(const struct command *c)
@@ -277,10 +277,12 @@ static int read_options(int argc, char **argv, struct command *c)
 
 int main(int argc, char **argv)
 {
-        struct command c = { .workload = &workload_log, .images = 2000, .from = 1 };
+        struct command c = { .workload = &workload_engine, .images = 2000, .from = 1 };
         int code = read_options(argc, argv, &c);
         if (code)
                 return code;
+        /* LMDB takes 2 MiB of zeros for each opening: the system gives them for nothing. */
+        mallopt(M_MMAP_THRESHOLD, 1 << 20);
         if (c.repeat)
                 return run_repeat(&c);
         if (c.canary)

@@ -74,7 +74,8 @@ static bool recover(struct runner *r, const struct image *image, const struct se
         return !after->wrong[0];
 }
 
-static bool try_second(void *ctx, const struct cut *cut, const struct image *image, uint64_t hash, size_t acks)
+static bool try_second(void *ctx, const struct cut *cut, const struct image *image, uint64_t hash,
+                       size_t acks)
 {
         struct runner *r = ctx;
         r->cut_second = *cut;
@@ -155,8 +156,7 @@ static bool repeat_second(struct runner *r, const struct cut *cut)
         r->cut_second = *cut;
         bool there = cutter_one(&r->recovery, r->options.seed, cut, &image, &acks);
         bool to_end = there && image_hash(&image) % TO_END_EVERY == 0;
-        bool well =
-            there ? recover(r, &image, &r->after, acks, to_end, NULL, &r->after_second) : missing(r);
+        bool well = there ? recover(r, &image, &r->after, acks, to_end, NULL, &r->after_second) : missing(r);
         image_fini(&image);
         return well;
 }
@@ -173,7 +173,8 @@ bool runner_repeat(struct runner *r, uint64_t seed, const struct cut *first, con
         r->cut = *first;
         bool there = cutter_one(&r->trace, seed, first, &image, &acks);
         bool to_end = there && image_hash(&image) % TO_END_EVERY == 0;
-        bool well = there ? recover(r, &image, &r->session, acks, to_end, &r->recovery, &r->after) : missing(r);
+        bool well =
+            there ? recover(r, &image, &r->session, acks, to_end, &r->recovery, &r->after) : missing(r);
         image_fini(&image);
         return well && second->piece_size ? repeat_second(r, second) : well;
 }

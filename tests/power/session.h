@@ -19,9 +19,14 @@ struct session_ack {
         uint64_t lsn;   /* records up to here are durable */
         uint64_t first; /* records before it may be forgotten: so was promised */
         uint64_t epoch; /* the log was opened with */
-        uint32_t command; /* of the engine's: 0, or which one was answered (from 1) … */
-        uint32_t code;    /* … and how */
+
+        /* The engine's: */
+        uint8_t type;     /* enum message_type of what was said */
+        uint32_t command; /* to which command, from 1 on; 0: to none */
+        uint32_t code;
+        uint32_t ending; /* of a RESULT */
         uint64_t run;
+        bool existing; /* it changed nothing, and left no record */
 };
 
 enum { SENTENCE_SIZE = 700 };
@@ -31,8 +36,8 @@ struct session {
         size_t records_count;
         struct session_ack *acks;
         size_t acks_count;
-        uint64_t trimmed_to; /* no trim went beyond this LSN */
-        uint64_t epoch;      /* the highest that was tried */
+        uint64_t trimmed_to;       /* no trim went beyond this LSN */
+        uint64_t epoch;            /* the highest that was tried */
         char wrong[SENTENCE_SIZE]; /* what promise was broken, "" if none */
 };
 

@@ -47,5 +47,6 @@ struct workload {
 };
 
 extern const struct workload workload_log;
+extern const struct workload workload_engine;
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The bare log: groups of records of all sizes, trims, reopenings. After a cut the log is a prefix of what was
- * appended, in whole groups, at least as long as was promised; nothing is forgotten that no trim allowed; and
- * it can be appended to.
+ * The bare log: groups of records of all sizes, trims, reopenings. After a cut the log is a prefix of what
+ * was appended, in whole groups, at least as long as was promised; nothing is forgotten that no trim allowed;
+ * and it can be appended to.
  */
+#include "tests/power/check.h"
 #include "tests/power/workload.h"
 
 #include "base/map.h"
@@ -12,7 +13,6 @@
 #include "wal/data_dir.h"
 #include "wal/log.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,8 +60,7 @@ static void close_log(struct open_log *l)
 
 static void promise(struct open_log *l, uint64_t lsn, uint64_t first)
 {
-        session_ack(l->session,
-                    (struct session_ack){ .lsn = lsn, .first = first, .epoch = l->log->epoch });
+        session_ack(l->session, (struct session_ack){ .lsn = lsn, .first = first, .epoch = l->log->epoch });
 }
 
 /* --- doing --- */
@@ -127,64 +126,7 @@ static int run(const struct workload_options *o, struct session *s, stet_why *wh
         return err;
 }
 
-/* --- checking --- */
-
-struct reading {
-        const struct session *before;
-        struct session *after;
-        uint64_t next_lsn;
-};
-
-static int check_record(void *ctx, const struct record *record)
-{
-        struct reading *r = ctx;
-        if (record->lsn != r->next_lsn || record->lsn > r->before->records_count ||
-            record->crc != r->before->records[record->lsn - 1].crc || !records_are_right(record))
-                session_wrong(r->after, "P4: record %" PRIu64 " is not the one that was appended", record->lsn);
-        r->next_lsn = record->lsn + 1;
-        return r->after->wrong[0] ? STET_ECORRUPT : 0;
-}
-
-static bool check_records(struct open_log *l, const struct session *before)
-{
-        stet_why why = { "" };
-        struct reading r = { before, l->session, l->log->first_lsn };
-        int err = log_read(l->log, 1, check_record, &r, &why);
-        if (err)
-                return session_wrong(l->session, "P7: the log can't be read: %s", why.text);
-        if (r.next_lsn != l->log->last_lsn + 1)
-                return session_wrong(l->session, "P4: the log ends with %" PRIu64 ", and %" PRIu64 " can be read",
-                                     l->log->last_lsn, r.next_lsn - 1);
-        return true;
-}
-
-static bool check_ends(struct open_log *l, const struct session *before, size_t acks)
-{
-        struct session_ack promised = session_promised(before, acks);
-        const struct log *log = l->log;
-        if (log->last_lsn < promised.lsn)
-                return session_wrong(l->session,
-                                     "P2: record %" PRIu64 " was promised to be durable; the log ends with %" PRIu64,
-                                     promised.lsn, log->last_lsn);
-        if (log->last_lsn > before->records_count)
-                return session_wrong(l->session, "P4: the log ends with %" PRIu64 "; only %zu were appended",
-                                     log->last_lsn, before->records_count);
-        if (log->last_lsn && !before->records[log->last_lsn - 1].ends_group)
-                return session_wrong(l->session, "P3: the log ends with %" PRIu64 ", in the middle of a group",
-                                     log->last_lsn);
-        if (log->first_lsn < promised.first)
-                return session_wrong(l->session, "P4: the log was trimmed to %" PRIu64 "; it begins with %" PRIu64,
-                                     promised.first, log->first_lsn);
-        if (log->first_lsn > 1 && log->first_lsn > before->trimmed_to)
-                return session_wrong(l->session,
-                                     "P4: the log begins with %" PRIu64 "; nobody trimmed it beyond %" PRIu64,
-                                     log->first_lsn, before->trimmed_to);
-        if (log->epoch <= promised.epoch)
-                return session_wrong(l->session,
-                                     "P14: the log was opened with epoch %" PRIu64 "; now it has %" PRIu64,
-                                     promised.epoch, log->epoch);
-        return true;
-}
+/* --- coming back --- */
 
 static void go_on(struct open_log *l)
 {
@@ -202,8 +144,7 @@ static void recover(const struct workload_options *o, const struct session *befo
         int err = open_log(&l, o, after, &why);
         if (err) {
                 session_wrong(after, "P4: the log can't be opened: %s", why.text);
-        } else if (check_ends(&l, before, acks) && check_records(&l, before)) {
-                after->records_count = (size_t)l.log->last_lsn;
+        } else if (check_log(l.log, before, acks, after)) {
                 promise(&l, l.log->last_lsn, 0);
                 l.random_state += l.log->last_lsn;
                 if (to_end)
