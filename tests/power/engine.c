@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURNS_MAX = 200, STACK_SIZE = 32 << 10, STACKS_MAX = 4, OUTCOME_PEER = 9 };
+enum { TURNS_MAX = 200, STACK_SIZE = 32 << 10, STACKS_MAX = 4, OUTCOME_PEER = 9, FULL_TRIES = 3 };
 
 #define MS           INT64_C(1000000)
 #define BEGINNING_NS (INT64_C(1700000000000) * MS)
@@ -38,8 +38,7 @@ static int tapped_append(struct log *log, uint64_t epoch, const struct log_group
 
 static int tapped_trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
 {
-        struct session *s = tapped->session;
-        s->trimmed_to = to_lsn > s->trimmed_to ? to_lsn : s->trimmed_to;
+        session_trim(tapped->session, to_lsn);
         return tapped->real->trim(log, epoch, to_lsn, why);
 }
 
@@ -207,12 +206,13 @@ static void note_fingerprint(struct engine *e)
 
 void engine_turn(struct engine *e)
 {
+        int full = 0;
         for (int turn = 0; turn < TURNS_MAX && !e->err; turn++) {
                 deliver(e);
                 shard_tick(e->host.shard, e->now_ns);
                 shard_flush(e->host.shard);
                 e->err = shard_collect(e->host.shard, &e->why);
-                if (!e->err && shard_disk_full(e->host.shard))
+                if (!e->err && shard_disk_full(e->host.shard) && ++full == FULL_TRIES)
                         e->err = stet_why_set(&e->why, STET_EFULL, "the disk is full");
                 if (!e->inbox.size && shard_idle(e->host.shard))
                         break;

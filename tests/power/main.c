@@ -4,6 +4,7 @@
  * were enough images. The first broken promise ends it and is shown with what repeats it.
  */
 #include "tests/power/runner.h"
+#include "tests/power/suites.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -15,18 +16,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CANARY_SEEDS = 40, NAME_SIZE = 200, PROGRESS_EVERY = 500 };
+enum { CANARY_SEEDS = 40, NAME_SIZE = 200, PROGRESS_EVERY = 500, SKIPPED = 77 };
 
 static const char usage[] =
     "power [--workload NAME] [--images N] [--from SEED | --seed SEED] [--repeat WHAT]\n"
-    "      [--canary NAME|all]\n"
+    "      [--canary NAME|all] [--errno SEEDS] [--memory SEEDS [--stride N]]\n"
     "\n"
     "  --workload NAME  engine (default) or log\n"
     "  --images N       go on until there were so many different images (default 2000)\n"
     "  --from SEED      begin with that seed's workload (default 1)\n"
     "  --seed SEED      that seed's workload only, all of it\n"
     "  --repeat WHAT    one image again, told piece by piece: WHAT is what a failure prints\n"
-    "  --canary NAME    plants a fault that must be found; all: each of them\n";
+    "  --canary NAME    plants a fault that must be found; all: each of them\n"
+    "  --errno SEEDS    instead: every system call of so many workloads fails, with every error\n"
+    "  --memory SEEDS   instead: every Nth allocation fails\n"
+    "  --stride N       default 1\n";
 
 struct command {
         const struct workload *workload;
@@ -35,6 +39,9 @@ struct command {
         bool one_seed;
         const char *repeat;
         const char *canary;
+        uint64_t errno_seeds;
+        uint64_t memory_seeds;
+        uint64_t stride;
 };
 
 static const struct workload *const workloads[] = { &workload_engine, &workload_log };
@@ -221,9 +228,57 @@ static int run_repeat(const struct command *c)
         return !well;
 }
 
+/* --- failing calls --- */
+
+static int run_suite(const struct command *c, const char *name, uint64_t seeds, bool (*suite)(struct suite *s))
+{
+        struct suite s = { .workload = c->workload, .stage = &runner.live, .stride = c->stride };
+        double since = seconds_now();
+        bool well = true;
+        uint64_t seed = c->from;
+        runner_open(&runner, c->workload, CANARY_NONE);
+        for (; seed < c->from + seeds && well; seed++) {
+                s.options = (struct workload_options){ .seed = seed, .root = runner.live.path };
+                well = suite(&s);
+        }
+        runner_close(&runner);
+        if (!well)
+                printf("%s\nagain: power --workload %s --%s 1 --from %" PRIu64 "\n", s.wrong, c->workload->name, name,
+                       seed - 1);
+        printf("%s, %s: %" PRIu64 " cases, %" PRIu64 " ended with an error, %" PRIu64
+               " by abort(), %" PRIu64 " workloads from seed %" PRIu64 ", %d violations, %.1f s\n",
+               c->workload->name, name, s.cases, s.errors, s.deaths, seed - c->from, c->from, !well,
+               seconds_now() - since);
+        return !well;
+}
+
+static int run_suites(const struct command *c)
+{
+        int failed = 0;
+        if (c->errno_seeds)
+                failed += run_suite(c, "errno", c->errno_seeds, suite_errno);
+        if (c->memory_seeds && !suite_memory_works()) {
+                puts("allocations can't be made to fail where a sanitizer has them");
+                return failed ? 1 : SKIPPED;
+        }
+        if (c->memory_seeds)
+                failed += run_suite(c, "memory", c->memory_seeds, suite_memory);
+        return failed != 0;
+}
+
 /* --- the command line --- */
 
-enum { OPT_WORKLOAD = 1, OPT_IMAGES, OPT_FROM, OPT_SEED, OPT_REPEAT, OPT_CANARY };
+enum {
+        OPT_WORKLOAD = 1,
+        OPT_IMAGES,
+        OPT_FROM,
+        OPT_SEED,
+        OPT_REPEAT,
+        OPT_CANARY,
+        OPT_ERRNO,
+        OPT_MEMORY,
+        OPT_STRIDE,
+};
 
 static const struct option options_known[] = {
         { "workload", required_argument, NULL, OPT_WORKLOAD },
@@ -232,6 +287,9 @@ static const struct option options_known[] = {
         { "seed", required_argument, NULL, OPT_SEED },
         { "repeat", required_argument, NULL, OPT_REPEAT },
         { "canary", required_argument, NULL, OPT_CANARY },
+        { "errno", required_argument, NULL, OPT_ERRNO },
+        { "memory", required_argument, NULL, OPT_MEMORY },
+        { "stride", required_argument, NULL, OPT_STRIDE },
         { NULL, 0, NULL, 0 },
 };
 
@@ -266,18 +324,29 @@ static int read_options(int argc, char **argv, struct command *c)
                 case OPT_CANARY:
                         c->canary = optarg;
                         break;
+                case OPT_ERRNO:
+                        c->errno_seeds = strtoull(optarg, NULL, 0);
+                        break;
+                case OPT_MEMORY:
+                        c->memory_seeds = strtoull(optarg, NULL, 0);
+                        break;
+                case OPT_STRIDE:
+                        c->stride = strtoull(optarg, NULL, 0);
+                        break;
                 default:
                         return fail_usage("what is wanted?");
                 }
         }
         if (c->canary && strcmp(c->canary, "all") != 0 && !canary_named(c->canary))
                 return fail_usage("no such canary");
+        if (!c->stride)
+                return fail_usage("a stride is at least 1");
         return optind < argc ? fail_usage("there is an argument too many") : 0;
 }
 
 int main(int argc, char **argv)
 {
-        struct command c = { .workload = &workload_engine, .images = 2000, .from = 1 };
+        struct command c = { .workload = &workload_engine, .images = 2000, .from = 1, .stride = 1 };
         int code = read_options(argc, argv, &c);
         if (code)
                 return code;
@@ -288,5 +357,5 @@ int main(int argc, char **argv)
         if (c.canary)
                 return run_canaries(&c);
         watch_for_crashes();
-        return run_batch(&c);
+        return c.errno_seeds || c.memory_seeds ? run_suites(&c) : run_batch(&c);
 }

@@ -217,16 +217,18 @@ static int fail(int number)
         return -1;
 }
 
-/* A sync (a synced write among them) that fails, or that comes after one that failed. */
+/* A sync (a synced write among them) that fails, or that comes after one that failed. A write that was
+ * interrupted did not begin. A disk that was full may be tried again: the whole transaction is written anew
+ * then (env_lmdb.c), so that nothing rests on what the failed sync did. */
 static int sync_fault(const struct slot *slot, enum fault_call call)
 {
         int number = fault_next(call);
         int file = slot->file == IMAGE_NONE ? FILES_MAX - 1 : slot->file;
-        if (file >= FILES_MAX)
+        if (file >= FILES_MAX || (number == EINTR && slot->synced_writes))
                 return number;
         if (recorder.sync_failed[file])
                 recorder.synced_again = true;
-        if (number)
+        if (number && number != ENOSPC && number != EDQUOT)
                 recorder.sync_failed[file] = true;
         return number;
 }

@@ -3,6 +3,7 @@
 
 #include "tests/power/recorder.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,35 @@ void session_begin(struct session *s, const struct session *from, size_t records
         for (size_t i = 0; i < acks && i < from->acks_count; i++)
                 s->acks[s->acks_count++] = from->acks[i];
         s->trimmed_to = from->trimmed_to;
-        s->epoch = from->epoch;
+}
+
+void session_take(struct session *s, const struct session_shared *from)
+{
+        session_fini(s);
+        for (size_t i = 0; i < from->records_count; i++)
+                add_record(s, from->records[i]);
+        s->acks = xcalloc(from->acks_count + 1, sizeof *s->acks);
+        for (size_t i = 0; i < from->acks_count; i++)
+                s->acks[s->acks_count++] = from->acks[i];
+        s->trimmed_to = from->trimmed_to;
+        memcpy(s->wrong, from->wrong, sizeof s->wrong);
+}
+
+void session_trim(struct session *s, uint64_t to_lsn)
+{
+        if (to_lsn > s->trimmed_to)
+                s->trimmed_to = to_lsn;
+        if (s->shared)
+                s->shared->trimmed_to = s->trimmed_to;
+}
+
+/* Records from `from` on, for the other process. */
+static void share_records(struct session *s, size_t from)
+{
+        assert(s->records_count <= SHARED_RECORDS_MAX);
+        for (size_t i = from; i < s->records_count; i++)
+                s->shared->records[i] = s->records[i];
+        s->shared->records_count = s->records_count;
 }
 
 void session_append(struct session *s, const struct log_group *group)
@@ -42,6 +71,8 @@ void session_append(struct session *s, const struct log_group *group)
                 rest = bytes_of(rest.data + size, rest.size - size);
                 add_record(s, (struct session_record){ .crc = record.crc, .ends_group = !rest.size });
         }
+        if (s->shared)
+                share_records(s, (size_t)group->first_lsn - 1);
 }
 
 void session_ack(struct session *s, struct session_ack ack)
@@ -49,6 +80,11 @@ void session_ack(struct session *s, struct session_ack ack)
         s->acks = xrealloc(s->acks, (s->acks_count + 1) * sizeof *s->acks);
         s->acks[s->acks_count++] = ack;
         power_ack(s->acks_count);
+        if (!s->shared)
+                return;
+        assert(s->acks_count <= SHARED_ACKS_MAX);
+        s->shared->acks[s->acks_count - 1] = ack;
+        s->shared->acks_count = s->acks_count;
 }
 
 struct session_ack session_promised(const struct session *s, size_t acks)

@@ -31,20 +31,38 @@ struct session_ack {
 
 enum { SENTENCE_SIZE = 700 };
 
+/* The same where another process sees it. */
+enum { SHARED_RECORDS_MAX = 4096, SHARED_ACKS_MAX = 4096 };
+
+struct session_shared {
+        struct session_record records[SHARED_RECORDS_MAX];
+        size_t records_count;
+        struct session_ack acks[SHARED_ACKS_MAX];
+        size_t acks_count;
+        uint64_t trimmed_to;
+        char wrong[SENTENCE_SIZE];
+};
+
 struct session {
         struct session_record *records; /* records[lsn - 1] */
         size_t records_count;
         struct session_ack *acks;
         size_t acks_count;
         uint64_t trimmed_to;       /* no trim went beyond this LSN */
-        uint64_t epoch;            /* the highest that was tried */
-        char wrong[SENTENCE_SIZE]; /* what promise was broken, "" if none */
+        struct session_shared *shared; /* kept equal; NULL: none */
+        char wrong[SENTENCE_SIZE];     /* what promise was broken, "" if none */
 };
 
 void session_fini(struct session *s);
 
 /* Becomes the beginning of another one: its first records and acknowledgements. */
 void session_begin(struct session *s, const struct session *from, size_t records, size_t acks);
+
+/* Becomes what another process left. */
+void session_take(struct session *s, const struct session_shared *from);
+
+/* A trim to there is about to be asked for. */
+void session_trim(struct session *s, uint64_t to_lsn);
 
 /* A group is about to be given to the log. */
 void session_append(struct session *s, const struct log_group *group);

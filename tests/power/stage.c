@@ -163,6 +163,12 @@ void stage_clear(struct stage *stage)
         stage_show(stage, &empty);
 }
 
+void stage_reset(struct stage *stage)
+{
+        stage_close(stage);
+        must(mkdir(stage->path, 0700) == 0, stage->path);
+}
+
 void stage_close(struct stage *stage)
 {
         remove_tree(stage->path);

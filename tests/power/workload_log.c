@@ -79,6 +79,8 @@ static int append_group(struct open_log *l, stet_why *why)
         if (l->canary == CANARY_ACK_EARLY)
                 promise(l, log_group_next_lsn(&l->group) - 1, 0);
         int err = log_append(l->log, l->log->epoch, &l->group, why);
+        if (err == STET_EFULL) /* it may be tried again */
+                err = log_append(l->log, l->log->epoch, &l->group, why);
         if (!err)
                 promise(l, l->log->last_lsn, 0);
         return err;
@@ -87,8 +89,7 @@ static int append_group(struct open_log *l, stet_why *why)
 static int trim(struct open_log *l, stet_why *why)
 {
         uint64_t to = 1 + random_below(&l->random_state, (size_t)l->log->last_lsn + 1);
-        if (to > l->session->trimmed_to)
-                l->session->trimmed_to = to;
+        session_trim(l->session, to);
         int err = log_trim(l->log, l->log->epoch, to, why);
         if (!err)
                 promise(l, l->log->last_lsn, to);
