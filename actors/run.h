@@ -44,17 +44,25 @@ static inline uint64_t op_key(uint64_t run, uint32_t op)
         return hash_u64(run) + op;
 }
 
-/* A signal that came and that no wait has taken yet. */
+/* Signals of one name that came and that no wait has taken yet. */
 struct run_signal {
         struct list in_run;
+        uint64_t count;
         char name[];
 };
 
 /* The last signal applied from another run: earlier and equal ops of it are repeats. */
 struct run_sender {
-        struct run_sender *next;
+        struct list in_all;
+        struct map_node by_run; /* in by_run, once there are many */
         uint64_t run;
         uint32_t op;
+};
+
+struct run_senders {
+        struct list all; /* the longest known first */
+        struct map by_run;
+        uint32_t count;
 };
 
 /* A request that was applied: its repeat gets the same answer. */
@@ -102,7 +110,7 @@ struct run {
                                           shard's table */
         struct op *few[RUN_OPS_FEW];
         struct list signals;
-        struct run_sender *senders;
+        struct run_senders *senders; /* NULL: none */
 
         struct stet_run *code; /* NULL while it is parked */
         char *blocked;         /* why its code can't go on, as a sentence; NULL: it can */
@@ -164,6 +172,13 @@ struct bytes run_given_id(const struct run *run);
  * same request id for another command, workflow id or namespace is another request. */
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,
                                      struct bytes id, struct bytes request_id);
+
+/* What the run has applied of a sender, or NULL. */
+struct run_sender *run_sender_find(const struct run *run, uint64_t sender);
+
+/* A run takes the place of another of its name: a signal that the other has applied must not be applied
+ * again. */
+void run_senders_move(struct run *from, struct run *to);
 
 /* Checks the invariants: an open run owes something or says why not; an ended one owes nothing. NULL, or the
  * sentence that is broken. */

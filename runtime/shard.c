@@ -92,9 +92,7 @@ void shard_name_run(struct shard *s, struct run *run)
         struct run *before = shard_run_by_name(s, ns, id);
         if (before) {
                 map_remove(&s->names, &before->by_name);
-                run->senders =
-                    before->senders; /* a signal that it applied must not be applied again by this one */
-                before->senders = NULL;
+                run_senders_move(before, run);
         }
         map_put(&s->names, &run->by_name, name_hash(s->options.incarnation, ns, id));
         struct run *from = run->continued_from ? shard_run_by_id(s, run->continued_from) : NULL;
@@ -481,6 +479,18 @@ static uint64_t mix(uint64_t hash, uint64_t value)
         return hash_u64(hash ^ value) + value;
 }
 
+static uint64_t mix_senders(uint64_t hash, const struct run_senders *senders)
+{
+        if (!senders)
+                return hash;
+        list_each(at, &senders->all)
+        {
+                const struct run_sender *sender = container_of(at, struct run_sender, in_all);
+                hash = mix(mix(hash, sender->run), sender->op);
+        }
+        return hash;
+}
+
 uint64_t shard_fingerprint(const struct shard *s)
 {
         uint64_t hash = 0;
@@ -498,11 +508,10 @@ uint64_t shard_fingerprint(const struct shard *s)
                 list_each(in, &run->signals)
                 {
                         const struct run_signal *signal = container_of(in, struct run_signal, in_run);
-                        hash = mix(hash, hash_bytes(0, 0, bytes_str(signal->name)));
+                        hash = mix(mix(hash, hash_bytes(0, 0, bytes_str(signal->name))), signal->count);
                 }
                 hash = mix(mix(mix(hash, run->status_lsn), run->continued_as), run->seed);
-                for (const struct run_sender *sender = run->senders; sender; sender = sender->next)
-                        hash = mix(mix(hash, sender->run), sender->op);
+                hash = mix_senders(hash, run->senders);
                 for (const struct run_request *r = run->requests; r; r = r->next)
                         hash = mix(mix(hash, r->event), hash_bytes(0, 0, bytes_of(r->id, r->id_size)));
         }

@@ -154,10 +154,8 @@ static void parent_check(struct shard *s, const struct message *m)
 
 static bool applied_already(const struct run *run, const struct message *m)
 {
-        for (const struct run_sender *sender = run->senders; sender; sender = sender->next)
-                if (sender->run == m->parent_run)
-                        return sender->op >= m->parent_op;
-        return false;
+        const struct run_sender *sender = run_sender_find(run, m->parent_run);
+        return sender && sender->op >= m->parent_op;
 }
 
 static void sent(struct shard *s, const struct message *m, int64_t now_ns)
