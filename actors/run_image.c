@@ -235,8 +235,9 @@ static bool retry_fits(const struct part *p)
 
 static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, const struct part *p)
 {
-        if (run->ending != RUN_OPEN || !p->id || run_op(tables, run, p->id) || !text(p->name) ||
-            (effect == EFFECT_CALL && !retry_fits(p)))
+        bool outlives = effect == EFFECT_CHILD && p->abandon && !p->noted;
+        if ((run->ending != RUN_OPEN && !outlives) || !p->id || run_op(tables, run, p->id) ||
+            !text(p->name) || (effect == EFFECT_CALL && !retry_fits(p)))
                 return STET_ECORRUPT;
         struct op *op = run_op_open(run, tables, p->id, effect, p->due_ns);
         op->lsn = p->lsn;

@@ -18,9 +18,9 @@ struct op *run_op_open(struct run *run, struct run_tables *tables, uint32_t id, 
                        int64_t due_ns);
 void run_op_close(struct run_tables *tables, struct op *op);
 
-/* Closes its ops and forgets its signals. Ops that may outlive the run go to the list let_go, if there is
- * one. */
-void run_close_all(struct run *run, struct run_tables *tables, struct list *let_go);
+/* Closes its ops and forgets its signals. Children that it lets go and that are not known to have started may
+ * be kept: they are owed their start. */
+void run_close_all(struct run *run, struct run_tables *tables, bool keep_let_go);
 
 struct run_signal *run_signal_find(const struct run *run, struct bytes name);
 void run_signal_keep(struct run *run, struct bytes name, uint64_t count);
@@ -30,7 +30,6 @@ bool run_signal_take(struct run *run, struct bytes name); /* one of that name; f
 void run_sender_keep(struct run *run, uint64_t sender, uint32_t op);
 
 /* Notes the event's request, if it has one. */
-void run_request_keep(struct run *run, struct run_tables *tables, const struct event *e);
-void run_requests_free(struct run *run, struct run_tables *tables);
+void run_request_keep(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn);
 
 #endif
