@@ -3,6 +3,7 @@
 
 #include "tests/power/recorder.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -32,6 +33,7 @@ static void run_in_child(const struct workload *workload, const struct workload_
         struct session session = { .shared = &shared->session };
         struct image mirror = { 0 };
         struct rlimit no_core = { 0, 0 };
+        signal(SIGABRT, SIG_DFL); /* expected, and told by the parent */
         setrlimit(RLIMIT_CORE, &no_core);
         recorder_seed(o->seed);
         recorder_begin(o->root, &mirror, NULL);
