@@ -13,6 +13,7 @@ struct log_lmdb {
         struct log log;
         struct env_lmdb env;
         enum log_level level;
+        unsigned untrimmed; /* blocks written since the last trimming, as far as they count */
 };
 
 static inline struct bytes bytes_of_val(const MDB_val *val)
