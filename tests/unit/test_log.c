@@ -566,7 +566,7 @@ static int chase_record(void *ctx, const struct record *r)
         if (!c->last)
                 c->first = r->lsn;
         else if (r->lsn != c->last + 1)
-                cr_assert_leq(r->lsn, c->log->first_lsn, "record %lu follows %lu", (unsigned long)r->lsn,
+                cr_assert_leq(r->lsn, c->log->trim_lsn, "record %lu follows %lu", (unsigned long)r->lsn,
                               (unsigned long)c->last);
         c->last = r->lsn;
         return 0;
