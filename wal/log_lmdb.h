@@ -16,11 +16,6 @@ struct log_lmdb {
         unsigned untrimmed; /* blocks written since the last trimming, as far as they count */
 };
 
-static inline struct bytes bytes_of_val(const MDB_val *val)
-{
-        return bytes_of(val->mv_data, val->mv_size);
-}
-
 extern const struct log_ops log_lmdb_ops;
 
 /* The log's head, as the transaction sees it. */
