@@ -36,13 +36,15 @@ static bool check_records(struct log *log, const struct session *before, struct 
 static bool check_first(const struct log *log, const struct session *before, struct session_ack promised,
                         struct session *after)
 {
-        if (log->first_lsn < promised.first)
-                return session_wrong(after, "P4: the log was trimmed to %" PRIu64 "; it begins with %" PRIu64,
-                                     promised.first, log->first_lsn);
-        if (log->first_lsn > 1 && log->first_lsn > before->trimmed_to)
+        uint64_t first = log->first_lsn;
+        if (first < promised.first)
+                return session_wrong(
+                    after, "P4: the log had forgotten what is before %" PRIu64 "; it begins with %" PRIu64,
+                    promised.first, first);
+        if (first > 1 && first > before->trimmed_to)
                 return session_wrong(after,
                                      "P4: the log begins with %" PRIu64 "; nobody trimmed it beyond %" PRIu64,
-                                     log->first_lsn, before->trimmed_to);
+                                     first, before->trimmed_to);
         return true;
 }
 

@@ -47,8 +47,8 @@ static void run_in_child(const struct workload *workload, const struct workload_
         _exit(0);
 }
 
-void child_run(const struct workload *workload, const struct workload_options *o, const struct child_hooks *hooks,
-               struct session *ret_session, struct child_report *ret)
+void child_run(const struct workload *workload, const struct workload_options *o,
+               const struct child_hooks *hooks, struct session *ret_session, struct child_report *ret)
 {
         struct shared *shared = shared_new();
         int status = 0;

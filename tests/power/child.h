@@ -9,14 +9,15 @@
 #include "tests/power/workload.h"
 
 struct child_report {
-        int signal; /* that ended it; 0: none */
+        int signal;      /* that ended it; 0: none */
         bool sync_again; /* a sync that had failed was tried again */
         int err;         /* what the workload returned */
         stet_why why;
         uint64_t fired; /* faults */
 };
 
-/* What is done in the child around the workload: before() arms a fault, after() returns how often it fired. */
+/* What is done in the child around the workload: before() arms a fault, after() returns how often it fired.
+ */
 struct child_hooks {
         void (*before)(void *ctx);
         uint64_t (*after)(void *ctx);
@@ -25,7 +26,7 @@ struct child_hooks {
 
 /* Runs the workload below o->root, which is empty, and fills *ret_session with what was promised until its
  * end. */
-void child_run(const struct workload *workload, const struct workload_options *o, const struct child_hooks *hooks,
-               struct session *ret_session, struct child_report *ret);
+void child_run(const struct workload *workload, const struct workload_options *o,
+               const struct child_hooks *hooks, struct session *ret_session, struct child_report *ret);
 
 #endif

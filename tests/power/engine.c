@@ -4,10 +4,19 @@
 #include "runtime/parcel.h"
 #include "tests/power/flows.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { TURNS_MAX = 200, STACK_SIZE = 32 << 10, STACKS_MAX = 4, OUTCOME_PEER = 9, FULL_TRIES = 3 };
+enum {
+        TURNS_MAX = 200,
+        STACK_SIZE = 32 << 10,
+        STACKS_MAX = 4,
+        RUNS_MAX = 3,
+        OUTCOME_PEER = 9,
+        FULL_TRIES = 3
+};
 
 #define MS           INT64_C(1000000)
 #define BEGINNING_NS (INT64_C(1700000000000) * MS)
@@ -36,18 +45,11 @@ static int tapped_append(struct log *log, uint64_t epoch, const struct log_group
         return tapped->real->append(log, epoch, group, why);
 }
 
-static int tapped_trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
-{
-        session_trim(tapped->session, to_lsn);
-        return tapped->real->trim(log, epoch, to_lsn, why);
-}
-
 static void tap(struct engine *e)
 {
         e->real = e->host.log->ops;
         e->tapped = *e->real;
         e->tapped.append = tapped_append;
-        e->tapped.trim = tapped_trim;
         e->host.log->ops = &e->tapped;
         tapped = e;
 }
@@ -57,6 +59,7 @@ static void tap(struct engine *e)
 static void promise(struct engine *e, const struct message *m)
 {
         session_ack(e->session, (struct session_ack){ .lsn = e->host.log->last_lsn,
+                                                      .first = e->host.log->first_lsn,
                                                       .epoch = e->host.log->epoch,
                                                       .type = m->type,
                                                       .command = (uint32_t)m->correlation,
@@ -137,32 +140,62 @@ static void hear_log(void *ctx, stet_log_level level, const char *line)
 
 /* --- open and close --- */
 
+/* The node leaves this file when it was open once; from then on a store that is missing is not made. */
+static bool was_open(const struct engine *e)
+{
+        char path[300];
+        snprintf(path, sizeof path, "%s/crashes", e->dir.path);
+        return access(path, F_OK) == 0;
+}
+
+static int leave_mark(struct engine *e, stet_why *why)
+{
+        char path[300];
+        snprintf(path, sizeof path, "%s/crashes", e->dir.path);
+        e->mark_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return e->mark_fd < 0 ? stet_why_set(why, STET_EIO, "%s can't be opened", path) : 0;
+}
+
+static int open_host(struct engine *e, stet_why *why)
+{
+        struct shard_host_options options = { .dir = &e->dir,
+                                              .level =
+                                                  e->options->canary == CANARY_NOSYNC ? LOG_MEMORY : LOG_SYNC,
+                                              .create_store = !was_open(e),
+                                              .runs_max = RUNS_MAX,
+                                              .idle_ns = 20 * MS,
+                                              .app = &e->app,
+                                              .stack_size = STACK_SIZE,
+                                              .stacks_max = STACKS_MAX,
+                                              .lease_ns = 100 * MS,
+                                              .seed = e->options->seed };
+        struct shard_sink sink = { e, to_peer, to_node, hear_log };
+        return shard_host_open(&e->host, &options, &sink, why);
+}
+
+/* In the order of runtime/node_open.c. */
 int engine_open(struct engine *e, const struct workload_options *o, struct session *s, stet_why *why)
 {
         char path[300];
-        *e = (struct engine){ .options = o, .session = s, .app = STET_APP("power"), .promising = true };
+        *e = (struct engine){ .options = o, .session = s, .app = STET_APP("power"), .mark_fd = -1 };
+        e->promising = true;
         snprintf(path, sizeof path, "%s/data", o->root);
         flows_register(&e->app);
         int err = data_dir_open(path, true, 1, &e->dir, why);
         if (err)
                 return err;
         e->dir_open = true;
-        struct shard_host_options options = { .dir = &e->dir,
-                                              .level = o->canary == CANARY_NOSYNC ? LOG_MEMORY : LOG_SYNC,
-                                              .app = &e->app,
-                                              .stack_size = STACK_SIZE,
-                                              .stacks_max = STACKS_MAX,
-                                              .lease_ns = 100 * MS,
-                                              .seed = o->seed };
-        struct shard_sink sink = { e, to_peer, to_node, hear_log };
-        err = shard_host_open(&e->host, &options, &sink, why);
+        err = open_host(e, why);
         if (err)
                 return err;
         tap(e);
+        err = data_dir_upgrade(&e->dir, why);
+        if (!err)
+                err = leave_mark(e, why);
         e->now_ns = shard_last_time_ns(e->host.shard) + MS;
         if (e->now_ns < BEGINNING_NS)
                 e->now_ns = BEGINNING_NS;
-        return 0;
+        return err;
 }
 
 void engine_close(struct engine *e)
@@ -171,6 +204,8 @@ void engine_close(struct engine *e)
                 e->host.log->ops = e->real;
         tapped = NULL;
         shard_host_close(&e->host);
+        if (e->mark_fd >= 0)
+                close(e->mark_fd);
         if (e->dir_open)
                 data_dir_close(&e->dir);
         while (e->tasks) {
@@ -275,4 +310,14 @@ bool engine_wait(struct engine *e)
                 return false;
         e->now_ns = due_ns > e->now_ns ? due_ns : e->now_ns + MS;
         return true;
+}
+
+void engine_checkpoint(struct engine *e)
+{
+        struct checkpoints *c = e->host.checkpoints;
+        if (e->err || !shard_idle(e->host.shard))
+                return;
+        /* It rests for a second before it begins; that second passes for it alone. */
+        checkpoints_durable(c, e->host.log->last_lsn, 0, e->now_ns);
+        checkpoints_durable(c, e->host.log->last_lsn, 0, e->now_ns + 1000 * MS);
 }

@@ -34,6 +34,7 @@ struct engine {
         struct session *session;
         struct data_dir dir;
         bool dir_open;
+        int mark_fd; /* of the file that says that a node was open here */
         struct shard_host host;
         struct log_ops tapped; /* the log's operations, with ours before them */
         const struct log_ops *real;
@@ -63,6 +64,9 @@ void engine_turn(struct engine *e);
 /* A task that is due is done and its outcome told; false when there is none. */
 bool engine_work(struct engine *e, size_t which);
 size_t engine_tasks(const struct engine *e);
+
+/* The checkpointer writes what is durable into the store, if nothing is under way. */
+void engine_checkpoint(struct engine *e);
 
 /* Lets time pass to the next thing that is due; false when nothing is. */
 bool engine_wait(struct engine *e);

@@ -230,7 +230,8 @@ static int run_repeat(const struct command *c)
 
 /* --- failing calls --- */
 
-static int run_suite(const struct command *c, const char *name, uint64_t seeds, bool (*suite)(struct suite *s))
+static int run_suite(const struct command *c, const char *name, uint64_t seeds,
+                     bool (*suite)(struct suite *s))
 {
         struct suite s = { .workload = c->workload, .stage = &runner.live, .stride = c->stride };
         double since = seconds_now();
@@ -243,10 +244,10 @@ static int run_suite(const struct command *c, const char *name, uint64_t seeds, 
         }
         runner_close(&runner);
         if (!well)
-                printf("%s\nagain: power --workload %s --%s 1 --from %" PRIu64 "\n", s.wrong, c->workload->name, name,
-                       seed - 1);
-        printf("%s, %s: %" PRIu64 " cases, %" PRIu64 " ended with an error, %" PRIu64
-               " by abort(), %" PRIu64 " workloads from seed %" PRIu64 ", %d violations, %.1f s\n",
+                printf("%s\nagain: power --workload %s --%s 1 --from %" PRIu64 "\n", s.wrong,
+                       c->workload->name, name, seed - 1);
+        printf("%s, %s: %" PRIu64 " cases, %" PRIu64 " ended with an error, %" PRIu64 " by abort(), %" PRIu64
+               " workloads from seed %" PRIu64 ", %d violations, %.1f s\n",
                c->workload->name, name, s.cases, s.errors, s.deaths, seed - c->from, c->from, !well,
                seconds_now() - since);
         return !well;

@@ -273,6 +273,17 @@ STET_PUBLIC int openat(int directory_fd, const char *path, int flags, ...)
         return open_at(directory_fd, path, flags, mode);
 }
 
+/* What the compiler makes of calls that name no mode, where it can't see the flags. */
+static __attribute__((used)) int open_checked(const char *path, int flags)
+{
+        return open_at(AT_FDCWD, path, flags, 0);
+}
+
+static __attribute__((used)) int openat_checked(int directory_fd, const char *path, int flags)
+{
+        return open_at(directory_fd, path, flags, 0);
+}
+
 STET_PUBLIC int close(int fd)
 {
         if (fd >= 0 && fd < DESCRIPTORS_MAX)
@@ -452,3 +463,13 @@ SAME_AS("openat") int openat64(int directory_fd, const char *path, int flags, ..
 SAME_AS("pwrite") ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset);
 SAME_AS("ftruncate") int ftruncate64(int fd, off64_t size);
 SAME_AS("mmap") void *mmap64(void *at, size_t size, int protection, int flags, int fd, off64_t offset);
+
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int directory_fd, const char *path, int flags);
+int __openat64_2(int directory_fd, const char *path, int flags);
+
+SAME_AS("open_checked") int __open_2(const char *path, int flags);
+SAME_AS("open_checked") int __open64_2(const char *path, int flags);
+SAME_AS("openat_checked") int __openat_2(int directory_fd, const char *path, int flags);
+SAME_AS("openat_checked") int __openat64_2(int directory_fd, const char *path, int flags);

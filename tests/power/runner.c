@@ -120,6 +120,8 @@ static bool record(struct runner *r, uint64_t seed)
         recorder_end();
         if (err)
                 session_wrong(&r->session, "it failed without a fault: %s", why.text);
+        if (!stage_mirrored(&r->live))
+                session_wrong(&r->session, "something was written that the recorder did not see");
         if (r->session.wrong[0])
                 snprintf(r->wrong, sizeof r->wrong, "%s", r->session.wrong);
         return !r->session.wrong[0];

@@ -17,7 +17,7 @@ struct session_record {
 
 struct session_ack {
         uint64_t lsn;   /* records up to here are durable */
-        uint64_t first; /* records before it may be forgotten: so was promised */
+        uint64_t first; /* the log begins with this record, or a later one */
         uint64_t epoch; /* the log was opened with */
 
         /* The engine's: */
@@ -48,7 +48,7 @@ struct session {
         size_t records_count;
         struct session_ack *acks;
         size_t acks_count;
-        uint64_t trimmed_to;       /* no trim went beyond this LSN */
+        uint64_t trimmed_to;           /* no trim went beyond this LSN */
         struct session_shared *shared; /* kept equal; NULL: none */
         char wrong[SENTENCE_SIZE];     /* what promise was broken, "" if none */
 };

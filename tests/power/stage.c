@@ -163,6 +163,33 @@ void stage_clear(struct stage *stage)
         stage_show(stage, &empty);
 }
 
+static bool file_mirrored(const char *path, const struct buffer *mirrored)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        struct stat st;
+        bool same = fd >= 0 && fstat(fd, &st) == 0 && (size_t)st.st_size == mirrored->size;
+        uint8_t *content = xmalloc(mirrored->size + 1);
+        same = same && pread(fd, content, mirrored->size, 0) == (ssize_t)mirrored->size &&
+               (!mirrored->size || memcmp(content, mirrored->data, mirrored->size) == 0);
+        free(content);
+        if (fd >= 0)
+                close(fd);
+        return same;
+}
+
+bool stage_mirrored(const struct stage *stage)
+{
+        char full[sizeof stage->path + PATH_SIZE];
+        for (int i = 0; i < stage->mirror.entries_count; i++) {
+                const struct image_entry *e = &stage->mirror.entries[i];
+                const struct image_file *f = &stage->mirror.files[e->file];
+                path_in(stage, e->path, full);
+                if (!f->directory && !file_mirrored(full, &f->content))
+                        return false;
+        }
+        return true;
+}
+
 void stage_reset(struct stage *stage)
 {
         stage_close(stage);

@@ -18,6 +18,9 @@ void stage_open(struct stage *stage, const char *parent, const char *name);
 void stage_show(struct stage *stage, const struct image *image);
 void stage_clear(struct stage *stage);
 void stage_reset(struct stage *stage); /* the same, whatever was done there without the recorder */
+/* Whether the mirror is right: false when something was written past the recorder. */
+bool stage_mirrored(const struct stage *stage);
+
 void stage_close(struct stage *stage); /* removes it */
 
 #endif

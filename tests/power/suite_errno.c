@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Every call of the system that a workload makes below its directory fails once, and fails from then on, with
- * every error that it may have. After each: the workload went on or ended with an error in words, no sync that
- * had failed was tried again (P6), and a restart without faults finds all that was promised, nothing half
- * done.
+ * every error that it may have. After each: the workload went on or ended with an error in words, no sync
+ * that had failed was tried again (P6), and a restart without faults finds all that was promised, nothing
+ * half done.
  */
 #include "tests/power/child.h"
 #include "tests/power/fault.h"
@@ -74,9 +74,10 @@ static bool wrong(struct suite *s, const struct fault_plan *plan, const char *se
 {
         char copy[SENTENCE_SIZE];
         snprintf(copy, sizeof copy, "%s", sentence);
-        snprintf(s->wrong, sizeof s->wrong, "%s, seed %" PRIu64 ", %s number %" PRIu64 " fails with %s, %s: %s",
-                 s->workload->name, s->options.seed, fault_call_name(plan->call), plan->nth,
-                 fault_number_name(plan->number), plan->sticky ? "for good" : "once", copy);
+        snprintf(s->wrong, sizeof s->wrong,
+                 "%s, seed %" PRIu64 ", %s number %" PRIu64 " fails with %s, %s: %s", s->workload->name,
+                 s->options.seed, fault_call_name(plan->call), plan->nth, fault_number_name(plan->number),
+                 plan->sticky ? "for good" : "once", copy);
         return false;
 }
 

@@ -11,11 +11,11 @@
 struct suite {
         const struct workload *workload;
         struct workload_options options;
-        struct stage *stage;  /* where it runs */
-        uint64_t stride;      /* of the failing allocations: each so manieth */
-        uint64_t cases;       /* in which something failed */
-        uint64_t errors;      /* … and the workload ended with an error … */
-        uint64_t deaths;      /* … or its process with abort() */
+        struct stage *stage; /* where it runs */
+        uint64_t stride;     /* of the failing allocations: each so manieth */
+        uint64_t cases;      /* in which something failed */
+        uint64_t errors;     /* … and the workload ended with an error … */
+        uint64_t deaths;     /* … or its process with abort() */
         char wrong[SENTENCE_SIZE + 200];
 };
 

@@ -109,7 +109,7 @@ static int restart(struct engine *e, stet_why *why)
 static int step(struct doing *d, stet_why *why)
 {
         struct engine *e = &d->engine;
-        size_t what = random_below(&d->random_state, 20);
+        size_t what = random_below(&d->random_state, 23);
         if (what < 9)
                 give_command(e, ++d->commands);
         else if (what < 15)
@@ -118,6 +118,8 @@ static int step(struct doing *d, stet_why *why)
                 engine_wait(e);
         else if (what < 19)
                 note_attempt(e);
+        else if (what < 22)
+                engine_checkpoint(e);
         else
                 return restart(e, why);
         if (random_below(&d->random_state, 3))
@@ -128,6 +130,7 @@ static int step(struct doing *d, stet_why *why)
 static int run(const struct workload_options *o, struct session *s, stet_why *why)
 {
         struct doing d = { .random_state = hash_u64(o->seed) + 7 };
+        session_trim(s, UINT64_MAX); /* what may be forgotten is said by the store */
         int err = engine_open(&d.engine, o, s, why);
         if (!err)
                 engine_resume(&d.engine);
@@ -157,6 +160,26 @@ static bool check_fold(struct engine *e, const struct session *before)
         if (stood && stood != shard_fingerprint(e->host.shard))
                 return session_wrong(e->session,
                                      "P4: the runs do not stand where they stood after record %" PRIu64, lsn);
+        return true;
+}
+
+/* The store is what the log's records up to its checkpoint add up to, and no record that it lacks was
+ * forgotten. */
+static bool check_store(struct engine *e, const struct session *before)
+{
+        struct store_checkpoint at = e->host.store->checkpoint;
+        uint64_t first = e->host.log->first_lsn, last = e->host.log->last_lsn;
+        if (first > at.lsn + 1)
+                return session_wrong(e->session,
+                                     "P4: the log begins with %" PRIu64 ", and the store ends with %" PRIu64,
+                                     first, at.lsn);
+        if (at.lsn > last)
+                return session_wrong(e->session,
+                                     "P4: the log ends with %" PRIu64 ", and the store is at %" PRIu64, last,
+                                     at.lsn);
+        if (at.lsn && at.crc != before->records[at.lsn - 1].crc)
+                return session_wrong(e->session,
+                                     "P4: the store is at another record %" PRIu64 " than the log's", at.lsn);
         return true;
 }
 
@@ -258,8 +281,8 @@ static void recover(const struct workload_options *o, const struct session *befo
         int err = engine_open(&e, o, after, &why);
         if (err) {
                 session_wrong(after, "P4: the shard can't be opened: %s", why.text);
-        } else if (check_log(e.host.log, before, acks, after) && check_fold(&e, before) &&
-                   check_runs(&e, "after the cut")) {
+        } else if (check_log(e.host.log, before, acks, after) && check_store(&e, before) &&
+                   check_fold(&e, before) && check_runs(&e, "after the cut")) {
                 engine_resume(&e);
                 if (check_runs(&e, "resumed") && check_answers(&e, before, acks) && to_end)
                         go_to_end(&e);

@@ -58,9 +58,10 @@ static void close_log(struct open_log *l)
         log_group_fini(&l->group);
 }
 
-static void promise(struct open_log *l, uint64_t lsn, uint64_t first)
+static void promise(struct open_log *l, uint64_t lsn)
 {
-        session_ack(l->session, (struct session_ack){ .lsn = lsn, .first = first, .epoch = l->log->epoch });
+        session_ack(l->session,
+                    (struct session_ack){ .lsn = lsn, .first = l->log->first_lsn, .epoch = l->log->epoch });
 }
 
 /* --- doing --- */
@@ -77,23 +78,21 @@ static int append_group(struct open_log *l, stet_why *why)
                 records_put(&l->group, body_size(l));
         session_append(l->session, &l->group);
         if (l->canary == CANARY_ACK_EARLY)
-                promise(l, log_group_next_lsn(&l->group) - 1, 0);
+                promise(l, log_group_next_lsn(&l->group) - 1);
         int err = log_append(l->log, l->log->epoch, &l->group, why);
         if (err == STET_EFULL) /* it may be tried again */
                 err = log_append(l->log, l->log->epoch, &l->group, why);
         if (!err)
-                promise(l, l->log->last_lsn, 0);
+                promise(l, l->log->last_lsn);
         return err;
 }
 
-static int trim(struct open_log *l, stet_why *why)
+/* The appends that follow forget what was before. */
+static void trim(struct open_log *l)
 {
         uint64_t to = 1 + random_below(&l->random_state, (size_t)l->log->last_lsn + 1);
         session_trim(l->session, to);
-        int err = log_trim(l->log, l->log->epoch, to, why);
-        if (!err)
-                promise(l, l->log->last_lsn, to);
-        return err;
+        log_trim(l->log, to);
 }
 
 static int step(struct open_log *l, const struct workload_options *o, stet_why *why)
@@ -101,8 +100,10 @@ static int step(struct open_log *l, const struct workload_options *o, stet_why *
         size_t what = random_below(&l->random_state, 10);
         if (what < 8)
                 return append_group(l, why);
-        if (what == 8)
-                return trim(l, why);
+        if (what == 8) {
+                trim(l);
+                return 0;
+        }
         uint64_t random_state = l->random_state;
         struct session *s = l->session;
         close_log(l);
@@ -110,7 +111,7 @@ static int step(struct open_log *l, const struct workload_options *o, stet_why *
         if (err)
                 return err;
         l->random_state = random_state;
-        promise(l, l->log->last_lsn, 0);
+        promise(l, l->log->last_lsn);
         return 0;
 }
 
@@ -119,7 +120,7 @@ static int run(const struct workload_options *o, struct session *s, stet_why *wh
         struct open_log l;
         int err = open_log(&l, o, s, why);
         if (!err)
-                promise(&l, 0, 0);
+                promise(&l, 0);
         size_t steps = STEPS_MIN + random_below(&l.random_state, STEPS_MAX - STEPS_MIN + 1);
         while (!err && steps--)
                 err = step(&l, o, why);
@@ -146,7 +147,7 @@ static void recover(const struct workload_options *o, const struct session *befo
         if (err) {
                 session_wrong(after, "P4: the log can't be opened: %s", why.text);
         } else if (check_log(l.log, before, acks, after)) {
-                promise(&l, l.log->last_lsn, 0);
+                promise(&l, l.log->last_lsn);
                 l.random_state += l.log->last_lsn;
                 if (to_end)
                         go_on(&l);
