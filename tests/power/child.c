@@ -36,7 +36,8 @@ static void run_in_child(const struct workload *workload, const struct workload_
         signal(SIGABRT, SIG_DFL); /* expected, and told by the parent */
         setrlimit(RLIMIT_CORE, &no_core);
         recorder_seed(o->seed);
-        recorder_begin(o->root, &mirror, NULL);
+        if (hooks->watched)
+                recorder_begin(o->root, &mirror, NULL);
         hooks->before(hooks->ctx);
         int err = workload->run(o, &session, &shared->report.why);
         shared->report.fired = hooks->after(hooks->ctx);

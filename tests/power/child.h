@@ -22,6 +22,7 @@ struct child_hooks {
         void (*before)(void *ctx);
         uint64_t (*after)(void *ctx);
         void *ctx;
+        bool watched; /* by the recorder, which allocates as well */
 };
 
 /* Runs the workload below o->root, which is empty, and fills *ret_session with what was promised until its

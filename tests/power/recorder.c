@@ -157,6 +157,11 @@ static int note_link(const char *path, bool directory)
         return file;
 }
 
+static bool lies_of_store(const struct slot *slot)
+{
+        return recorder.lie == LIE_STORE_NOT_SYNCED && ends_with(slot->path, ".store");
+}
+
 static void note_write(const struct slot *slot, uint64_t offset, struct bytes data)
 {
         image_write(recorder.mirror, slot->file, offset, data);
@@ -168,7 +173,7 @@ static void note_write(const struct slot *slot, uint64_t offset, struct bytes da
         e->size = data.size;
         buffer_append(&recorder.trace->bytes, data.data, data.size);
         size_t of = recorder.trace->count - 1;
-        if (slot->synced_writes && recorder.lie != LIE_META_NOT_SYNCED)
+        if (slot->synced_writes && recorder.lie != LIE_META_NOT_SYNCED && !lies_of_store(slot))
                 note(TRACE_SYNC_WRITE, slot->file)->of = of;
 }
 
@@ -182,6 +187,8 @@ static void note_resize(int file, uint64_t size)
 
 static void note_sync(const struct slot *slot)
 {
+        if (lies_of_store(slot))
+                return;
         if (!slot->directory) {
                 note(TRACE_SYNC, slot->file);
         } else if (recorder.lie != LIE_NAMES_NOT_SYNCED) {

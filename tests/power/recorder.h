@@ -25,6 +25,7 @@ enum recorder_lie {
         LIE_NONE,
         LIE_NAMES_NOT_SYNCED, /* directories are never synced */
         LIE_META_NOT_SYNCED,  /* O_DSYNC does nothing */
+        LIE_STORE_NOT_SYNCED, /* the store's file is never synced once it has its name */
 };
 void recorder_lie(enum recorder_lie lie);
 

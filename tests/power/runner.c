@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 enum {
-        DEPTH_EVERY = 97, /* one image in so many has its recovery cut … */
-        TO_END_EVERY = 5, /* … or goes on to the end */
+        DEPTH_EVERY = 211, /* one image in so many has its recovery cut … */
+        TO_END_EVERY = 5,  /* … or goes on to the end */
 };
 
 static const struct {
@@ -18,6 +18,7 @@ static const struct {
         enum recorder_lie lie;
 } lies[] = {
         { CANARY_NOMETASYNC, LIE_META_NOT_SYNCED },
+        { CANARY_NOSTORESYNC, LIE_STORE_NOT_SYNCED },
         { CANARY_NODIRSYNC, LIE_NAMES_NOT_SYNCED },
 };
 

@@ -62,7 +62,7 @@ static void run_here(const struct suite *s, struct fault_plan *plan, struct sess
 static void run_case(const struct suite *s, struct fault_plan *plan, struct session *session,
                      struct child_report *ret)
 {
-        struct child_hooks hooks = { arm, disarm, plan };
+        struct child_hooks hooks = { arm, disarm, plan, true };
         stage_reset(s->stage);
         if (plan->call == FAULT_MMAP)
                 child_run(s->workload, &s->options, &hooks, session, ret);

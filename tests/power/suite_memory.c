@@ -102,7 +102,7 @@ static bool try_case(struct suite *s, const struct plan *p, bool *ret_fired)
         struct session session = { 0 };
         struct child_report report;
         struct plan copy = *p;
-        struct child_hooks hooks = { arm, disarm, &copy };
+        struct child_hooks hooks = { arm, disarm, &copy, false };
         stage_reset(s->stage);
         child_run(s->workload, &s->options, &hooks, &session, &report);
         *ret_fired = report.fired || report.signal;

@@ -13,6 +13,7 @@
         X(NOSYNC, "nosync", "nothing is ever synced")                                                        \
         X(NOMETASYNC, "nometasync", "LMDB's meta pages are not synced")                                      \
         X(NODIRSYNC, "nodirsync", "directories are not synced")                                              \
+        X(NOSTORESYNC, "nostoresync", "the store is not synced, and the log forgets what is in it")          \
         X(ACK_EARLY, "ack-early", "what is promised is not yet in the log")
 
 enum canary {
@@ -34,6 +35,7 @@ struct workload_options {
 
 struct workload {
         const char *name;
+        bool has_store;
 
         /* Does it all, from an empty root. What goes wrong is in s->wrong. An error of the disk ends it
          * early, and is returned with its sentence in *why. */

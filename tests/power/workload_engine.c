@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/pack.h"
 #include "base/run_id.h"
+#include "stet/verify.h"
 #include "tests/lib/random.h"
 
 #include <inttypes.h>
@@ -272,6 +273,17 @@ static void go_to_end(struct engine *e)
                 shard_visit(e->host.shard, check_end, e);
 }
 
+/* With the same eyes as `stet verify`. */
+static void verify(const struct workload_options *o, struct session *after)
+{
+        char path[300];
+        stet_why why = { "" };
+        stet_verify_report report;
+        snprintf(path, sizeof path, "%s/data", o->root);
+        if (stet_verify(path, NULL, NULL, NULL, &report, &why))
+                session_wrong(after, "P7: what is left is not whole: %s", why.text);
+}
+
 static void recover(const struct workload_options *o, const struct session *before, size_t acks, bool to_end,
                     struct session *after)
 {
@@ -288,6 +300,10 @@ static void recover(const struct workload_options *o, const struct session *befo
                         go_to_end(&e);
         }
         engine_close(&e);
+        if (to_end && !after->wrong[0])
+                verify(o, after);
 }
 
-const struct workload workload_engine = { .name = "engine", .run = run, .recover = recover };
+const struct workload workload_engine = {
+        .name = "engine", .has_store = true, .run = run, .recover = recover
+};
