@@ -10,6 +10,7 @@
 #include "stet/client.h"
 #include "stet/crash.h"
 #include "stet/error.h"
+#include "stet/export.h"
 #include "stet/node.h"
 #include "stet/value.h"
 #include "stet/verify.h"
