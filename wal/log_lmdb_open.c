@@ -20,9 +20,7 @@ static const size_t map_bytes_default = (size_t)1 << 30;
 
 static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
 {
-        struct log_head head = { .epoch = 0, .first_lsn = 1 };
-        (void)arg;
-        return log_lmdb_head_put(env, txn, &head, why);
+        return log_lmdb_head_put(env, txn, arg, why);
 }
 
 static int sync_path(const char *path, int flags, stet_why *why)
@@ -47,14 +45,14 @@ static int sync_parent(const char *path, stet_why *why)
 }
 
 /* Made whole under another name, so that a crash leaves no half-made log. */
-static int create_as(const char *temporary, const char *path, stet_why *why)
+static int create_as(const char *temporary, const char *path, struct log_head *head, stet_why *why)
 {
         struct env_lmdb env;
         unlink(temporary);
         int err = env_lmdb_open(&env, temporary, MDB_NOLOCK, 1 << 20, why);
         if (err)
                 return err;
-        err = env_lmdb_write(&env, create_work, NULL, why);
+        err = env_lmdb_write(&env, create_work, head, why);
         env_lmdb_close(&env);
         if (!err)
                 err = sync_path(temporary, O_RDWR, why);
@@ -63,14 +61,26 @@ static int create_as(const char *temporary, const char *path, stet_why *why)
         return err ? err : sync_parent(path, why);
 }
 
-static int create(const char *path, stet_why *why)
+static int create(const char *path, uint64_t lsn, uint32_t crc, stet_why *why)
 {
         size_t size = strlen(path) + sizeof ".new";
         char *temporary = xmalloc(size);
         snprintf(temporary, size, "%s.new", path);
-        int err = create_as(temporary, path, why);
+        struct log_head head = { .first_lsn = lsn, .origin_lsn = lsn - 1, .origin_crc = crc };
+        int err = create_as(temporary, path, &head, why);
         free(temporary);
         return err;
+}
+
+int log_lmdb_create_at(const char *path, uint64_t lsn, uint32_t crc, stet_why *why)
+{
+        if (!lsn || (lsn == 1 && crc))
+                return stet_why_set(why, STET_EINVAL,
+                                    "a log cannot begin with record %" PRIu64 " behind checksum %08" PRIx32,
+                                    lsn, crc);
+        if (access(path, F_OK) == 0)
+                return stet_why_set(why, STET_EEXISTS, "%s is there already", path);
+        return create(path, lsn, crc, why);
 }
 
 /* --- open --- */
@@ -133,7 +143,9 @@ static int find_ends(struct log_lmdb *l, stet_why *why)
                 err = check_newest(&l->env, mdb_txn_id(txn), &head, &tail, why);
         env_lmdb_read_end(&l->env, txn);
         mdb_txn_abort(txn);
-        if (!err && (head.first_lsn == 0 || head.first_lsn > tail.lsn + 1))
+        if (!err && !tail.lsn)
+                tail = (struct log_tail){ .lsn = head.origin_lsn, .crc = head.origin_crc };
+        if (!err && (head.first_lsn <= head.origin_lsn || head.first_lsn > tail.lsn + 1))
                 err = stet_why_set(why, STET_ECORRUPT,
                                    "%s: it should begin with record %" PRIu64 ", but ends with %" PRIu64
                                    "; restore a backup",
@@ -183,7 +195,7 @@ int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet
         struct meta_lmdb meta;
         int err = meta_lmdb_read(options->path, &meta, why);
         if (err == STET_ENOTFOUND) {
-                err = create(options->path, why);
+                err = create(options->path, 1, 0, why);
                 if (!err)
                         err = meta_lmdb_read(options->path, &meta, why);
         }
