@@ -28,14 +28,6 @@ int store_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct store_head *ret, 
 /* Writes it, with the transaction's number. */
 int store_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct store_head *head, stet_why *why);
 
-/* Appends the value that begins with that piece 0 to *ret; on an error *ret is as it was. */
-int store_lmdb_value(struct env_lmdb *env, MDB_txn *txn, struct bytes key, MDB_val first, struct buffer *ret,
-                     stet_why *why);
-
-/* Whether the piece is whole and its neighbours are where they should be. */
-int store_lmdb_check_piece(struct env_lmdb *env, MDB_txn *txn, struct bytes lmdb_key, struct bytes value,
-                           stet_why *why);
-
 /* get and fill of store_ops. */
 int store_lmdb_get(struct store *s, struct bytes key, struct buffer *ret, stet_why *why);
 int store_lmdb_fill(struct store *s, const struct store_range *range, size_t size, struct buffer *ret,
