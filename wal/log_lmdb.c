@@ -157,6 +157,7 @@ static int trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
         struct log_lmdb *l = (struct log_lmdb *)log;
         struct trim t = { .epoch = epoch, .to_lsn = to_lsn };
         int err = 0;
+        env_lmdb_forget_dead(&l->env); /* a backup that was killed would keep every page that is freed */
         while (!err && !t.done)
                 err = env_lmdb_write(&l->env, trim_work, &t, why);
         log->stats.disk_bytes = env_lmdb_disk_bytes(&l->env);
@@ -166,6 +167,8 @@ static int trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
 static void close_log(struct log *log)
 {
         struct log_lmdb *l = (struct log_lmdb *)log;
+        if (l->view)
+                mdb_txn_abort(l->view);
         env_lmdb_close(&l->env);
         free(l);
 }
