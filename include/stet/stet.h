@@ -7,6 +7,7 @@
 
 #include "stet/activity.h"
 #include "stet/app.h"
+#include "stet/backup.h"
 #include "stet/client.h"
 #include "stet/crash.h"
 #include "stet/error.h"
