@@ -8,6 +8,11 @@
 
 /* --- list --- */
 
+const char *run_state_name(const struct run *run)
+{
+        return run->blocked ? "blocked" : run_ending_name(run->ending);
+}
+
 void run_show_summary(struct table *t, const struct run *run)
 {
         char id[RUN_ID_SIZE];
@@ -16,7 +21,7 @@ void run_show_summary(struct table *t, const struct run *run)
         table_str(t, "workflow_id", run->workflow_id);
         table_str(t, "namespace", run->ns);
         table_str(t, "workflow", run->workflow);
-        table_str(t, "state", run->blocked ? "blocked" : run_ending_name(run->ending));
+        table_str(t, "state", run_state_name(run));
         table_uint(t, "started_ms", (uint64_t)run->started_ns / 1000000);
         if (run->ending != RUN_OPEN)
                 table_uint(t, "ended_ms", (uint64_t)run->ended_ns / 1000000);

@@ -21,6 +21,9 @@ struct run_records {
         int (*visit)(void *ctx, uint64_t lsn, log_visit_fn *visit, void *visit_ctx, stet_why *why);
 };
 
+/* "blocked", or how it ended: "open", "completed", … Static. */
+const char *run_state_name(const struct run *run);
+
 /* The pairs of `list`. */
 void run_show_summary(struct table *t, const struct run *run);
 

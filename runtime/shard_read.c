@@ -16,22 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HISTORY_LIMIT = 1000, RECORDS_PAGE_SIZE = 1 << 20, LIST_LIMIT = 100, LIST_LIMIT_MAX = 1000 };
-
-/* --- arguments --- */
-
-static struct bytes argument_text(const struct message *m, const char *key)
-{
-        struct cursor c = cursor_find(m->value, key);
-        return cursor_str(&c);
-}
-
-static uint64_t argument_number(const struct message *m, const char *key, uint64_t fallback)
-{
-        struct cursor c = cursor_find(m->value, key);
-        uint64_t value = cursor_uint(&c);
-        return c.failed || !value ? fallback : value;
-}
+enum { HISTORY_LIMIT = 1000, RECORDS_PAGE_SIZE = 1 << 20 };
 
 static void answer(struct shard *s, const struct message *to, struct buffer *value, const char *name,
                    struct bytes parts)
@@ -82,16 +67,23 @@ static void put_op(struct buffer *to, const struct op *op, int64_t now_ns)
         pack_cstr(to, sentence);
 }
 
+struct run_of_shard {
+        struct shard *shard;
+        const struct run *run;
+};
+
 static int visit_record(void *ctx, uint64_t lsn, log_visit_fn *visit, void *visit_ctx, stet_why *why)
 {
-        return shard_record(ctx, lsn, visit, visit_ctx, why);
+        const struct run_of_shard *of = ctx;
+        return shard_record(of->shard, of->run, lsn, visit, visit_ctx, why);
 }
 
 static void show(struct shard *s, const struct message *m, const struct run *run, int64_t now_ns)
 {
         struct buffer value = { 0 }, ops = { 0 };
         struct table t = table_begin(&value);
-        const struct run_records records = { s, visit_record };
+        struct run_of_shard of = { s, run };
+        const struct run_records records = { &of, visit_record };
         stet_why why = { "" };
         int err = run_show(&t, run, &records, &why);
         table_end(&t);
@@ -116,7 +108,8 @@ static void show(struct shard *s, const struct message *m, const struct run *run
 
 static void history(struct shard *s, const struct message *m, const struct run *run)
 {
-        uint64_t asked = argument_number(m, "from", 0), limit = argument_number(m, "limit", HISTORY_LIMIT);
+        uint64_t asked = shard_argument_number(m, "from", 0),
+                 limit = shard_argument_number(m, "limit", HISTORY_LIMIT);
         uint32_t from = asked < UINT32_MAX ? (uint32_t)asked : UINT32_MAX; /* no history is so long */
         struct buffer items = { 0 }, value = { 0 };
         struct history_page page = { &items, from, 0 };
@@ -163,7 +156,7 @@ static int put_record(void *ctx, const struct record *record)
 
 static void records(struct shard *s, const struct message *m, const struct run *run)
 {
-        uint64_t from = argument_number(m, "from", 0), skip = argument_number(m, "skip", 0);
+        uint64_t from = shard_argument_number(m, "from", 0), skip = shard_argument_number(m, "skip", 0);
         struct buffer data = { 0 }, value = { 0 };
         struct records_page page = { &data, from < UINT32_MAX ? (uint32_t)from : UINT32_MAX, skip };
         char id[RUN_ID_SIZE], incarnation[RUN_ID_SIZE];
@@ -188,64 +181,6 @@ static void records(struct shard *s, const struct message *m, const struct run *
 }
 
 /* --- list and stats: parts of an array, shard after shard --- */
-
-/* The order of a list over all shards: by start, then by run id. */
-static bool older(const struct run *run, const struct message *m)
-{
-        int64_t started_ms = run->started_ns / 1000000, before_ms = m->started_ns / 1000000;
-        return started_ms < before_ms || (started_ms == before_ms && run->id < m->token.run);
-}
-
-static bool fits(const struct run *run, struct bytes state, struct bytes workflow, const struct message *m)
-{
-        bool blocked = run->blocked && bytes_equal(state, bytes_str("blocked"));
-        bool is = bytes_equal(state, bytes_str(run_ending_name(run->ending)));
-        if (state.size && !blocked && !is)
-                return false;
-        if (workflow.size && !bytes_equal(workflow, bytes_str(run->workflow)))
-                return false;
-        return !m->token.run || older(run, m);
-}
-
-static void list_runs(const struct shard *s, const struct message *m, struct buffer *parts)
-{
-        struct bytes state = argument_text(m, "state"), workflow = argument_text(m, "workflow");
-        struct bytes ns = m->ns.size ? m->ns : bytes_str("default");
-        uint64_t limit = argument_number(m, "limit", LIST_LIMIT);
-        if (limit > LIST_LIMIT_MAX)
-                limit = LIST_LIMIT_MAX;
-        for (struct list *at = s->all.prev; at != &s->all && limit; at = at->prev) {
-                const struct run *run = container_of(at, struct run, in_shard);
-                if (!bytes_equal(bytes_str(run->ns), ns) || !fits(run, state, workflow, m))
-                        continue;
-                struct table t = table_begin(parts);
-                run_show_summary(&t, run);
-                table_end(&t);
-                limit--;
-        }
-}
-
-static void put_stats(const struct shard *s, struct buffer *parts)
-{
-        struct table t = table_begin(parts);
-        table_uint(&t, "open", s->endings[RUN_OPEN]);
-        table_uint(&t, "completed", s->endings[RUN_COMPLETED]);
-        table_uint(&t, "failed", s->endings[RUN_FAILED]);
-        table_uint(&t, "canceled", s->endings[RUN_CANCELED]);
-        table_uint(&t, "terminated", s->endings[RUN_TERMINATED]);
-        table_uint(&t, "continued", s->endings[RUN_CONTINUED]);
-        table_uint(&t, "blocked", s->blocked);
-        table_uint(&t, "awake", s->awake_count);
-        table_uint(&t, "owed", s->tables.ops_count);
-        table_uint(&t, "timers", s->tables.timers.count);
-        table_uint(&t, "lsn", s->durable_lsn);
-        table_uint(&t, "epoch", s->options.log->epoch);
-        table_uint(&t, "commits", s->log_stats.commits);
-        table_uint(&t, "records", s->log_stats.records);
-        table_uint(&t, "bytes", s->log_stats.bytes);
-        table_uint(&t, "disk_bytes", s->log_stats.disk_bytes);
-        table_end(&t);
-}
 
 /* In the first shard of a list that goes on behind a run, which is here: finds out when it started. */
 static bool find_before(struct shard *s, struct message *m)
@@ -273,9 +208,9 @@ static void gather(struct shard *s, const struct message *m)
         struct buffer parts = { 0 };
         buffer_append(&parts, m->names.data, m->names.size);
         if (bytes_equal(m->name, bytes_str("list")))
-                list_runs(s, &next, &parts);
+                shard_list(s, &next, &parts);
         else
-                put_stats(s, &parts);
+                shard_put_stats(s, &parts);
         next.token.attempt = (s->options.index + 1) % s->options.count;
         next.type = next.token.attempt != next.token.op ? MSG_READ : MSG_REPLY;
         next.names = buffer_bytes(&parts);
@@ -297,6 +232,8 @@ void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
                 stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                              (const char *)m->id.data);
                 shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
+        } else if (run->damaged) {
+                shard_reply(s, m, STET_ECORRUPT, run->id, NULL, run->blocked);
         } else if (is_show) {
                 show(s, m, run, now_ns);
         } else if (is_records) {
