@@ -91,29 +91,6 @@ static void apply_start(struct run *run, const struct event *e, uint64_t lsn, in
         run->first_lsn = lsn;
 }
 
-static struct op *waiting_for(const struct run *run, struct bytes signal)
-{
-        list_each(at, &run->ops)
-        {
-                struct op *op = container_of(at, struct op, in_run);
-                if (op->effect == EFFECT_WAIT_SIGNAL && bytes_equal(bytes_str(op->name), signal))
-                        return op;
-        }
-        return NULL;
-}
-
-/* The oldest wait for the name takes it, as in the code (code.c, deliver_signal). */
-static void apply_signal(struct run *run, struct run_tables *tables, const struct event *e)
-{
-        struct op *op = waiting_for(run, e->name);
-        if (op)
-                run_op_close(tables, op);
-        else
-                run_signal_keep(run, e->name, 1);
-        if (e->sender)
-                run_sender_keep(run, e->sender, e->sender_op);
-}
-
 int run_apply_event(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn,
                     uint8_t flags, int64_t time_ns)
 {
@@ -137,7 +114,9 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
                         op->tries += e->lost ? 0 : 1; /* a RETRY effect follows */
                 break;
         case EVENT_SIGNAL:
-                apply_signal(run, tables, e);
+                run_signal_come(run, tables, e->name);
+                if (e->sender)
+                        run_sender_keep(run, e->sender, e->sender_op);
                 break;
         case EVENT_CANCEL:
                 run->cancel_requested = true;
@@ -147,7 +126,7 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
         case EVENT_TYPES:
                 break;
         }
-        run_request_keep(run, tables, e);
+        run_request_keep(run, tables, e, lsn);
         return 0;
 }
 
@@ -155,12 +134,11 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
 
 static void op_open(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn)
 {
-        struct op *op = run_op_open(run, tables, e->op, e->type, e->due_ns);
+        struct op *op = run_op_open(run, tables, e->op, e->type,
+                                    e->type == EFFECT_CALL ? bytes_of(NULL, 0) : e->name, e->due_ns);
         op->abandon = e->abandon;
         op->attempt = e->type == EFFECT_CALL;
         op->lsn = lsn;
-        if (e->type != EFFECT_CALL && e->name.size)
-                op->name = xmemdup(e->name.data, e->name.size);
         if (e->type == EFFECT_CALL) {
                 struct bytes kinds = e->non_retryable;
                 op->retry = (struct retry_policy){ e->max_attempts,    e->initial_interval_ms,

@@ -106,7 +106,8 @@ static const struct shape parts[PART_KINDS] = {
 static uint32_t count_parts(const struct run *run)
 {
         uint32_t count = run->ops_count + (run->senders ? run->senders->count : 0);
-        list_each(at, &run->signals) count++;
+        list_each(at, &run->channels.all) count +=
+            container_of(at, struct run_channel, in_run.in_all)->kept != 0;
         return count;
 }
 
@@ -159,11 +160,12 @@ void run_image_encode(const struct run *run, struct buffer *to)
 {
         encode_head(run, to);
         list_each(at, &run->ops) encode_op(container_of(at, struct op, in_run), to);
-        list_each(at, &run->signals)
+        list_each(at, &run->channels.all)
         {
-                const struct run_signal *signal = container_of(at, struct run_signal, in_run);
-                struct part p = { .name = bytes_str(signal->name), .more = signal->count - 1 };
-                codec_encode_short(to, &parts[PART_SIGNAL], &p);
+                const struct run_channel *channel = container_of(at, struct run_channel, in_run.in_all);
+                struct part p = { .name = channel->in_run.name, .more = channel->kept - 1 };
+                if (channel->kept)
+                        codec_encode_short(to, &parts[PART_SIGNAL], &p);
         }
         if (!run->senders)
                 return;
@@ -235,10 +237,10 @@ static bool retry_fits(const struct part *p)
 
 static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, const struct part *p)
 {
-        if (run->ending != RUN_OPEN || !p->id || run_op(tables, run, p->id) || !text(p->name) ||
-            (effect == EFFECT_CALL && !retry_fits(p)))
+        if (run->ending != RUN_OPEN || !p->id || (p->abandon && effect != EFFECT_CHILD) ||
+            run_op(tables, run, p->id) || !text(p->name) || (effect == EFFECT_CALL && !retry_fits(p)))
                 return STET_ECORRUPT;
-        struct op *op = run_op_open(run, tables, p->id, effect, p->due_ns);
+        struct op *op = run_op_open(run, tables, p->id, effect, p->name, p->due_ns);
         op->lsn = p->lsn;
         op->attempt = p->attempt;
         op->due_ns = p->due_ns;
@@ -248,8 +250,6 @@ static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, c
         op->retry = (struct retry_policy){ p->max_attempts,    p->initial_interval_ms,
                                            p->max_interval_ms, p->backoff_factor,
                                            p->jitter,          { NULL, 0 } };
-        if (p->name.size)
-                op->name = xmemdup(p->name.data, p->name.size);
         struct bytes kinds = p->non_retryable;
         if (kinds.size)
                 op->retry.non_retryable = bytes_of(xmemdup(kinds.data, kinds.size), kinds.size);
@@ -259,7 +259,7 @@ static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, c
 static int take_signal(struct run *run, const struct part *p)
 {
         if (run->ending != RUN_OPEN || !text(p->name) || p->more == UINT64_MAX ||
-            run_signal_find(run, p->name))
+            run_channel_find(run, p->name))
                 return STET_ECORRUPT;
         run_signal_keep(run, p->name, p->more + 1);
         return 0;

@@ -44,27 +44,30 @@ struct run_request *run_request_find(const struct run_tables *tables, uint8_t ev
         return NULL;
 }
 
-void run_request_keep(struct run *run, struct run_tables *tables, const struct event *e)
+void run_request_keep(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn)
 {
         if (!e->request_id.size)
                 return;
         struct run_request *r = xmalloc(sizeof *r + e->request_id.size);
         r->run = run;
+        r->lsn = lsn;
         r->event = e->type;
         r->id_size = e->request_id.size;
         memcpy(r->id, e->request_id.data, e->request_id.size);
-        r->next = run->requests;
-        run->requests = r;
+        list_push(&run->requests, &r->in_run);
         map_put(&tables->requests, &r->by_hash,
                 request_hash(e->type, bytes_str(run->ns), request_scope(run, e->type), e->request_id));
 }
 
-void run_requests_free(struct run *run, struct run_tables *tables)
+void run_requests_forget(struct run *run, struct run_tables *tables, uint64_t up_to_lsn)
 {
-        for (struct run_request *r = run->requests, *next; r; r = next) {
-                next = r->next;
+        list_each_safe(at, after, &run->requests)
+        {
+                struct run_request *r = container_of(at, struct run_request, in_run);
+                if (r->lsn > up_to_lsn)
+                        return;
                 map_remove(&tables->requests, &r->by_hash);
+                list_remove(at);
                 free(r);
         }
-        run->requests = NULL;
 }

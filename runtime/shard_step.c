@@ -305,7 +305,9 @@ static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
                                .abandon = run->abandon,
                                .continued_from = run->id };
         struct run *next = shard_start(s, &start, now_ns);
-        for (const struct code_signal *signal = code->signals; signal; signal = signal->next) {
+        list_each(at, &code->signals)
+        {
+                const struct code_signal *signal = container_of(at, struct code_signal, in_code);
                 struct event again = { .type = EVENT_SIGNAL, .name = signal->name, .value = signal->value };
                 next = shard_last_of_chain(s, next); /* a signal may have ended it as it ended this one */
                 shard_step(s, next, &again, now_ns);
