@@ -82,6 +82,7 @@ enum run_verdict run_judge(const struct run *run, const struct run_tables *table
 static void apply_start(struct run *run, const struct event *e, uint64_t lsn, int64_t time_ns)
 {
         run_set_names(run, e->ns, e->workflow, e->id);
+        run_set_attributes(run, e->attributes);
         run->parent = e->sender;
         run->parent_op = e->sender_op;
         run->abandon = e->abandon;

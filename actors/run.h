@@ -107,7 +107,8 @@ struct run {
         uint32_t pending; /* events delivered since the code ran last */
         bool cancel_requested;
         uint64_t seed;
-        uint64_t status_lsn; /* of the record with the last STATUS effect; 0: none */
+        uint64_t status_lsn;     /* of the record with the last STATUS effect; 0: none */
+        struct bytes attributes; /* msgpack map, in memory of its own; empty: none */
 
         struct run_waiter *waiters; /* who wants to know the ending: the shard's own */
         struct list ops;

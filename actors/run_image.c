@@ -2,6 +2,7 @@
 #include "actors/run_image.h"
 
 #include "actors/run_parts.h"
+#include "base/attributes.h"
 #include "base/run_id.h"
 #include "stet/error.h"
 
@@ -33,16 +34,18 @@ struct head {
         uint32_t ending;
         int64_t ended_ns;
         uint64_t continued_as;
+        struct bytes attributes;
 };
 
 #define HEAD(kind, member) FIELD(struct head, kind, member)
 static const struct field head_fields[] = {
-        HEAD(FIELD_U32, flags),       HEAD(FIELD_STR, ns),         HEAD(FIELD_STR, workflow),
-        HEAD(FIELD_STR, workflow_id), HEAD(FIELD_I64, started_ns), HEAD(FIELD_U64, seed),
-        HEAD(FIELD_U64, first_lsn),   HEAD(FIELD_U64, last_lsn),   HEAD(FIELD_U32, transitions),
-        HEAD(FIELD_U32, parts),       HEAD(FIELD_U32, pending),    HEAD(FIELD_U64, status_lsn),
-        HEAD(FIELD_U64, parent),      HEAD(FIELD_U32, parent_op),  HEAD(FIELD_U64, continued_from),
-        HEAD(FIELD_U32, ending),      HEAD(FIELD_I64, ended_ns),   HEAD(FIELD_U64, continued_as),
+        HEAD(FIELD_U32, flags),        HEAD(FIELD_STR, ns),         HEAD(FIELD_STR, workflow),
+        HEAD(FIELD_STR, workflow_id),  HEAD(FIELD_I64, started_ns), HEAD(FIELD_U64, seed),
+        HEAD(FIELD_U64, first_lsn),    HEAD(FIELD_U64, last_lsn),   HEAD(FIELD_U32, transitions),
+        HEAD(FIELD_U32, parts),        HEAD(FIELD_U32, pending),    HEAD(FIELD_U64, status_lsn),
+        HEAD(FIELD_U64, parent),       HEAD(FIELD_U32, parent_op),  HEAD(FIELD_U64, continued_from),
+        HEAD(FIELD_U32, ending),       HEAD(FIELD_I64, ended_ns),   HEAD(FIELD_U64, continued_as),
+        HEAD(FIELD_VALUE, attributes),
 };
 static const struct shape heads[VERSION + 1] = { [VERSION] = SHAPE("run", VERSION, head_fields) };
 
@@ -131,7 +134,8 @@ static void encode_head(const struct run *run, struct buffer *to)
                           .continued_from = run->continued_from,
                           .ending = run->ending,
                           .ended_ns = run->ended_ns,
-                          .continued_as = run->continued_as };
+                          .continued_as = run->continued_as,
+                          .attributes = run->attributes };
         h.flags = (run->abandon ? IMAGE_ABANDON : 0u) |
                   (run->cancel_requested ? IMAGE_CANCEL_REQUESTED : 0u) | (own_id ? IMAGE_OWN_ID : 0u);
         codec_encode_short(to, &heads[VERSION], &h);
@@ -199,7 +203,8 @@ static bool head_fits(const struct head *h)
         return text(h->ns) && text(h->workflow) && text(h->workflow_id) && h->flags <= IMAGE_FLAGS_ALL &&
                !(h->flags & IMAGE_OWN_ID && h->workflow_id.size) && h->transitions &&
                h->first_lsn <= h->last_lsn && h->ending <= RUN_CONTINUED &&
-               (h->ending == RUN_OPEN || !h->pending);
+               (h->ending == RUN_OPEN || !h->pending) && !attributes_check(h->attributes, NULL) &&
+               attributes_kept(h->attributes).size == h->attributes.size;
 }
 
 static void take_head(struct run *run, const struct head *h)
@@ -207,6 +212,7 @@ static void take_head(struct run *run, const struct head *h)
         char own[RUN_ID_SIZE];
         run_id_print(run->id, own);
         run_set_names(run, h->ns, h->workflow, h->flags & IMAGE_OWN_ID ? bytes_str(own) : h->workflow_id);
+        run_set_attributes(run, h->attributes);
         run->abandon = h->flags & IMAGE_ABANDON;
         run->cancel_requested = h->flags & IMAGE_CANCEL_REQUESTED;
         run->started_ns = h->started_ns;

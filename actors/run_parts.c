@@ -71,6 +71,12 @@ void run_set_names(struct run *run, struct bytes ns, struct bytes workflow, stru
         put_name(run->workflow_id, id);
 }
 
+void run_set_attributes(struct run *run, struct bytes map)
+{
+        if (map.size)
+                run->attributes = bytes_of(xmemdup(map.data, map.size), map.size);
+}
+
 /* --- channels --- */
 
 struct run_channel *run_channel_find(const struct run *run, struct bytes name)
@@ -208,6 +214,7 @@ void run_free(struct run *run, struct run_tables *tables)
         senders_free(run);
         run_requests_forget(run, tables, UINT64_MAX);
         free(run->ns);
+        free((void *)(uintptr_t)run->attributes.data);
         free(run->blocked);
         free(run);
 }

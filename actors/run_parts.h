@@ -12,6 +12,8 @@
 /* Once for a run. */
 void run_set_names(struct run *run, struct bytes ns, struct bytes workflow, struct bytes id);
 
+void run_set_attributes(struct run *run, struct bytes map); /* once; copied */
+
 /* The newest of the run's ops. A timer is armed for due_ns; for another op that is 0. A wait becomes the
  * newest for its name. The rest is the caller's to fill in. */
 struct op *run_op_open(struct run *run, struct run_tables *tables, uint32_t id, uint8_t effect,

@@ -303,7 +303,8 @@ static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
                                .sender = run->parent,
                                .sender_op = run->parent_op,
                                .abandon = run->abandon,
-                               .continued_from = run->id };
+                               .continued_from = run->id,
+                               .attributes = run->attributes };
         struct run *next = shard_start(s, &start, now_ns);
         list_each(at, &code->signals)
         {

@@ -49,12 +49,16 @@ static void apply(struct world *w, uint8_t flags, const struct event *e, const s
         cr_assert_null(broken, "%s", broken);
 }
 
+static const struct bytes attributes = { (const uint8_t *)"\x81\xa4"
+                                                          "city\xa3Ulm",
+                                         10 };
+
 static void start_with(struct world *w, const struct effect *effects, size_t count)
 {
         *w = (struct world){ .run = run_new(RUN), .now_ns = 1000 * MS };
         apply(w, ACTIVE,
               EV(.type = EVENT_START, .workflow = bytes_str("order"), .id = bytes_str("order-17"),
-                 .ns = bytes_str("prod"), .seed = 7, .request_id = bytes_str("r1")),
+                 .ns = bytes_str("prod"), .attributes = attributes, .seed = 7, .request_id = bytes_str("r1")),
               effects, count);
 }
 
@@ -121,6 +125,7 @@ Test(run, start_fills_in_who_it_is)
         cr_assert_str_eq(w.run->workflow, "order");
         cr_assert_str_eq(w.run->workflow_id, "order-17");
         cr_assert_eq(w.run->seed, 7);
+        cr_assert(bytes_equal(w.run->attributes, attributes));
         cr_assert_eq(w.run->started_ns, 1000 * MS);
         cr_assert_eq(w.run->first_lsn, 1);
         cr_assert_eq(w.run->transitions, 1);
