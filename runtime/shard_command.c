@@ -4,6 +4,7 @@
  * answered as the first was and changes nothing.
  */
 #include "base/app.h"
+#include "base/attributes.h"
 #include "base/name.h"
 #include "base/run_id.h"
 #include "runtime/shard_state.h"
@@ -138,7 +139,7 @@ static bool value_valid(struct bytes value)
                (value.size <= STET_VALUE_SIZE_MAX && unpack_validate(value, &limits, 1, NULL) == 0);
 }
 
-/* What is wrong with a command's names and value: an error and its sentence, or 0. */
+/* What is wrong with a command's names, value and attributes: an error and its sentence, or 0. */
 static int command_invalid(const struct message *m, bool needs_name, stet_why *why)
 {
         if (needs_name && !name_valid(m->name, NAME_SIZE_MAX))
@@ -158,7 +159,7 @@ static int command_invalid(const struct message *m, bool needs_name, stet_why *w
         if (!value_valid(m->value))
                 return stet_why_set(why, STET_EPROTOCOL,
                                     "the value is not one msgpack value within the limits");
-        return 0;
+        return attributes_check(m->attributes, why);
 }
 
 static struct bytes namespace_of(const struct message *m)
@@ -251,7 +252,8 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
                                .workflow = m->name,
                                .id = m->id,
                                .value = m->value,
-                               .request_id = m->request_id };
+                               .request_id = m->request_id,
+                               .attributes = attributes_kept(m->attributes) };
         struct run *run = shard_start(s, &start, now_ns);
         reply_run(s, m, run, false);
         if (m->wait)
