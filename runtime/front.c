@@ -245,12 +245,15 @@ static void to_its_shard(struct front *f, const struct message *m)
         f->sink.to_shard(f->sink.ctx, shard_of(f->options.shards_count, ns, m->id, m->request_id), m);
 }
 
-/* Why no run may start now: an error and its sentence, or 0. */
-static int start_refusal(const struct front *f, char *text, size_t size)
+int front_start_refusal(const struct front *f, char *text, size_t size)
 {
         struct scheduler_stats stats;
         if (f->disk_full) {
                 snprintf(text, size, "the disk is full; no run can start until there is room");
+                return STET_EFULL;
+        }
+        if (disk_reserve_is_short(&f->reserve)) {
+                disk_reserve_sentence(&f->reserve, text, size);
                 return STET_EFULL;
         }
         scheduler_stats(f->scheduler, &stats);
@@ -265,8 +268,8 @@ static int start_refusal(const struct front *f, char *text, size_t size)
  */
 static void receive_start(struct front *f, struct message *m)
 {
-        char text[200] = "";
-        m->code = (uint32_t)start_refusal(f, text, sizeof text);
+        char text[300] = "";
+        m->code = (uint32_t)front_start_refusal(f, text, sizeof text);
         m->text = bytes_str(text);
         to_its_shard(f, m);
 }
@@ -515,6 +518,19 @@ void front_set_disk_full(struct front *f, bool full)
                     full ? "the disk is full: nothing can be written; it goes on by itself when there is room"
                          : "there is room on the disk again");
         f->disk_full = full;
+}
+
+void front_set_disk_reserve(struct front *f, const struct disk_reserve *reserve)
+{
+        bool was_short = disk_reserve_is_short(&f->reserve), is_short = disk_reserve_is_short(reserve);
+        char sentence[300], line[360];
+        f->reserve = *reserve;
+        if (was_short == is_short || !f->sink.log)
+                return;
+        disk_reserve_sentence(reserve, sentence, sizeof sentence);
+        snprintf(line, sizeof line, "no run can start: %s", sentence);
+        f->sink.log(f->sink.ctx, is_short ? STET_LOG_WARNING : STET_LOG_INFO,
+                    is_short ? line : "the disk has room to spare again: runs can start");
 }
 
 struct front *front_new(const struct front_options *options, struct transport *transport,

@@ -34,6 +34,7 @@ struct stet_node {
         int64_t now_ns; /* of the turn under way */
         int64_t sync_due_ns;
         int64_t disk_retry_ns;
+        struct disk_reserve reserve;
         int epoll_fd;
         int wake_fd;
         int crashes_fd;

@@ -158,6 +158,11 @@ uint64_t shard_lag_bytes(const struct shard *s)
         return written > done ? written - done : 0;
 }
 
+uint64_t shard_written_bytes(const struct shard *s)
+{
+        return s->log_stats.bytes;
+}
+
 bool shard_full(const struct shard *s)
 {
         return s->failed || (s->options.lag_bytes_max && shard_lag_bytes(s) > s->options.lag_bytes_max) ||

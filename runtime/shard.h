@@ -95,6 +95,7 @@ bool shard_idle(const struct shard *s); /* nothing is waiting to be written or r
 bool shard_disk_full(
     const struct shard *s); /* the last try to write found no room: flush again after a while */
 uint64_t shard_lag_bytes(const struct shard *s); /* of the log that are not in the store yet */
+uint64_t shard_written_bytes(const struct shard *s); /* of records, since the opening */
 bool shard_full(const struct shard *s); /* enough is waiting: take no more from clients until it is less */
 
 /* The shard that a workflow id belongs to; a start without an id goes by its request id; a run id names its

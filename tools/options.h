@@ -22,6 +22,7 @@ enum option_id {
         OPTION_LEVEL,
         OPTION_LEASE,
         OPTION_STACK_SIZE,
+        OPTION_DISK_RESERVE,
         OPTION_LOG,
         OPTION_SLOTS,
         OPTION_NAME,

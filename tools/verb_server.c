@@ -78,6 +78,10 @@ static int read_numbers(const struct command *c, struct server *s, stet_why *why
                 err = option_size(&c->options, OPTION_STACK_SIZE, &stack_size, why);
         if (!err)
                 err = option_duration(&c->options, OPTION_LEASE, &s->options.lease_ms, why);
+        if (!err)
+                err = option_size(&c->options, OPTION_DISK_RESERVE, &s->options.disk_reserve_bytes, why);
+        if (!err && option_given(&c->options, OPTION_DISK_RESERVE) && !s->options.disk_reserve_bytes)
+                s->options.disk_reserve_bytes = 1; /* 0 would be the standard one */
         if (!err && option_given(&c->options, OPTION_STACK_SIZE) && stack_size < STACK_SIZE_MIN)
                 err = stet_why_set(why, STET_EINVAL, "--stack-size: a workflow's code needs at least 16k");
         if (!err && option_given(&c->options, OPTION_LEASE) && s->options.lease_ms < LEASE_MS_MIN)

@@ -113,7 +113,11 @@ static void fake_to_shard(void *ctx, uint32_t shard, const struct message *m)
 
 static void fake_log(void *ctx, stet_log_level level, const char *line)
 {
-        write_line(ctx, "log %s: %s\n", level == STET_LOG_ERROR ? "error" : "info", line);
+        write_line(ctx, "log %s: %s\n",
+                   level == STET_LOG_ERROR     ? "error"
+                   : level == STET_LOG_WARNING ? "warning"
+                                               : "info",
+                   line);
 }
 
 static void world_open(struct world *w, uint32_t shards)
@@ -426,6 +430,31 @@ Test(front, full_disk_refuses_starts_and_is_told_once)
         front_set_disk_full(w.front, false);
         SAY(&w, 1, .type = MSG_START, .correlation = 4);
         EXPECT(&w, "log info: there is room on the disk again\nshard 0: START 4\n");
+        world_close(&w);
+}
+
+Test(front, short_reserve_refuses_starts_only_and_is_told_when_it_begins_and_ends)
+{
+        struct world w;
+        struct disk_reserve reserve;
+        world_open(&w, 1);
+        disk_reserve_init(&reserve, 300 << 20, (struct disk_room){ 4000u << 20, 299 << 20 }, 0);
+        front_set_disk_reserve(w.front, &reserve);
+        front_set_disk_reserve(w.front, &reserve);
+        EXPECT(&w, "log warning: no run can start: 299.0 MiB of the disk's 3.9 GiB are free, and the last "
+                   "300.0 MiB are kept for runs that have started; make room, or try again in 10 s\n");
+        SAY(&w, 1, .type = MSG_START, .correlation = 1);
+        SAY(&w, 1, .type = MSG_SIGNAL, .correlation = 2);
+        SAY(&w, 1, .type = MSG_CANCEL, .correlation = 3);
+        SAY(&w, 1, .type = MSG_TERMINATE, .correlation = 4);
+        EXPECT(&w, "shard 0: START 1 EFULL 299.0 MiB of the disk's 3.9 GiB are free, and the last 300.0 MiB "
+                   "are kept for runs that have started; make room, or try again in 10 s\n"
+                   "shard 0: SIGNAL 2\nshard 0: CANCEL 3\nshard 0: TERMINATE 4\n");
+        reserve.room.free_bytes = 300 << 20;
+        front_set_disk_reserve(w.front, &reserve);
+        front_set_disk_reserve(w.front, &reserve);
+        SAY(&w, 1, .type = MSG_START, .correlation = 5);
+        EXPECT(&w, "log info: the disk has room to spare again: runs can start\nshard 0: START 5\n");
         world_close(&w);
 }
 
