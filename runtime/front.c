@@ -213,7 +213,7 @@ static void refuse_too_long(struct front *f, const struct peer *p, struct messag
         char text[100];
         too_long(m, text, sizeof text);
         m->peer = p->id;
-        if (m->type >= MSG_START && m->type <= MSG_READ)
+        if ((m->type >= MSG_START && m->type <= MSG_READ) || m->type == MSG_DELETE)
                 reply(f, m, STET_ETOOBIG, text);
         if (m->type == MSG_HELLO)
                 front_to_peer(f, p->id,
@@ -308,6 +308,7 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
         case MSG_SIGNAL:
         case MSG_CANCEL:
         case MSG_TERMINATE:
+        case MSG_DELETE:
         case MSG_QUERY:
         case MSG_WAIT:
                 to_its_shard(f, m);

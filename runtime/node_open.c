@@ -81,7 +81,7 @@ static int check_options(stet_node *n, stet_why *why)
                 n->options.lease_ms = LEASE_MS_DEFAULT;
         if (!n->options.queued_bytes_max)
                 n->options.queued_bytes_max = (size_t)1 << 30;
-        return 0;
+        return retention_parse(o->retention, &n->retention, why);
 }
 
 /* --- descriptors --- */
@@ -227,6 +227,7 @@ static int open_shards(stet_node *n, stet_why *why)
                                         .stack_size = n->options.stack_size,
                                         .stacks_max = n->options.stacks_max,
                                         .crashes_fd = &n->crashes_fd,
+                                        .retention = n->retention,
                                         .lease_ns = n->options.lease_ms * 1000000 };
         struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log };
         int err = refuse_missing_logs(n, why);
@@ -395,6 +396,7 @@ void stet_node_close(stet_node *n)
         close_fd(n->epoll_fd);
         if (n->dir_open)
                 data_dir_close(&n->dir);
+        retention_free(n->retention);
         free(n);
 }
 

@@ -28,6 +28,8 @@ struct shard_sink {
         void (*log)(void *ctx, stet_log_level level, const char *line);
 };
 
+struct retention;
+
 struct shard_options {
         uint32_t index;
         uint32_t count; /* of the node's shards */
@@ -46,6 +48,7 @@ struct shard_options {
         size_t stack_size;
         uint32_t stacks_max;
         const int *crashes_fd; /* where crashes of workflows are noted (runtime/executor.h); NULL: nowhere */
+        const struct retention *retention; /* borrowed; NULL: ended runs are kept */
         int64_t lease_ns;      /* how long a noted attempt is left to its executor after a restart */
         void (*progress)(void *ctx, uint64_t done,
                          uint64_t of); /* of coming back, now and then; may be NULL */

@@ -48,6 +48,7 @@ static const struct field start[] = {
 };
 static const struct field signal[] = { CORRELATION, REQUEST_ID, NS, ID, NAME, VALUE };
 static const struct field cancel[] = { CORRELATION, REQUEST_ID, NS, ID, TEXT };
+static const struct field delete[] = { CORRELATION, REQUEST_ID, NS, ID };
 static const struct field query[] = { CORRELATION, NS, ID, NAME, VALUE };
 static const struct field wait[] = { CORRELATION, NS, ID, DUE };
 static const struct field reading[] = { CORRELATION, NS, NAME, ID, VALUE };
@@ -78,6 +79,7 @@ const struct shape message_shapes[MSG_TYPES] = {
         [MSG_PULSE] = SHAPE("PULSE", MSG_PULSE, token),
         [MSG_CLAIM] = SHAPE("CLAIM", MSG_CLAIM, claim),
         [MSG_RETURN] = SHAPE("RETURN", MSG_RETURN, token),
+        [MSG_DELETE] = SHAPE("DELETE", MSG_DELETE, delete),
         [MSG_WHO] = { "WHO", MSG_WHO, 0, NULL },
         [MSG_WELCOME] = SHAPE("WELCOME", MSG_WELCOME, welcome),
         [MSG_REPLY] = SHAPE("REPLY", MSG_REPLY, reply),

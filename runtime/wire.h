@@ -39,6 +39,8 @@ enum message_type {
         MSG_PULSE = 12,  /* alive; for an attempt (run != 0): it heartbeats, too */
         MSG_CLAIM = 13,  /* I hold this attempt (after a reconnect) */
         MSG_RETURN = 14, /* I have not begun this attempt: give it to someone else */
+        /* from clients */
+        MSG_DELETE = 15, /* forget a run that has ended */
         /* to clients and executors */
         MSG_WHO = 16, /* I don't know you: say HELLO, then CLAIM what you hold and repeat what was not
                          acknowledged */

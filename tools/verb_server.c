@@ -31,6 +31,7 @@ enum {
 struct server {
         stet_node_options options;
         const char **listen;
+        char *retention;
         char *local; /* the endpoint in the data directory; NULL: its path is too long */
         int log_least;
         stet_node *node;
@@ -93,6 +94,19 @@ static int read_numbers(const struct command *c, struct server *s, stet_why *why
         return err;
 }
 
+/* The rules of all --retention, one after the other: a later one goes before an earlier one that is alike. */
+static void read_retention(const struct command *c, struct server *s, const char *standard)
+{
+        const char **given = c->options.given[OPTION_RETENTION];
+        s->retention = text_format("%s", standard);
+        for (; given && *given; given++) {
+                char *longer = text_format("%s,%s", s->retention, *given);
+                free(s->retention);
+                s->retention = longer;
+        }
+        s->options.retention = s->retention;
+}
+
 static int read_options(const struct command *c, struct server *s, bool loopback_only, stet_why *why)
 {
         s->options = (stet_node_options)STET_NODE_OPTIONS;
@@ -103,6 +117,7 @@ static int read_options(const struct command *c, struct server *s, bool loopback
         s->options.log = session_log;
         s->log_least = option_word(&c->options, OPTION_LOG);
         s->options.log_context = &s->log_least;
+        read_retention(c, s, loopback_only ? "24h" : "30d");
         int err = read_numbers(c, s, why);
         return err ? err : choose_endpoints(c, s, loopback_only, why);
 }
@@ -255,6 +270,7 @@ static int run_server(struct command *c, bool friendly)
                 code = run_until_stopped(c, &s);
         }
         free(s.listen);
+        free(s.retention);
         free(s.local);
         return code;
 }
