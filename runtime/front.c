@@ -131,12 +131,31 @@ static void send_frame(struct front *f, struct peer *p)
         }
 }
 
+/* An answer that no frame can hold would take the connection with it. */
+static void refuse_to_say(struct front *f, uint64_t id, const struct message *m, size_t size)
+{
+        stet_why why;
+        struct message refusal = { .type = MSG_REPLY, .correlation = m->correlation };
+        refusal.code =
+            (uint32_t)stet_why_set(&why, STET_ETOOBIG,
+                                   "the answer has %zu bytes, and a frame takes at most %d; ask for "
+                                   "less of it",
+                                   size, WIRE_FRAME_MAX);
+        refusal.text = bytes_str(why.text);
+        front_to_peer(f, id, &refusal);
+}
+
 void front_to_peer(struct front *f, uint64_t id, const struct message *m)
 {
+        enum { REST_MAX = 4096 }; /* all that is not value, kind or text */
         struct peer *p = peer_find(f, id);
         if (!p || p->gone)
                 return; /* it left; what it asked is in the log */
         size_t more = m->value.size + m->text.size;
+        if (more + m->kind.size > WIRE_FRAME_MAX - REST_MAX) {
+                refuse_to_say(f, id, m, more + m->kind.size);
+                return;
+        }
         if (p->frame.size && p->frame.size + more > WIRE_FRAME_AIM)
                 send_frame(f, p);
         if (p->gone)
@@ -274,6 +293,22 @@ static void receive_start(struct front *f, struct message *m)
         to_its_shard(f, m);
 }
 
+/* A result that is no value within the limits can be applied by no run, and the next try would give the same.
+ * Workers of this process have checked theirs. */
+static void receive_done(struct front *f, const struct peer *p, struct message *m)
+{
+        stet_why why;
+        int err = p->local ? 0 : wire_value_check(m->value, "the result", &why);
+        if (err) {
+                m->code = STET_EFAILED;
+                m->kind = bytes_str(stet_error_name(err));
+                m->text = bytes_str(why.text);
+                m->value = bytes_of(NULL, 0);
+                m->permanent = true;
+        }
+        scheduler_receive(f->scheduler, p->id, m, f->now_ns);
+}
+
 /* Nothing more comes from it. A worker may still hear its ACKs; nobody else is waiting for anything. */
 static void receive_bye(struct front *f, struct peer *p, const struct message *m)
 {
@@ -316,8 +351,10 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
         case MSG_START:
                 receive_start(f, m);
                 break;
-        case MSG_WINDOW:
         case MSG_DONE:
+                receive_done(f, p, m);
+                break;
+        case MSG_WINDOW:
         case MSG_PULSE:
         case MSG_CLAIM:
         case MSG_RETURN:

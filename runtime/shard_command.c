@@ -130,14 +130,6 @@ bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *w
         return false;
 }
 
-static bool value_valid(struct bytes value)
-{
-        static const struct unpack_limits limits = { .depth_max = STET_VALUE_DEPTH_MAX + 1,
-                                                     .nodes_max = STET_VALUE_NODES_MAX };
-        return !value.size ||
-               (value.size <= STET_VALUE_SIZE_MAX && unpack_validate(value, &limits, 1, NULL) == 0);
-}
-
 /* What is wrong with a command's names and value: an error and its sentence, or 0. */
 static int command_invalid(const struct message *m, bool needs_name, stet_why *why)
 {
@@ -152,13 +144,7 @@ static int command_invalid(const struct message *m, bool needs_name, stet_why *w
                 return stet_why_set(
                     why, STET_EINVAL,
                     "a request id or namespace must have 1 to 255 bytes of UTF-8 without control characters");
-        if (m->value.size > STET_VALUE_SIZE_MAX)
-                return stet_why_set(why, STET_ETOOBIG, "the value has %zu bytes; the most is %d",
-                                    m->value.size, STET_VALUE_SIZE_MAX);
-        if (!value_valid(m->value))
-                return stet_why_set(why, STET_EPROTOCOL,
-                                    "the value is not one msgpack value within the limits");
-        return 0;
+        return wire_value_check(m->value, "the value", why);
 }
 
 static struct bytes namespace_of(const struct message *m)

@@ -276,8 +276,10 @@ void shard_query(struct shard *s, const struct message *m)
         struct run *run = shard_run_find(s, m->ns.size ? m->ns : bytes_str("default"), m->id);
         stet_why why = { "" };
         struct bytes value = { NULL, 0 };
-        int err = STET_OK;
-        if (!run)
+        int err = wire_value_check(m->value, "the query's argument", &why);
+        if (err)
+                run = NULL;
+        else if (!run)
                 err = stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                                    (const char *)m->id.data);
         else if (run->ending != RUN_OPEN)

@@ -9,6 +9,8 @@
  */
 #include "runtime/wire.h"
 
+#include "stet/value.h"
+
 #define ENTRY(label, kind, member)                                                                           \
         {                                                                                                    \
                 label, offsetof(struct message, member), kind                                                \
@@ -124,6 +126,20 @@ int frame_check(struct bytes frame, stet_why *why)
                     "values or deeper than %d",
                     offset, frame.size, WIRE_NODES_MAX, WIRE_DEPTH_MAX);
         return 0;
+}
+
+int wire_value_check(struct bytes value, const char *what, stet_why *why)
+{
+        static const struct unpack_limits limits = { .depth_max = STET_VALUE_DEPTH_MAX,
+                                                     .nodes_max = STET_VALUE_NODES_MAX };
+        if (value.size > STET_VALUE_SIZE_MAX)
+                return stet_why_set(why, STET_ETOOBIG, "%s has %zu bytes; the most is %d", what, value.size,
+                                    STET_VALUE_SIZE_MAX);
+        if (!value.size || unpack_validate(value, &limits, 1, NULL) == 0)
+                return 0;
+        return stet_why_set(why, STET_EPROTOCOL,
+                            "%s is not one msgpack value of at most %d parts and %d levels", what,
+                            STET_VALUE_NODES_MAX, STET_VALUE_DEPTH_MAX);
 }
 
 struct cursor frame_cursor(struct bytes frame)

@@ -130,6 +130,10 @@ void frame_put(struct buffer *frame, const struct message *m);
  * (STET_ETOOBIG for the size), with a sentence. An empty frame is fine (ZeroMQ's probe). */
 int frame_check(struct bytes frame, stet_why *why);
 
+/* Whether a FIELD_VALUE from a peer is one msgpack value within the limits of stet/value.h (or empty: null).
+ * 0, STET_ETOOBIG or STET_EPROTOCOL with a sentence about `what`: "the result". */
+int wire_value_check(struct bytes value, const char *what, stet_why *why);
+
 /* Reads a checked frame: set *c to frame_cursor(frame), then call until it returns 0 at the end. 1: *ret
  * holds a message. Negative: the message was passed over, go on or give up; -STET_EPROTOCOL: not a message;
  * -STET_ETOOBIG: a name or an id is longer than WIRE_ID_MAX (*ret holds it, so that a client can be told). A
