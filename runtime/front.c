@@ -464,6 +464,9 @@ void front_from_shard(struct front *f, const struct message *m, int64_t now_ns)
         case MSG_READ:
                 shard = m->token.attempt;
                 break;
+        case MSG_REMOVE:
+                shard = shard_of_run(m->token.run);
+                break;
         case MSG_CHILD_START:
         case MSG_SEND:
                 shard = shard_of(f->options.shards_count, m->ns, m->id, bytes_of(NULL, 0));

@@ -192,3 +192,15 @@ int64_t retention_ns(const struct retention *r, struct bytes ns, enum run_ending
         }
         return keep_ns;
 }
+
+int64_t retention_shortest_ns(const struct retention *r)
+{
+        int64_t shortest_ns = INT64_MAX;
+        bool all = false;
+        for (size_t i = 0; i < r->count; i++) {
+                all |= !r->rules[i].ns.size && r->rules[i].ending == ENDING_ANY;
+                if (r->rules[i].keep_ns < shortest_ns)
+                        shortest_ns = r->rules[i].keep_ns;
+        }
+        return all || shortest_ns < RETENTION_STANDARD_NS ? shortest_ns : RETENTION_STANDARD_NS;
+}

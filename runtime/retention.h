@@ -30,4 +30,7 @@ void retention_free(struct retention *r); /* harmless on NULL */
 /* How long a run of that namespace is kept after it ended so; RETENTION_FOREVER: always. */
 int64_t retention_ns(const struct retention *r, struct bytes ns, enum run_ending ending);
 
+/* The shortest time for which any run is kept. */
+int64_t retention_shortest_ns(const struct retention *r);
+
 #endif

@@ -301,6 +301,8 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
         }
         if (m->type == MSG_WAIT)
                 handle_wait(s, m, run);
+        else if (m->type == MSG_DELETE)
+                shard_delete(s, m, run, now_ns);
         else
                 handle_run_command(s, m,
                                    m->type == MSG_SIGNAL   ? EVENT_SIGNAL

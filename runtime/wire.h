@@ -62,6 +62,9 @@ enum message_type {
         MSG_PARENT_CHECK = 40, /* shard → shard: is my parent still open? */
         MSG_NOTE = 41,         /* front → shard: remember in the log (long attempts, executors) */
         MSG_WAKE = 42,         /* shard → shard: the run's start is durable: run its code */
+        MSG_REMOVE_CHECK =
+            43, /* shard → shard: does the parent still ask for this child, which is to be removed? */
+        MSG_REMOVE = 44, /* shard → shard: no (code 0), or yes; with the client's DELETE that waits for it */
         MSG_TYPES
 };
 

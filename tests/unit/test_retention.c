@@ -93,6 +93,25 @@ Test(retention, every_ending_can_be_named)
                 cr_assert_eq(kept(rules, "a", ending), (int64_t)ending * SECOND);
 }
 
+static int64_t shortest(const char *rules)
+{
+        struct retention *r = parse(rules);
+        int64_t keep_ns = retention_shortest_ns(r);
+        retention_free(r);
+        return keep_ns;
+}
+
+Test(retention, shortest_is_that_of_all_rules_and_of_what_no_rule_is_for)
+{
+        cr_assert_eq(shortest(NULL), 30 * DAY);
+        cr_assert_eq(shortest("24h"), DAY);
+        cr_assert_eq(shortest("60d"), 60 * DAY);
+        cr_assert_eq(shortest("failed=60d"), 30 * DAY);
+        cr_assert_eq(shortest("failed=60d,dev:failed=1h"), HOUR);
+        cr_assert_eq(shortest("forever,failed=60d"), 60 * DAY);
+        cr_assert_eq(shortest("forever"), RETENTION_FOREVER);
+}
+
 Test(retention, spaces_around_the_parts_mean_nothing)
 {
         cr_assert_eq(kept(" 24h , dev : failed = 2d ", "dev", RUN_FAILED), 2 * DAY);
