@@ -152,7 +152,7 @@ static void until_gone(const char *run)
 static void until_stored(void)
 {
         double end = now_s() + 20;
-        while (counted("log", "checkpoint_lsn") < counted("log", "lsn"))
+        while (counted("store", "checkpoint_lsn") < counted("log", "lsn"))
                 cr_assert_lt(now_s(), end, "no checkpoint");
 }
 
@@ -385,7 +385,7 @@ static int64_t disk_after(double seconds)
                         cr_assert_eq(stet_client_collect(e.client, answers, 50, 20000, &got, &why), 0);
                 }
         }
-        return counted("log", "disk_bytes") + counted("log", "store_bytes");
+        return counted("log", "disk_bytes") + counted("store", "store_bytes");
 }
 
 Test(shard_remove, disk_use_under_constant_load_comes_to_a_halt)
