@@ -19,9 +19,11 @@ static const struct bench_options_workload workloads[] = {
         { "ceiling", "chain3's bytes and messages without the engine" },
         { "chain3", "runs of three activities in a row" },
         { "empty", "runs that start and finish" },
+        { "timers", "sleeping runs: what each costs, and how late they wake after a kill -9" },
 };
 
-static workload_fn *const functions[] = { workload_raw, workload_ceiling, workload_chain3, workload_empty };
+static workload_fn *const functions[] = { workload_raw, workload_ceiling, workload_chain3, workload_empty,
+                                          workload_timers };
 
 enum { WORKLOADS_COUNT = sizeof(workloads) / sizeof(workloads[0]) };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,26 @@ int64_t machine_now_ns(void)
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t machine_wall_ms(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+uint64_t machine_disk_bytes(const char *dir, const char *word)
+{
+        char *paths[] = { (char *)(uintptr_t)dir, NULL };
+        uint64_t bytes = 0;
+        FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        for (FTSENT *entry; tree && (entry = fts_read(tree));)
+                if (entry->fts_info == FTS_F && (!word || strstr(entry->fts_path + strlen(dir), word)))
+                        bytes += (uint64_t)entry->fts_statp->st_blocks * 512;
+        if (tree)
+                fts_close(tree);
+        return bytes;
 }
 
 static double seconds_of(struct timeval t)
