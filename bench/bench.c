@@ -20,10 +20,11 @@ static const struct bench_options_workload workloads[] = {
         { "chain3", "runs of three activities in a row" },
         { "empty", "runs that start and finish" },
         { "timers", "sleeping runs: what each costs, and how late they wake after a kill -9" },
+        { "recover", "kill -9 with 1,000 … 1,000,000 open runs: time to ready, to the first step" },
 };
 
-static workload_fn *const functions[] = { workload_raw, workload_ceiling, workload_chain3, workload_empty,
-                                          workload_timers };
+static workload_fn *const functions[] = { workload_raw,   workload_ceiling, workload_chain3,
+                                          workload_empty, workload_timers,  workload_recover };
 
 enum { WORKLOADS_COUNT = sizeof(workloads) / sizeof(workloads[0]) };
 

@@ -62,6 +62,7 @@ struct report {
         struct report_table tables[REPORT_TABLES_MAX];
         size_t tables_count;
         bool live; /* for people: tables may print their rows as they come */
+        bool head_shown;
 };
 
 /* All numbers null but those known from the start. The report borrows from both. */
@@ -79,6 +80,10 @@ void report_figure_add(struct report *r, const struct report_figure *figure);
 /* A new table; the report frees it. The columns are borrowed. */
 struct report_table *report_table_begin(struct report *r, const char *key,
                                         const struct report_column *columns, size_t count);
+
+/* For people: prints the rows that the table got since the last time, so that a long measurement can be
+ * watched. Does nothing for JSON. */
+void report_show_rows(struct report *r, struct report_table *t);
 
 void report_fini(struct report *r);
 

@@ -36,7 +36,7 @@ struct report_table {
         size_t columns_count;
         struct report_cell *cells; /* row after row */
         size_t rows_count;
-        bool shown; /* its rows were printed as they came */
+        size_t rows_shown; /* were printed as they came */
 };
 
 void report_table_fini(struct report_table *t);

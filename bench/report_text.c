@@ -114,24 +114,42 @@ static void text_figure(const struct report_figure *f, FILE *out)
                 line(out, f->label, number, NULL);
 }
 
+/* The rows that were not shown yet. */
 static void text_table(const struct report_table *t, FILE *out)
 {
-        if (t->shown)
-                return;
-        fputc('\n', out);
-        report_table_print_heading(t, out);
-        for (size_t i = 0; i < t->rows_count; i++)
+        if (!t->rows_shown)
+                report_table_print_heading(t, out);
+        for (size_t i = t->rows_shown; i < t->rows_count; i++)
                 report_table_print_row(t, i, out);
+}
+
+void report_show_rows(struct report *r, struct report_table *t)
+{
+        if (!r->live || t->rows_shown == t->rows_count)
+                return;
+        if (!r->head_shown)
+                text_head(r, stdout);
+        text_table(t, stdout);
+        fflush(stdout);
+        t->rows_shown = t->rows_count;
+        r->head_shown = true;
 }
 
 void report_print_text(const struct report *r, FILE *out)
 {
-        text_head(r, out);
+        if (!r->head_shown)
+                text_head(r, out);
+        else
+                fputc('\n', out);
         text_rates(r, out);
         text_latency(r, out);
         text_cost(r, out);
         for (size_t i = 0; i < r->figures_count; i++)
                 text_figure(&r->figures[i], out);
-        for (size_t i = 0; i < r->tables_count; i++)
+        for (size_t i = 0; i < r->tables_count; i++) {
+                if (r->tables[i].rows_shown == r->tables[i].rows_count)
+                        continue;
+                fputc('\n', out);
                 text_table(&r->tables[i], out);
+        }
 }

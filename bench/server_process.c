@@ -18,6 +18,7 @@ enum { ANSWER_TIMEOUT_MS = 120000 };
 struct command {
         enum { COMMAND_START, COMMAND_KILL } what;
         struct server_start start;
+        char dir[1100];
 };
 
 /* From the keeper, and from a server to the keeper when its node is open. */
@@ -32,22 +33,21 @@ struct answer {
 struct keeper {
         const struct bench_options *options;
         const stet_app *app;
-        const char *dir;
         pid_t server;
 };
 
 /* --- the server --- */
 
-static void open_node(const struct keeper *k, const struct server_start *start, stet_node **ret,
+static void open_node(const struct keeper *k, const struct command *command, stet_node **ret,
                       struct answer *answer)
 {
         stet_node_options node = STET_NODE_OPTIONS;
-        node.data_dir = k->dir;
+        node.data_dir = command->dir;
         node.app = k->app;
         node.level = k->options->level;
         node.threads = true;
-        node.executors = start->executors;
-        node.no_activities = start->executors == 0;
+        node.executors = command->start.executors;
+        node.no_activities = command->start.executors == 0;
         node.listen = (const char *const[]){ "tcp://127.0.0.1:0", NULL };
         answer->err = stet_node_open(&node, ret, &answer->why);
         if (!answer->err)
@@ -55,12 +55,12 @@ static void open_node(const struct keeper *k, const struct server_start *start, 
 }
 
 /* Serves until it is killed. */
-static _Noreturn void server_main(const struct keeper *k, const struct server_start *start, int ready_fd)
+static _Noreturn void server_main(const struct keeper *k, const struct command *command, int ready_fd)
 {
         stet_node *node;
         struct answer answer = { .pid = getpid() };
         signal(SIGTERM, SIG_DFL);
-        open_node(k, start, &node, &answer);
+        open_node(k, command, &node, &answer);
         if (write(ready_fd, &answer, sizeof(answer)) != (ssize_t)sizeof(answer) || answer.err)
                 _exit(1);
         close(ready_fd);
@@ -81,7 +81,7 @@ static void start_server(struct keeper *k, const struct command *command, int fd
         if (k->server == 0) {
                 close(fd);
                 close(ready[0]);
-                server_main(k, &command->start, ready[1]);
+                server_main(k, command, ready[1]);
         }
         close(ready[1]);
         if (k->server < 0)
@@ -131,7 +131,8 @@ int server_process_open(const struct bench_options *options, const stet_app *app
         struct server_process p = { .fd = -1 };
         struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_MS / 1000 };
         int fds[2];
-        snprintf(p.dir, sizeof(p.dir), "%s/node", dir);
+        snprintf(p.parent, sizeof(p.parent), "%s", dir);
+        server_process_use(&p, "node");
         if (app->err)
                 return stet_why_set(why, app->err, "%s", app->why.text);
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
@@ -139,7 +140,7 @@ int server_process_open(const struct bench_options *options, const stet_app *app
         fflush(NULL);
         p.keeper = fork();
         if (p.keeper == 0) {
-                struct keeper k = { .options = options, .app = app, .dir = p.dir };
+                struct keeper k = { .options = options, .app = app };
                 close(fds[0]);
                 keeper_main(&k, fds[1]);
         }
@@ -167,10 +168,16 @@ static int ask(struct server_process *p, const struct command *command, struct a
         return ret->err ? stet_why_set(why, ret->err, "%s", ret->why.text) : 0;
 }
 
+void server_process_use(struct server_process *p, const char *name)
+{
+        snprintf(p->dir, sizeof(p->dir), "%s/%s", p->parent, name);
+}
+
 int server_process_start(struct server_process *p, const struct server_start *start, stet_why *why)
 {
         struct answer answer;
         struct command command = { .what = COMMAND_START, .start = *start };
+        memcpy(command.dir, p->dir, sizeof(command.dir));
         int err = ask(p, &command, &answer, why);
         if (err)
                 return err;

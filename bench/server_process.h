@@ -26,6 +26,7 @@ struct server_process {
         int fd;    /* commands to the keeper and its answers */
         pid_t pid; /* of the server; 0: there is none */
         char endpoint[64];
+        char parent[1024];
         char dir[1100]; /* the node's */
 };
 
@@ -36,9 +37,12 @@ struct server_memory {
         double peak_bytes;
 };
 
-/* Forks the keeper. The caller must have no threads. The server will be on DIR/node; app is borrowed. */
+/* Forks the keeper. The caller must have no threads. Servers will be on DIR/node; app is borrowed. */
 int server_process_open(const struct bench_options *options, const stet_app *app, const char *dir,
                         struct server_process *ret, stet_why *why);
+
+/* Servers to come are on DIR/NAME. */
+void server_process_use(struct server_process *p, const char *name);
 
 /* Starts a server; returns when its node is open. The endpoint is a new one each time. */
 int server_process_start(struct server_process *p, const struct server_start *start, stet_why *why);
