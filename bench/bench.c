@@ -21,10 +21,11 @@ static const struct bench_options_workload workloads[] = {
         { "empty", "runs that start and finish" },
         { "timers", "sleeping runs: what each costs, and how late they wake after a kill -9" },
         { "recover", "kill -9 with 1,000 … 1,000,000 open runs: time to ready, to the first step" },
+        { "history", "cost of a run's transition near n = 10 … 100,000, and of its replay" },
 };
 
-static workload_fn *const functions[] = { workload_raw,   workload_ceiling, workload_chain3,
-                                          workload_empty, workload_timers,  workload_recover };
+static workload_fn *const functions[] = { workload_raw,    workload_ceiling, workload_chain3, workload_empty,
+                                          workload_timers, workload_recover, workload_history };
 
 enum { WORKLOADS_COUNT = sizeof(workloads) / sizeof(workloads[0]) };
 

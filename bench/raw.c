@@ -243,15 +243,6 @@ static void commit_all(struct committer *c)
         buffer_fini(&group);
 }
 
-static void histogram_merge(struct histogram *into, const struct histogram *from)
-{
-        into->count += from->count;
-        if (from->max_ns > into->max_ns)
-                into->max_ns = from->max_ns;
-        for (size_t i = 0; i < HISTOGRAM_SLOTS; i++)
-                into->slots[i] += from->slots[i];
-}
-
 static int run_writers(struct committer *c, struct writer *writers, uint32_t count, stet_why *why)
 {
         uint32_t started = 0;
