@@ -22,10 +22,13 @@ static const struct bench_options_workload workloads[] = {
         { "timers", "sleeping runs: what each costs, and how late they wake after a kill -9" },
         { "recover", "kill -9 with 1,000 … 1,000,000 open runs: time to ready, to the first step" },
         { "history", "cost of a run's transition near n = 10 … 100,000, and of its replay" },
+        { "steady", "constant load for minutes: whether memory and disk stay where they are" },
 };
 
-static workload_fn *const functions[] = { workload_raw,    workload_ceiling, workload_chain3, workload_empty,
-                                          workload_timers, workload_recover, workload_history };
+static workload_fn *const functions[] = {
+        workload_raw,    workload_ceiling, workload_chain3,  workload_empty,
+        workload_timers, workload_recover, workload_history, workload_steady
+};
 
 enum { WORKLOADS_COUNT = sizeof(workloads) / sizeof(workloads[0]) };
 

@@ -22,23 +22,23 @@ static uint64_t runs_of(const struct bench_options *options)
         return options->rate > 0 ? (uint64_t)ceil(options->rate * OPEN_LOOP_S) : RUNS_CLOSED;
 }
 
-static int make_input(uint32_t payload_bytes, stet_value *ret)
+int engine_workload_input(uint32_t payload_bytes, stet_value *ret, stet_why *why)
 {
         uint8_t *payload = xmalloc(payload_bytes);
         memset(payload, 'x', payload_bytes);
         int err = stet_value_set_bytes(ret, payload, payload_bytes);
         free(payload);
-        return err;
+        return err ? stet_why_set(why, err, "a value of %u bytes: %s", payload_bytes, stet_error_text(err))
+                   : 0;
 }
 
 static int load_engine(const struct bench_options *options, const stet_app *app, struct engine *e,
                        struct load_result *ret, stet_why *why)
 {
         stet_value input = { 0 };
-        int err = make_input(options->payload_bytes, &input);
+        int err = engine_workload_input(options->payload_bytes, &input, why);
         if (err)
-                return stet_why_set(why, err, "a value of %u bytes: %s", options->payload_bytes,
-                                    stet_error_text(err));
+                return err;
         struct load load = {
                 .workflow = stet_app_workflow_name(app, 0),
                 .input = &input,

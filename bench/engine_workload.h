@@ -9,6 +9,9 @@
 #include "bench/workload.h"
 #include "stet/stet.h"
 
+/* A value of so many bytes: what the runs are given. */
+int engine_workload_input(uint32_t payload_bytes, stet_value *ret, stet_why *why);
+
 /* Runs the app's first workflow, which makes so many activities in a row. */
 int engine_workload(const struct bench_options *options, const char *dir, const stet_app *app, uint32_t steps,
                     struct report *r, stet_why *why);

@@ -19,6 +19,7 @@
 /* What differs from one start to the next. */
 struct server_start {
         uint32_t executors; /* in the server; 0: it runs no activities */
+        char retention[32]; /* "" : the node's own */
 };
 
 struct server_process {

@@ -19,6 +19,7 @@ workload_fn workload_empty;
 workload_fn workload_timers;
 workload_fn workload_recover;
 workload_fn workload_history;
+workload_fn workload_steady;
 
 /* Measures the ceiling for runs of so many activities in a row and fills the report's ceiling_ keys and
  * hop_us. r's own figures, as far as it has any, are compared with it. */
