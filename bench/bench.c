@@ -19,16 +19,18 @@ static const struct bench_options_workload workloads[] = {
         { "ceiling", "chain3's bytes and messages without the engine" },
         { "chain3", "runs of three activities in a row" },
         { "empty", "runs that start and finish" },
+        { "fan", "one run with 1,000 activities in parallel" },
+        { "signals", "durable signals from clients to 1,000 runs and to one, and between two runs" },
         { "timers", "sleeping runs: what each costs, and how late they wake after a kill -9" },
         { "recover", "kill -9 with 1,000 … 1,000,000 open runs: time to ready, to the first step" },
         { "history", "cost of a run's transition near n = 10 … 100,000, and of its replay" },
         { "steady", "constant load for minutes: whether memory and disk stay where they are" },
 };
 
-static workload_fn *const functions[] = {
-        workload_raw,    workload_ceiling, workload_chain3,  workload_empty,
-        workload_timers, workload_recover, workload_history, workload_steady
-};
+static workload_fn *const functions[] = { workload_raw,    workload_ceiling, workload_chain3,
+                                          workload_empty,  workload_fan,     workload_signals,
+                                          workload_timers, workload_recover, workload_history,
+                                          workload_steady };
 
 enum { WORKLOADS_COUNT = sizeof(workloads) / sizeof(workloads[0]) };
 

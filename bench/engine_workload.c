@@ -32,23 +32,23 @@ int engine_workload_input(uint32_t payload_bytes, stet_value *ret, stet_why *why
                    : 0;
 }
 
-static int load_engine(const struct bench_options *options, const stet_app *app, struct engine *e,
-                       struct load_result *ret, stet_why *why)
+static int load_engine(const struct bench_options *options, const stet_app *app, const stet_value *input,
+                       struct engine *e, struct load_result *ret, stet_why *why)
 {
-        stet_value input = { 0 };
-        int err = engine_workload_input(options->payload_bytes, &input, why);
+        stet_value bytes = { 0 };
+        int err = input ? 0 : engine_workload_input(options->payload_bytes, &bytes, why);
         if (err)
                 return err;
         struct load load = {
                 .workflow = stet_app_workflow_name(app, 0),
-                .input = &input,
+                .input = input ? input : &bytes,
                 .runs = runs_of(options),
                 .in_flight = options->in_flight,
                 .rate = options->rate,
                 .what = options->workload,
         };
         err = load_run(e->client, &load, ret, why);
-        stet_value_free(&input);
+        stet_value_free(&bytes);
         return err;
 }
 
@@ -71,19 +71,21 @@ static void fill_report(const struct bench_options *options, const struct load_r
         r->disk_bytes_per_run = ((double)after->disk_bytes - (double)before->disk_bytes) / (double)runs;
 }
 
-static int measure(const struct bench_options *options, const char *dir, const stet_app *app,
-                   struct report *r, stet_why *why)
+int engine_workload_measure(const struct bench_options *options, const char *dir, const stet_app *app,
+                            const stet_value *input, struct report *r, stet_why *why)
 {
         struct engine e;
         struct engine_log before, after;
         struct load_result load;
         struct usage used_before = machine_usage();
+        if (app->err)
+                return stet_why_set(why, app->err, "%s", app->why.text);
         int err = engine_open(options, app, dir, &e, why);
         if (err)
                 return err;
         err = engine_log(&e, &before, why);
         if (!err)
-                err = load_engine(options, app, &e, &load, why);
+                err = load_engine(options, app, input, &e, &load, why);
         if (!err)
                 err = engine_log(&e, &after, why);
         engine_close(&e);
@@ -98,8 +100,7 @@ static int measure(const struct bench_options *options, const char *dir, const s
 int engine_workload(const struct bench_options *options, const char *dir, const stet_app *app, uint32_t steps,
                     struct report *r, stet_why *why)
 {
-        int err =
-            app->err ? stet_why_set(why, app->err, "%s", app->why.text) : measure(options, dir, app, r, why);
+        int err = engine_workload_measure(options, dir, app, NULL, r, why);
         if (err || options->no_ceiling)
                 return err;
         return workload_compare_ceiling(options, dir, steps, r, why);

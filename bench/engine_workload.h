@@ -12,7 +12,12 @@
 /* A value of so many bytes: what the runs are given. */
 int engine_workload_input(uint32_t payload_bytes, stet_value *ret, stet_why *why);
 
-/* Runs the app's first workflow, which makes so many activities in a row. */
+/* Runs the app's first workflow with that input (NULL: bytes, as many as the options say) and fills the
+ * report. */
+int engine_workload_measure(const struct bench_options *options, const char *dir, const stet_app *app,
+                            const stet_value *input, struct report *r, stet_why *why);
+
+/* The same, and the ceiling beside it, for runs that make so many activities in a row. */
 int engine_workload(const struct bench_options *options, const char *dir, const stet_app *app, uint32_t steps,
                     struct report *r, stet_why *why);
 

@@ -67,7 +67,7 @@ static const struct {
 #define ENTRY(name) [OPTION_##name - OPTION_RUNS]
         ENTRY(RUNS) = { "runs", "N", "raw ceiling chain3 empty fan signals timers recover",
                         "how many runs (raw: records at each point, at most; recover: a list, N,N,…)" },
-        ENTRY(PAYLOAD) = { "payload", "BYTES", "raw ceiling chain3 empty fan",
+        ENTRY(PAYLOAD) = { "payload", "BYTES", "raw ceiling chain3 empty fan signals steady",
                            "of each value, 100; 4k and 1m are taken (chain3: a list for a table)" },
         ENTRY(LEVEL) = { "level", "LEVEL", "",
                          "sync (default): on the disk before the answer; relaxed: synced once a second; "

@@ -16,6 +16,8 @@ workload_fn workload_raw;
 workload_fn workload_ceiling;
 workload_fn workload_chain3;
 workload_fn workload_empty;
+workload_fn workload_fan;
+workload_fn workload_signals;
 workload_fn workload_timers;
 workload_fn workload_recover;
 workload_fn workload_history;
