@@ -6,6 +6,7 @@
 #include "bench/chain3.h"
 
 #include "bench/engine_workload.h"
+#include "bench/payload.h"
 
 enum { STEPS_COUNT = 3 };
 
@@ -36,7 +37,8 @@ int workload_chain3(const struct bench_options *options, const char *dir, struct
 {
         stet_app app = STET_APP("bench");
         chain3_register(&app);
-        int err = engine_workload(options, dir, &app, STEPS_COUNT, r, why);
+        int err = options->payload_count > 1 ? payload_table(options, dir, &app, STEPS_COUNT, r, why)
+                                             : engine_workload(options, dir, &app, STEPS_COUNT, r, why);
         stet_app_fini(&app);
         return err;
 }
