@@ -28,7 +28,7 @@ static const int64_t GRACE_MS = 60000; /* after the last was due, and a ms a run
 
 enum {
         LOOK_EVERY_MS = 250,
-        STEADY_LOOKS = 8,          /* so many in a row … */
+        STEADY_LOOKS = 28,         /* so many in a row: longer than an idle run stays in memory … */
         STEADY_BYTES = 256 * 1024, /* … within so many bytes */
         TRANSITIONS_EACH = 2,      /* the start and the firing */
 };
