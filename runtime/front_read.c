@@ -132,11 +132,12 @@ static void finish_list(struct front *f, const struct message *m)
 
 /* --- stats: sums over the shards --- */
 
-static const char *const run_keys[] = { "open",       "completed", "failed",        "canceled",
-                                        "terminated", "continued", "blocked",       "awake",
-                                        "owed",       "timers",    "runs_in_memory" };
-static const char *const store_keys[] = { "store_bytes", "checkpoint_lsn", "checkpoint_lag_bytes" };
+static const char *const run_keys[] = { "open",       "completed", "failed",   "canceled",
+                                        "terminated", "continued", "blocked",  "awake",
+                                        "owed",       "timers",    "in_memory" };
 static const char *const log_keys[] = { "commits", "records", "bytes", "disk_bytes", "lsn", "epoch" };
+
+static const char *const store_keys[] = { "checkpoint_lsn", "lag_bytes", "store_bytes" };
 
 static uint64_t sum(struct bytes parts, const char *key)
 {
