@@ -17,7 +17,11 @@ int engine_workload_input(uint32_t payload_bytes, stet_value *ret, stet_why *why
 int engine_workload_measure(const struct bench_options *options, const char *dir, const stet_app *app,
                             const stet_value *input, struct report *r, stet_why *why);
 
-/* The same, and the ceiling beside it, for runs that make so many activities in a row. */
+/* How many runs, when the options don't say. */
+uint64_t engine_workload_runs(const struct bench_options *options);
+
+/* The same, and beside it the ceiling for runs that make so many activities in a row; or, with --checkpoint
+ * both, the same without checkpoints. */
 int engine_workload(const struct bench_options *options, const char *dir, const stet_app *app, uint32_t steps,
                     struct report *r, stet_why *why);
 

@@ -3,16 +3,11 @@
 
 #include <math.h>
 
-/* By its key alone, in whichever of the maps it stands. */
-static double number(const stet_value *stats, const char *key)
+static double number(const stet_value *stats, const char *map, const char *key)
 {
-        stet_value map, found;
-        for (size_t cursor = 0; stet_value_next(stats, &cursor, NULL, &map);) {
-                found = stet_value_get(&map, key);
-                if (stet_value_type(&found) == STET_INT)
-                        return stet_value_double(&found, 0);
-        }
-        return NAN;
+        stet_value inner = stet_value_get(stats, map);
+        stet_value item = stet_value_get(&inner, key);
+        return stet_value_double(&item, (double)NAN);
 }
 
 int node_stats_read(stet_client *client, struct node_stats *ret, stet_why *why)
@@ -23,17 +18,17 @@ int node_stats_read(stet_client *client, struct node_stats *ret, stet_why *why)
         if (err)
                 return err;
         *ret = (struct node_stats){
-                .runs_open = number(&stats, "open"),
-                .runs_in_memory = number(&stats, "runs_in_memory"),
-                .timers = number(&stats, "timers"),
-                .commits = number(&stats, "commits"),
-                .records = number(&stats, "records"),
-                .log_bytes = number(&stats, "bytes"),
-                .log_disk_bytes = number(&stats, "disk_bytes"),
-                .checkpoint_lag_bytes = number(&stats, "checkpoint_lag_bytes"),
+                .runs_open = number(&stats, "runs", "open"),
+                .runs_in_memory = number(&stats, "runs", "in_memory"),
+                .commits = number(&stats, "log", "commits"),
+                .records = number(&stats, "log", "records"),
+                .log_bytes = number(&stats, "log", "bytes"),
+                .log_disk_bytes = number(&stats, "log", "disk_bytes"),
+                .store_bytes = number(&stats, "store", "store_bytes"),
+                .lag_bytes = number(&stats, "store", "lag_bytes"),
         };
         for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-                ret->runs_ended += number(&stats, endings[i]);
+                ret->runs_ended += number(&stats, "runs", endings[i]);
         stet_value_free(&stats);
         return 0;
 }

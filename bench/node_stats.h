@@ -12,12 +12,12 @@ struct node_stats {
         double runs_open;
         double runs_ended;
         double runs_in_memory;
-        double timers;
         double commits;
         double records;
         double log_bytes;
         double log_disk_bytes;
-        double checkpoint_lag_bytes;
+        double store_bytes;
+        double lag_bytes; /* of the log: not in the store yet */
 };
 
 int node_stats_read(stet_client *client, struct node_stats *ret, stet_why *why);

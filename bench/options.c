@@ -43,6 +43,7 @@ enum option_name {
         OPTION_ONE_AT_A_TIME,
         OPTION_RATE,
         OPTION_NO_CEILING,
+        OPTION_CHECKPOINT,
         OPTION_WIDTH,
         OPTION_SIGNALS,
         OPTION_TRANSITIONS,
@@ -87,6 +88,8 @@ static const struct {
                         "open loop: R runs a second, each timed from when it should have started (steady: "
                         "a tenth of what it reaches)" },
         ENTRY(NO_CEILING) = { "no-ceiling", NULL, "chain3 empty", "do not measure the ceiling beside it" },
+        ENTRY(CHECKPOINT) = { "checkpoint", "WHICH", "chain3 empty fan steady",
+                              "on (default), off, or (chain3, empty) both in turn, to compare them" },
         ENTRY(WIDTH) = { "width", "N", "fan", "activities in parallel; 1000" },
         ENTRY(SIGNALS) = { "signals", "N", "signals", "how many in each row; 100000" },
         ENTRY(TRANSITIONS) = { "transitions", "N", "history", "how long the history becomes; 100000" },
@@ -109,6 +112,7 @@ static const char *const levels[] = {
 };
 
 static const char *const transports[] = { "inproc", "ipc", "tcp", NULL };
+static const char *const checkpoints[] = { "on", "off", "both", NULL };
 static const char *const outputs[] = { "text", "json", NULL };
 
 const char *bench_level_name(stet_level level)
@@ -153,6 +157,14 @@ static int read_output(const char *text, struct bench_options *o, stet_why *why)
         size_t place = 0;
         int err = options_read_word("-o", text, outputs, &place, why);
         o->json = place == 1;
+        return err;
+}
+
+static int read_checkpoint(const char *text, struct bench_options *o, stet_why *why)
+{
+        size_t place = 0;
+        int err = options_read_word("--checkpoint", text, checkpoints, &place, why);
+        o->checkpoint = (enum bench_checkpoint)place;
         return err;
 }
 
@@ -207,6 +219,8 @@ static int read_option(int option, const char *text, struct bench_options *o, st
                 return options_read_count32("in-flight", text, IN_FLIGHT_MAX, &o->in_flight, why);
         case OPTION_RATE:
                 return options_read_real("rate", text, RATE_MAX, &o->rate, why);
+        case OPTION_CHECKPOINT:
+                return read_checkpoint(text, o, why);
         case OPTION_WIDTH:
                 return options_read_count32("width", text, WIDTH_MAX, &o->width, why);
         case OPTION_SIGNALS:
@@ -281,6 +295,14 @@ static int check_together(const struct bench_options *o, const bool *given, stet
                 return stet_why_set(why, STET_EINVAL, "%s takes one number of --runs", o->workload);
         if (o->payload_count > 1 && !is(o, "chain3"))
                 return stet_why_set(why, STET_EINVAL, "%s takes one size of --payload", o->workload);
+        if (o->checkpoint == BENCH_CHECKPOINT_BOTH && !is(o, "chain3") && !is(o, "empty"))
+                return stet_why_set(why, STET_EINVAL, "%s takes --checkpoint on or off", o->workload);
+        if (o->checkpoint == BENCH_CHECKPOINT_BOTH &&
+            (strcmp(o->transport, "inproc") != 0 || o->payload_count > 1))
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "--checkpoint both is for one size of values, inproc: its two nodes are in "
+                    "one process");
         if (o->to_end && o->parked && !o->active)
                 return stet_why_set(why, STET_EINVAL,
                                     "--to-end is for runs with an activity, --parked leaves them out");

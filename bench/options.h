@@ -12,6 +12,8 @@
 
 enum { BENCH_LIST_MAX = 16 };
 
+enum bench_checkpoint { BENCH_CHECKPOINT_ON, BENCH_CHECKPOINT_OFF, BENCH_CHECKPOINT_BOTH };
+
 struct bench_options {
         const char *workload;
         const char *transport;  /* "inproc", "ipc", "tcp" */
@@ -33,6 +35,7 @@ struct bench_options {
         int64_t spread_ms;   /* likewise */
         int64_t duration_ms; /* of steady */
         const char *retention;
+        enum bench_checkpoint checkpoint;
         bool parked;
         bool active;
         bool to_end;

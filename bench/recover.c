@@ -120,7 +120,7 @@ static int fill(struct point *p, stet_why *why)
         if (!err)
                 err = node_stats_read(p->client, &stats, why);
         if (!err)
-                p->cells[COLUMN_LAG].number = stats.checkpoint_lag_bytes;
+                p->cells[COLUMN_LAG].number = stats.lag_bytes;
         return err;
 }
 

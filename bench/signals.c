@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "bench/engine.h"
 #include "bench/engine_workload.h"
+#include "bench/node_stats.h"
 #include "bench/signalers.h"
 #include "bench/start_many.h"
 
@@ -116,8 +117,8 @@ static int make_input(const void *context, uint64_t number, stet_value *ret)
 }
 
 static void add_row(struct signals *s, const char *kind, uint64_t runs, double clients, uint64_t signals,
-                    double seconds, const struct histogram *latency, const struct engine_log *before,
-                    const struct engine_log *after)
+                    double seconds, const struct histogram *latency, const struct node_stats *before,
+                    const struct node_stats *after)
 {
         struct report_cell row[COLUMNS_COUNT] = {
                 [COLUMN_KIND] = { .word = kind },
@@ -128,8 +129,8 @@ static void add_row(struct signals *s, const char *kind, uint64_t runs, double c
                 [COLUMN_P50] = { .number = latency ? histogram_us(latency, 0.5) : (double)NAN },
                 [COLUMN_P99] = { .number = latency ? histogram_us(latency, 0.99) : (double)NAN },
                 [COLUMN_MAX] = { .number = latency ? histogram_us(latency, 1) : (double)NAN },
-                [COLUMN_GROUP] = { .number = (double)(after->records - before->records) /
-                                             (double)(after->commits - before->commits) },
+                [COLUMN_GROUP] = { .number = (after->records - before->records) /
+                                             (after->commits - before->commits) },
         };
         report_table_add(s->table, row);
 }
@@ -137,7 +138,7 @@ static void add_row(struct signals *s, const char *kind, uint64_t runs, double c
 static int send_to(struct signals *s, const char *kind, const struct share *share,
                    char (*ids)[STET_RUN_ID_SIZE], stet_why *why)
 {
-        struct engine_log before, after;
+        struct node_stats before, after;
         struct signalers_result result;
         bool inproc = s->options->transport[0] == 'i' && s->options->transport[1] == 'n';
         struct signalers signalers = {
@@ -151,11 +152,11 @@ static int send_to(struct signals *s, const char *kind, const struct share *shar
                 .clients = s->options->in_flight,
                 .what = "signals",
         };
-        int err = engine_log(&s->engine, &before, why);
+        int err = node_stats_read(s->engine.client, &before, why);
         if (!err)
                 err = signalers_run(&signalers, &result, why);
         if (!err)
-                err = engine_log(&s->engine, &after, why);
+                err = node_stats_read(s->engine.client, &after, why);
         for (uint64_t i = 0; i < share->runs && !err; i++)
                 err = expect_count(s->engine.client, ids[i], (int64_t)share_of(share, i), why);
         if (!err)
@@ -198,9 +199,9 @@ static int start_player(struct signals *s, const char *id, const char *other, in
 
 static int between_runs(struct signals *s, stet_why *why)
 {
-        struct engine_log before, after;
+        struct node_stats before, after;
         int64_t count = (int64_t)(s->options->signals / SIGNALS_AN_EXCHANGE) + 1;
-        int err = engine_log(&s->engine, &before, why);
+        int err = node_stats_read(s->engine.client, &before, why);
         if (!err)
                 err = start_player(s, "pong", "ping", count, false, why);
         int64_t start_ns = machine_now_ns();
@@ -212,7 +213,7 @@ static int between_runs(struct signals *s, stet_why *why)
         if (!err)
                 err = expect_count(s->engine.client, "pong", count, why);
         if (!err)
-                err = engine_log(&s->engine, &after, why);
+                err = node_stats_read(s->engine.client, &after, why);
         if (!err)
                 add_row(s, "ping-pong", 2, NAN, (uint64_t)count * 2, seconds, NULL, &before, &after);
         return err;

@@ -48,7 +48,7 @@ static const struct report_column columns[COLUMNS_COUNT] = {
         [COLUMN_STORE] = { "store_bytes", "store bytes", 14, 0 },
         [COLUMN_KEPT] = { "runs_kept", "runs kept", 10, 0 },
         [COLUMN_MEMORY] = { "runs_in_memory", "in memory", 10, 0 },
-        [COLUMN_LAG] = { "checkpoint_lag_bytes", "lag bytes", 12, 0 },
+        [COLUMN_LAG] = { "lag_bytes", "lag bytes", 12, 0 },
 };
 
 enum { SUMMARY_SERIES, SUMMARY_MIN, SUMMARY_MAX, SUMMARY_SLOPE, SUMMARY_COUNT };
@@ -98,7 +98,7 @@ static int add_row(struct steady *s, uint64_t ended, int64_t now_ns, stet_why *w
                 [COLUMN_STORE] = { .number = store },
                 [COLUMN_KEPT] = { .number = stats.runs_open + stats.runs_ended },
                 [COLUMN_MEMORY] = { .number = stats.runs_in_memory },
-                [COLUMN_LAG] = { .number = stats.checkpoint_lag_bytes },
+                [COLUMN_LAG] = { .number = stats.lag_bytes },
         };
         report_table_add(s->table, row);
         report_show_rows(s->report, s->table);

@@ -94,7 +94,7 @@ static int start_sleepers(const struct bench_options *options, struct timers *t,
  * tells. */
 static bool is_parked(const struct node_stats *s)
 {
-        return !(s->runs_in_memory > 0) && !(s->checkpoint_lag_bytes > 0);
+        return !(s->runs_in_memory > 0) && !(s->lag_bytes > 0);
 }
 
 /* Waits until the server's memory stays the same, but at most for three quarters of the time that is left. */

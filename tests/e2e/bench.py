@@ -126,7 +126,7 @@ class Bench(CliTest):
     def test_a_steady_load_has_rows_and_their_slopes(self):
         columns = (
             "seconds runs_per_s rss_bytes anon_bytes log_bytes store_bytes runs_kept runs_in_memory "
-            "checkpoint_lag_bytes"
+            "lag_bytes"
         )
         document = self.bench(
             "steady",
