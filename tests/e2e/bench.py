@@ -65,6 +65,18 @@ class Bench(CliTest):
         document = self.bench("chain3", "--runs", "20", "--payload", "1,4k,64k", tables={"points": columns})
         self.assertEqual([point["payload_bytes"] for point in document["points"]], [1, 4096, 65536])
 
+    def test_checkpoints_are_compared_slice_by_slice(self):
+        document = self.bench(
+            "empty",
+            *("--runs", "120", "--checkpoint", "both"),
+            keys="off_runs_per_s off_p50_us off_p99_us checkpoint_ratio drained_ratio cpu_ratio",
+            tables={"points": "checkpoint runs runs_per_s drain_s cpu_s_per_m_runs p50_us p99_us"},
+        )
+        self.assertEqual([point["checkpoint"] for point in document["points"]], ["off", "on"] * 6)
+        self.assertGreater(document["checkpoint_ratio"], 0)
+        self.assertTrue(all(point["drain_s"] == 0 for point in document["points"] if point["checkpoint"] == "off"))
+        self.bench("chain3", "--runs", "20", "--no-ceiling", "--checkpoint", "off")
+
     def test_a_fan_is_so_many_activities_and_one_start(self):
         document = self.bench("fan", "--runs", "3", "--width", "20", keys="width fan_ms activities_per_s")
         self.assertEqual((document["runs"], document["width"]), (3, 20))
@@ -149,6 +161,9 @@ class Bench(CliTest):
             (("recover", "--parked", "--to-end"), ("--to-end",)),
             (("timers", "--after", "soon"), ("--after", "soon")),
             (("steady", "--minutes", "0"), ("--minutes",)),
+            (("fan", "--checkpoint", "both"), ("on or off",)),
+            (("chain3", "--checkpoint", "both", "--transport", "tcp"), ("inproc",)),
+            (("chain3", "--checkpoint", "maybe"), ("on, off or both",)),
             (("steady", "--retention", "x"), ("--retention",)),
             (("signals", "--in-flight", "5000"), ("1024",)),
             (("chain3", "--one-at-a-time", "--rate", "5"), ("--rate",)),
