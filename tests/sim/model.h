@@ -13,6 +13,7 @@
 
 struct sim;
 struct model;
+struct archive;
 
 /* Whom an attempt was given to. */
 struct handed {
@@ -90,8 +91,10 @@ void model_free(struct model *m);
 
 /* Reads what is new on all disks. */
 void model_catch_up(struct model *m);
-/* Reads a whole log again: nothing of it may have changed. */
+/* Reads a whole log again: nothing of what is left of it may have changed. */
 void model_read_again(struct model *m, uint32_t shard);
+/* Every record that the shard's log ever had. */
+struct archive *model_archive(const struct model *m, uint32_t shard);
 
 struct model_run *model_run(const struct model *m, uint64_t id);
 struct model_run *model_run_named(const struct model *m, struct bytes workflow_id); /* the latest */
