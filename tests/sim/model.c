@@ -235,6 +235,9 @@ static void take_transition(struct model *m, const struct record *r)
         if (!run)
                 run = new_run(m, r);
         tell_event(m, run, &e);
+        if (run->away)
+                sim_did(m->sim, e.type == EVENT_TIMER ? DID_TIMER_BACK : DID_BACK);
+        run->away = false;
         if (run->ending != RUN_OPEN)
                 sim_break(m->sim, "P11: record %llu follows the end of run %llx", (unsigned long long)r->lsn,
                           (unsigned long long)run->id);

@@ -70,6 +70,7 @@ struct model_run {
         bool cancel_heard;  /* its code was there */
         bool cancel_next;   /* its parent gave it up in the transition that started it */
         bool executor_lost; /* a call of it failed because executors were lost */
+        bool away; /* it was not in the shard's memory when that was looked at, and has not gone on since */
         uint64_t continued_from;
         uint64_t continued_as;
         uint32_t ending;
