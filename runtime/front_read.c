@@ -3,6 +3,7 @@
  * Readings made whole: what the shards gathered, with what only the front and the scheduler know.
  */
 #include "base/table.h"
+#include "base/run_id.h"
 #include "runtime/front_state.h"
 #include "runtime/shard.h"
 

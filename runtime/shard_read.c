@@ -7,6 +7,7 @@
  * (queues, executors) and gathers the shards' parts. `names` carries the parts: of show the ops, of list and
  * stats an array of maps.
  */
+#include "base/run_id.h"
 #include "base/table.h"
 #include "runtime/shard_state.h"
 
@@ -15,46 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READING_BYTES_MAX = 3 << 20, HISTORY_LIMIT = 1000, LIST_LIMIT = 100, LIST_LIMIT_MAX = 1000 };
-
-static void hex_id(char buf[17], uint64_t run)
-{
-        snprintf(buf, 17, "%016llx", (unsigned long long)run);
-}
-
-static const char *state_of(const struct run *run)
-{
-        return run->blocked ? "blocked" : run_ending_name(run->ending);
-}
-
-static void put_summary(struct table *t, const struct run *run)
-{
-        char id[17];
-        hex_id(id, run->id);
-        table_str(t, "run_id", id);
-        table_str(t, "workflow_id", run->workflow_id);
-        table_str(t, "namespace", run->ns);
-        table_str(t, "workflow", run->workflow);
-        table_str(t, "state", state_of(run));
-        table_uint(t, "started_ms", (uint64_t)run->started_ns / 1000000);
-        if (run->ending != RUN_OPEN)
-                table_uint(t, "ended_ms", (uint64_t)run->ended_ns / 1000000);
-}
-
-/* --- arguments --- */
-
-static struct bytes argument_text(const struct message *m, const char *key)
-{
-        struct cursor c = cursor_find(m->value, key);
-        return cursor_str(&c);
-}
-
-static uint64_t argument_number(const struct message *m, const char *key, uint64_t fallback)
-{
-        struct cursor c = cursor_find(m->value, key);
-        uint64_t value = cursor_uint(&c);
-        return c.failed || !value ? fallback : value;
-}
+enum { READING_BYTES_MAX = 3 << 20, HISTORY_LIMIT = 1000 };
 
 static void answer(struct shard *s, const struct message *to, struct buffer *value, const char *name,
                    struct bytes parts)
@@ -156,20 +118,20 @@ static void show(struct shard *s, const struct message *m, const struct run *run
         struct table t = table_begin(&value);
         struct shown shown = { &t, run };
         char parent[17];
-        put_summary(&t, run);
+        shard_put_summary(&t, run);
         table_uint(&t, "transitions", run->transitions);
         table_bool(&t, "cancel_requested", run->cancel_requested);
         table_str(&t, "reason", run->blocked);
         if (run->parent) {
-                hex_id(parent, run->parent);
+                run_id_print(run->parent, parent);
                 table_str(&t, "parent_run_id", parent);
         }
         stet_why why = { "" };
-        int err = shard_record(s, run->first_lsn, show_start, &shown, &why);
+        int err = shard_record(s, run, run->first_lsn, show_start, &shown, &why);
         if (!err && run->status_lsn)
-                err = shard_record(s, run->status_lsn, show_status, &shown, &why);
+                err = shard_record(s, run, run->status_lsn, show_status, &shown, &why);
         if (!err && run->ending != RUN_OPEN)
-                err = shard_record(s, run->last_lsn, show_finish, &shown, &why);
+                err = shard_record(s, run, run->last_lsn, show_finish, &shown, &why);
         table_end(&t);
 
         enum { OPS_SHOWN = 100 };
@@ -217,7 +179,8 @@ static int put_transition(void *ctx, const struct record *record)
 
 static void history(struct shard *s, const struct message *m, const struct run *run)
 {
-        uint64_t asked = argument_number(m, "from", 0), limit = argument_number(m, "limit", HISTORY_LIMIT);
+        uint64_t asked = shard_argument_number(m, "from", 0),
+                 limit = shard_argument_number(m, "limit", HISTORY_LIMIT);
         uint32_t from = asked < UINT32_MAX ? (uint32_t)asked : UINT32_MAX; /* no history is so long */
         struct buffer items = { 0 }, value = { 0 };
         struct history h = { &items, from, 0 };
@@ -235,63 +198,6 @@ static void history(struct shard *s, const struct message *m, const struct run *
 }
 
 /* --- list and stats: parts of an array, shard after shard --- */
-
-/* The order of a list over all shards: by start, then by run id. */
-static bool older(const struct run *run, const struct message *m)
-{
-        int64_t started_ms = run->started_ns / 1000000, before_ms = m->started_ns / 1000000;
-        return started_ms < before_ms || (started_ms == before_ms && run->id < m->token.run);
-}
-
-static bool fits(const struct run *run, struct bytes state, struct bytes workflow, const struct message *m)
-{
-        if (state.size && !bytes_equal(state, bytes_str(state_of(run))) &&
-            !(run->blocked && bytes_equal(state, bytes_str("open"))))
-                return false;
-        if (workflow.size && !bytes_equal(workflow, bytes_str(run->workflow)))
-                return false;
-        return !m->token.run || older(run, m);
-}
-
-static void list_runs(const struct shard *s, const struct message *m, struct buffer *parts)
-{
-        struct bytes state = argument_text(m, "state"), workflow = argument_text(m, "workflow");
-        struct bytes ns = m->ns.size ? m->ns : bytes_str("default");
-        uint64_t limit = argument_number(m, "limit", LIST_LIMIT);
-        if (limit > LIST_LIMIT_MAX)
-                limit = LIST_LIMIT_MAX;
-        for (struct list *at = s->all.prev; at != &s->all && limit; at = at->prev) {
-                const struct run *run = container_of(at, struct run, in_shard);
-                if (!bytes_equal(bytes_str(run->ns), ns) || !fits(run, state, workflow, m))
-                        continue;
-                struct table t = table_begin(parts);
-                put_summary(&t, run);
-                table_end(&t);
-                limit--;
-        }
-}
-
-static void put_stats(const struct shard *s, struct buffer *parts)
-{
-        struct table t = table_begin(parts);
-        table_uint(&t, "open", s->endings[RUN_OPEN]);
-        table_uint(&t, "completed", s->endings[RUN_COMPLETED]);
-        table_uint(&t, "failed", s->endings[RUN_FAILED]);
-        table_uint(&t, "canceled", s->endings[RUN_CANCELED]);
-        table_uint(&t, "terminated", s->endings[RUN_TERMINATED]);
-        table_uint(&t, "continued", s->endings[RUN_CONTINUED]);
-        table_uint(&t, "blocked", s->blocked);
-        table_uint(&t, "awake", s->awake_count);
-        table_uint(&t, "owed", s->tables.ops_count);
-        table_uint(&t, "timers", s->tables.timers.count);
-        table_uint(&t, "lsn", s->durable_lsn);
-        table_uint(&t, "epoch", s->options.log->epoch);
-        table_uint(&t, "commits", s->log_stats.commits);
-        table_uint(&t, "records", s->log_stats.records);
-        table_uint(&t, "bytes", s->log_stats.bytes);
-        table_uint(&t, "disk_bytes", s->log_stats.disk_bytes);
-        table_end(&t);
-}
 
 /* In the first shard of a list that goes on behind a run, which is here: finds out when it started. */
 static bool find_before(struct shard *s, struct message *m)
@@ -319,9 +225,9 @@ static void gather(struct shard *s, const struct message *m)
         struct buffer parts = { 0 };
         buffer_append(&parts, m->names.data, m->names.size);
         if (bytes_equal(m->name, bytes_str("list")))
-                list_runs(s, &next, &parts);
+                shard_list(s, &next, &parts);
         else
-                put_stats(s, &parts);
+                shard_put_stats(s, &parts);
         next.token.attempt = (s->options.index + 1) % s->options.count;
         next.type = next.token.attempt != next.token.op ? MSG_READ : MSG_REPLY;
         next.names = buffer_bytes(&parts);
@@ -342,6 +248,8 @@ void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
                 stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                              (const char *)m->id.data);
                 shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
+        } else if (run->damaged) {
+                shard_reply(s, m, STET_ECORRUPT, run->id, NULL, run->blocked);
         } else if (is_show) {
                 show(s, m, run, now_ns);
         } else {

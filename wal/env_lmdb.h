@@ -10,12 +10,23 @@
 #ifndef WAL_ENV_LMDB_H
 #define WAL_ENV_LMDB_H
 
+#include "base/bytes.h"
 #include "stet/error.h"
 
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+static inline struct bytes bytes_of_val(const MDB_val *val)
+{
+        return bytes_of(val->mv_data, val->mv_size);
+}
+
+static inline MDB_val val_of_bytes(struct bytes b)
+{
+        return (MDB_val){ b.size, (void *)(uintptr_t)b.data };
+}
 
 struct env_lmdb {
         MDB_env *mdb;

@@ -7,6 +7,7 @@
 #include "wal/log.h"
 
 #include "wal/record_layout.h"
+#include "wal/write_rules.h"
 
 #include <inttypes.h>
 
@@ -59,12 +60,6 @@ static int check_group(const struct log *log, const struct log_group *group, ste
         return 0;
 }
 
-/* These errors say that nothing was written. */
-static bool outcome_is_known(int err)
-{
-        return err == STET_EFULL || err == STET_EFENCED || err == STET_EINVAL;
-}
-
 int log_append(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why)
 {
         if (log->stopped)
@@ -76,7 +71,7 @@ int log_append(struct log *log, uint64_t epoch, const struct log_group *group, s
                 return err;
         err = log->ops->append(log, epoch, group, why);
         if (err) {
-                log->stopped = !outcome_is_known(err);
+                log->stopped = !write_rules_outcome_is_known(err);
                 return err;
         }
         log->last_lsn = log_group_next_lsn(group) - 1;
@@ -113,7 +108,7 @@ int log_trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
                 return 0;
         int err = log->ops->trim(log, epoch, to_lsn, why);
         if (err) {
-                log->stopped = !outcome_is_known(err);
+                log->stopped = !write_rules_outcome_is_known(err);
                 return err;
         }
         log->first_lsn = to_lsn;

@@ -46,7 +46,7 @@ struct log {
         const struct log_ops *ops;
         uint64_t epoch;     /* of this opening: one more than the last */
         uint64_t first_lsn; /* of the oldest record kept; last_lsn + 1 when empty */
-        uint64_t last_lsn;  /* 0 when nothing was ever appended */
+        uint64_t last_lsn;  /* 0 when nothing was ever appended, and the log begins with record 1 */
         uint32_t last_crc;  /* of record last_lsn */
         bool stopped; /* a write failed with unknown outcome: everything but reading and closing is refused */
         struct log_stats stats;
@@ -82,6 +82,10 @@ struct log_lmdb_options {
 /* Opens or makes the log, checks its format and the file's size before mapping it, raises the epoch
  * (durably). The caller holds the directory's lock. */
 int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet_why *why);
+
+/* Makes an empty log whose first record will be `lsn`, behind a record with that checksum: for a restored
+ * backup, whose store ends there. STET_EEXISTS: there is a file; STET_EINVAL: lsn 0, or 1 with a checksum. */
+int log_lmdb_create_at(const char *path, uint64_t lsn, uint32_t crc, stet_why *why);
 
 /* --- log_mem --- */
 

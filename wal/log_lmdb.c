@@ -11,8 +11,8 @@
 #include "wal/log_lmdb.h"
 
 #include "wal/le.h"
+#include "wal/write_rules.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 enum { TRIM_BLOCKS_MAX = 4096 }; /* in one transaction */
@@ -20,12 +20,7 @@ enum { TRIM_BLOCKS_MAX = 4096 }; /* in one transaction */
 static int head_check(struct env_lmdb *env, MDB_txn *txn, uint64_t epoch, struct log_head *ret, stet_why *why)
 {
         int err = log_lmdb_head(env, txn, ret, why);
-        if (err || ret->epoch == epoch)
-                return err;
-        return stet_why_set(why, STET_EFENCED,
-                            "%s was opened by a newer process (its epoch is %" PRIu64
-                            ", this writer's is %" PRIu64 "); this one may write nothing more",
-                            env->path, ret->epoch, epoch);
+        return err ? err : write_rules_epoch(env->path, ret->epoch, epoch, why);
 }
 
 /* --- append --- */

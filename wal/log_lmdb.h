@@ -15,11 +15,6 @@ struct log_lmdb {
         enum log_level level;
 };
 
-static inline struct bytes bytes_of_val(const MDB_val *val)
-{
-        return bytes_of(val->mv_data, val->mv_size);
-}
-
 extern const struct log_ops log_lmdb_ops;
 
 /* The log's head, as the transaction sees it. */

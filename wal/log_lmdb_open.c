@@ -3,14 +3,10 @@
  * Opening a log file: make it if there is none, look at it from outside before LMDB maps it, find its two
  * ends, and raise its epoch, which shuts out whoever had it open before.
  */
+#include "wal/file_lmdb.h"
 #include "wal/log_lmdb.h"
-#include "wal/meta_lmdb.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,78 +16,33 @@ static const size_t map_bytes_default = (size_t)1 << 30;
 
 static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
 {
-        struct log_head head = { .epoch = 0, .first_lsn = 1 };
-        (void)arg;
-        return log_lmdb_head_put(env, txn, &head, why);
+        return log_lmdb_head_put(env, txn, arg, why);
 }
 
-static int sync_path(const char *path, int flags, stet_why *why)
+static int create(const char *path, uint64_t lsn, uint32_t crc, stet_why *why)
 {
-        int fd = open(path, flags | O_CLOEXEC);
-        if (fd < 0 || fsync(fd)) {
-                int number = errno;
-                if (fd >= 0)
-                        close(fd);
-                return stet_why_set(why, STET_EIO, "cannot sync %s: %s", path, strerror(number));
-        }
-        close(fd);
-        return 0;
+        struct log_head head = { .first_lsn = lsn, .origin_lsn = lsn - 1, .origin_crc = crc };
+        return file_lmdb_create(path, create_work, &head, why);
 }
 
-static int sync_parent(const char *path, stet_why *why)
+int log_lmdb_create_at(const char *path, uint64_t lsn, uint32_t crc, stet_why *why)
 {
-        char *copy = xmemdup(path, strlen(path));
-        int err = sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, why);
-        free(copy);
-        return err;
-}
-
-/* Made whole under another name, so that a crash leaves no half-made log. */
-static int create_as(const char *temporary, const char *path, stet_why *why)
-{
-        struct env_lmdb env;
-        unlink(temporary);
-        int err = env_lmdb_open(&env, temporary, MDB_NOLOCK, 1 << 20, why);
-        if (err)
-                return err;
-        err = env_lmdb_write(&env, create_work, NULL, why);
-        env_lmdb_close(&env);
-        if (!err)
-                err = sync_path(temporary, O_RDWR, why);
-        if (!err && rename(temporary, path))
-                err = stet_why_set(why, STET_EIO, "cannot rename %s: %s", temporary, strerror(errno));
-        return err ? err : sync_parent(path, why);
-}
-
-static int create(const char *path, stet_why *why)
-{
-        size_t size = strlen(path) + sizeof ".new";
-        char *temporary = xmalloc(size);
-        snprintf(temporary, size, "%s.new", path);
-        int err = create_as(temporary, path, why);
-        free(temporary);
-        return err;
+        if (!lsn || (lsn == 1 && crc))
+                return stet_why_set(why, STET_EINVAL,
+                                    "a log cannot begin with record %" PRIu64 " behind checksum %08" PRIx32,
+                                    lsn, crc);
+        if (access(path, F_OK) == 0)
+                return stet_why_set(why, STET_EEXISTS, "%s is there already", path);
+        return create(path, lsn, crc, why);
 }
 
 /* --- open --- */
 
-/* Looks at the head without a lock and without writing: a file that is not ours stays as it is. */
-static int check_is_log(const char *path, const struct meta_lmdb *meta, stet_why *why)
+static int look_at_head(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
 {
-        struct env_lmdb env;
         struct log_head head;
-        MDB_txn *txn = NULL;
-        int err = env_lmdb_open(&env, path, MDB_RDONLY | MDB_NOLOCK, meta->file_size, why);
-        if (err)
-                return err;
-        err = env_lmdb_read_begin(&env, &txn, why);
-        if (!err) {
-                err = log_lmdb_head(&env, txn, &head, why);
-                env_lmdb_read_end(&env, txn);
-                mdb_txn_abort(txn);
-        }
-        env_lmdb_close(&env);
-        return err;
+        (void)arg;
+        return log_lmdb_head(env, txn, &head, why);
 }
 
 static int check_newest(const struct env_lmdb *env, uint64_t newest, const struct log_head *head,
@@ -133,7 +84,9 @@ static int find_ends(struct log_lmdb *l, stet_why *why)
                 err = check_newest(&l->env, mdb_txn_id(txn), &head, &tail, why);
         env_lmdb_read_end(&l->env, txn);
         mdb_txn_abort(txn);
-        if (!err && (head.first_lsn == 0 || head.first_lsn > tail.lsn + 1))
+        if (!err && !tail.lsn)
+                tail = (struct log_tail){ .lsn = head.origin_lsn, .crc = head.origin_crc };
+        if (!err && (head.first_lsn <= head.origin_lsn || head.first_lsn > tail.lsn + 1))
                 err = stet_why_set(why, STET_ECORRUPT,
                                    "%s: it should begin with record %" PRIu64 ", but ends with %" PRIu64
                                    "; restore a backup",
@@ -183,11 +136,11 @@ int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet
         struct meta_lmdb meta;
         int err = meta_lmdb_read(options->path, &meta, why);
         if (err == STET_ENOTFOUND) {
-                err = create(options->path, why);
+                err = create(options->path, 1, 0, why);
                 if (!err)
                         err = meta_lmdb_read(options->path, &meta, why);
         }
         if (!err)
-                err = check_is_log(options->path, &meta, why);
+                err = file_lmdb_look(options->path, &meta, look_at_head, NULL, why);
         return err ? err : open_log(options, ret, why);
 }

@@ -29,8 +29,8 @@ int log_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct log_head *head,
         uint8_t key_bytes[BLOCK_KEY_SIZE], value_bytes[LOG_HEAD_SIZE];
         head->commit = mdb_txn_id(txn);
         block_key_encode(key_bytes, 0, 0);
-        log_head_encode(value_bytes, head);
-        MDB_val key = { sizeof key_bytes, key_bytes }, value = { sizeof value_bytes, value_bytes };
+        size_t size = log_head_encode(value_bytes, head);
+        MDB_val key = { sizeof key_bytes, key_bytes }, value = { size, value_bytes };
         int rc = mdb_put(txn, env->dbi, &key, &value, 0);
         return rc ? env_lmdb_error(env, rc, "write its head", why) : 0;
 }

@@ -18,6 +18,7 @@ enum record_kind {
         RECORD_TRANSITION = 1, /* body: an actor's event and effects */
         RECORD_OPENING = 2,    /* a process opened the log; body: epoch and who */
         RECORD_NOTE = 3,       /* body: something the node wants to know after a restart */
+        RECORD_REMOVAL = 4,    /* body: the actors whose records and state are to be forgotten */
 };
 
 struct record {

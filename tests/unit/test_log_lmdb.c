@@ -246,6 +246,104 @@ Test(log_lmdb, a_creation_that_was_cut_short_is_done_again)
         temp_dir_free(p.dir);
 }
 
+/* --- a log that begins anywhere --- */
+
+static void create_at(const char *path, uint64_t lsn, uint32_t crc)
+{
+        stet_why why = { "" };
+        cr_assert_eq(log_lmdb_create_at(path, lsn, crc, &why), 0, "%s", why.text);
+}
+
+Test(log_lmdb, a_log_can_begin_with_any_record_behind_any_other)
+{
+        static const uint64_t lsns[] = { 1, 2, 1000, UINT64_C(1) << 60 };
+        for (size_t i = 0; i < sizeof lsns / sizeof lsns[0]; i++) {
+                struct place p = place_new();
+                uint32_t crc = lsns[i] == 1 ? 0 : 0xdecade;
+                create_at(p.path, lsns[i], crc);
+                for (int opening = 0; opening < 2; opening++) { /* empty, it survives one as well */
+                        struct log *log = open_at(p.path, LOG_SYNC, 0);
+                        cr_assert_eq(log->first_lsn, lsns[i]);
+                        cr_assert_eq(log->last_lsn, lsns[i] - 1);
+                        cr_assert_eq(log->last_crc, crc);
+                        cr_assert_eq(count_records(log), 0);
+                        log_close(log);
+                }
+                struct log *log = open_at(p.path, LOG_SYNC, 0);
+                append(log, 10, 100);
+                append(log, 10, 100);
+                cr_assert_eq(log_trim(log, log->epoch, lsns[i] + 5, NULL), 0);
+                log_close(log);
+                log = open_at(p.path, LOG_SYNC, 0);
+                cr_assert_eq(log->first_lsn, lsns[i] + 5);
+                cr_assert_eq(log->last_lsn, lsns[i] + 19);
+                cr_assert_eq(count_records(log), 15);
+                log_close(log);
+                temp_dir_free(p.dir);
+        }
+}
+
+Test(log_lmdb, the_first_record_of_a_log_that_begins_later_must_continue_the_one_before)
+{
+        struct place p = place_new();
+        create_at(p.path, 1000, 0xdecade);
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        struct log_group g = { 0 };
+        stet_why why;
+        log_group_reset(&g, 999, 0xdecadf);
+        records_put(&g, 10);
+        cr_assert_eq(log_append(log, log->epoch, &g, &why), STET_EINVAL);
+        log_group_reset(&g, 999, 0xdecade);
+        records_put(&g, 10);
+        cr_assert_eq(log_append(log, log->epoch, &g, &why), 0, "%s", why.text);
+        log_group_fini(&g);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_log_is_made_anywhere_only_where_there_is_none)
+{
+        struct place p = place_new();
+        stet_why why;
+        cr_assert_eq(log_lmdb_create_at(p.path, 0, 0, &why), STET_EINVAL);
+        cr_assert_eq(log_lmdb_create_at(p.path, 1, 5, &why), STET_EINVAL);
+        cr_assert_neq(access(p.path, F_OK), 0);
+        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        append(log, 3, 10);
+        log_close(log);
+        cr_assert_eq(log_lmdb_create_at(p.path, 1000, 5, &why), STET_EEXISTS);
+        cr_assert_not_null(strstr(why.text, p.path), "%s", why.text);
+        log = open_at(p.path, LOG_SYNC, 0);
+        cr_assert_eq(count_records(log), 3);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+static int put_head(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct log_head head = { .epoch = 1, .origin_lsn = 999, .first_lsn = *(const uint64_t *)arg };
+        return log_lmdb_head_put(env, txn, &head, why);
+}
+
+Test(log_lmdb, a_beginning_that_does_not_fit_the_records_is_refused)
+{
+        static const uint64_t first[] = { 0, 999, 1001 };
+        for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+                struct place p = place_new();
+                struct env_lmdb env;
+                uint64_t lsn = first[i];
+                create_at(p.path, 1000, 0xdecade);
+                cr_assert_eq(env_lmdb_open(&env, p.path, MDB_NOLOCK, 1 << 20, NULL), 0);
+                cr_assert_eq(env_lmdb_write(&env, put_head, &lsn, NULL), 0);
+                env_lmdb_close(&env);
+                assert_open_refused(p.path, STET_ECORRUPT, "it should begin with record");
+                struct log_verify_report report;
+                cr_assert_eq(log_lmdb_verify(p.path, NULL, NULL, NULL, &report, NULL), STET_ECORRUPT);
+                cr_assert_eq(report.damaged, 1);
+                temp_dir_free(p.dir);
+        }
+}
+
 /* --- files it refuses --- */
 
 Test(log_lmdb, foreign_files_are_refused_and_stay_as_they_are)
@@ -301,14 +399,14 @@ Test(log_lmdb, a_newer_format_is_refused_and_the_file_stays_as_it_is)
         log_close(open_at(p.path, LOG_SYNC, 0));
         struct buffer file = file_read(p.path);
         size_t changed = 0;
-        for (size_t i = 0; i + LOG_HEAD_SIZE <= file.size; i++)
+        for (size_t i = 0; i + LOG_HEAD_SIZE_1 <= file.size; i++)
                 if (memcmp(file.data + i, "stet log", 8) == 0) {
                         file.data[i + 8] = LOG_FORMAT + 1;
                         changed++;
                 }
         cr_assert_gt(changed, 0);
         file_write(p.path, buffer_bytes(&file));
-        assert_open_refused(p.path, STET_ENEWER, "its format is 2");
+        assert_open_refused(p.path, STET_ENEWER, "its format is 3");
         struct buffer after = file_read(p.path);
         cr_assert(bytes_equal(buffer_bytes(&file), buffer_bytes(&after)));
         buffer_fini(&file);

@@ -166,6 +166,23 @@ Test(log_verify, changes_nothing_and_needs_no_right_to_write)
         sample_free(&s);
 }
 
+static int put_another_origin(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct log_head head;
+        int err = log_lmdb_head(env, txn, &head, why);
+        (void)arg;
+        head.origin_crc ^= 1;
+        return err ? err : log_lmdb_head_put(env, txn, &head, why);
+}
+
+static void change_origin(const char *path)
+{
+        struct env_lmdb env;
+        cr_assert_eq(env_lmdb_open(&env, path, MDB_NOLOCK, 1 << 20, NULL), 0);
+        cr_assert_eq(env_lmdb_write(&env, put_another_origin, NULL, NULL), 0);
+        env_lmdb_close(&env);
+}
+
 Test(log_verify, empty_trimmed_and_wholly_trimmed_logs_are_whole)
 {
         struct sample s = sample_new();
@@ -186,6 +203,30 @@ Test(log_verify, empty_trimmed_and_wholly_trimmed_logs_are_whole)
                 cr_assert_eq(verify(s.path, &damages, &report), 0, "%s", damages.text[0]);
                 cr_assert_eq(report.records, s.last_lsn + 1 - to[i]);
         }
+        sample_free(&s);
+}
+
+Test(log_verify, a_log_that_begins_later_is_whole_and_its_first_record_is_checked_against_the_one_before)
+{
+        struct sample s = sample_new();
+        struct log *log;
+        struct log_verify_report report;
+        struct damages damages;
+        struct log_lmdb_options options = { .path = s.damaged_path };
+        cr_assert_eq(log_lmdb_create_at(s.damaged_path, 1000, 0xdecade, NULL), 0);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.records, 0);
+        cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
+        append(log, 30, 10, &s.records);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.records, 30);
+        cr_assert_eq(report.first_lsn, 1000);
+        log_close(log);
+        change_origin(s.damaged_path);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), STET_ECORRUPT);
+        cr_assert_eq(damages.count, 1);
+        cr_assert_eq(damages.lsn[0], 1000);
+        cr_assert_not_null(strstr(damages.text[0], "another past"), "%s", damages.text[0]);
         sample_free(&s);
 }
 
