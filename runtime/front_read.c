@@ -132,9 +132,12 @@ static void finish_list(struct front *f, const struct message *m)
 
 /* --- stats: sums over the shards --- */
 
-static const char *const run_keys[] = { "open",      "completed", "failed", "canceled", "terminated",
-                                        "continued", "blocked",   "awake",  "owed",     "timers" };
+static const char *const run_keys[] = { "open",       "completed", "failed",   "canceled",
+                                        "terminated", "continued", "blocked",  "awake",
+                                        "owed",       "timers",    "in_memory" };
 static const char *const log_keys[] = { "commits", "records", "bytes", "disk_bytes", "lsn", "epoch" };
+
+static const char *const store_keys[] = { "checkpoint_lsn", "lag_bytes", "store_bytes" };
 
 static uint64_t sum(struct bytes parts, const char *key)
 {
@@ -169,6 +172,7 @@ static void finish_stats(struct front *f, const struct message *m)
         table_uint(&t, "shards", f->options.shards_count);
         put_sums(&t, "runs", run_keys, sizeof run_keys / sizeof run_keys[0], m->names);
         put_sums(&t, "log", log_keys, sizeof log_keys / sizeof log_keys[0], m->names);
+        put_sums(&t, "store", store_keys, sizeof store_keys / sizeof store_keys[0], m->names);
         table_key(&t, "scheduler");
         struct table inner = table_begin(&value);
         table_uint(&inner, "tasks", stats.tasks);

@@ -13,6 +13,7 @@ struct log_lmdb {
         struct log log;
         struct env_lmdb env;
         enum log_level level;
+        unsigned untrimmed; /* blocks written since the last trimming, as far as they count */
 };
 
 extern const struct log_ops log_lmdb_ops;
