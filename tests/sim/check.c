@@ -94,7 +94,8 @@ static uint64_t fingerprint_of(struct sim *s, uint32_t shard, struct log *log, c
         stet_why why = { "" };
         int err = shard_open(&options, &sink, &opened, &why);
         if (err) {
-                sim_break(s, "P4: the log of shard %u can't be read: %s", shard, why.text);
+                sim_break(s, "P4: the log of shard %u can't be read %s: %s", shard,
+                          store ? "behind its store" : "from its beginning", why.text);
                 return 0;
         }
         uint64_t fingerprint = shard_fingerprint(opened);
@@ -139,7 +140,7 @@ static void check_shard(struct sim *s, uint32_t shard)
 static void compare_shard(struct sim *s, uint32_t shard)
 {
         struct shard *live = site_shard(s, shard);
-        if (!live || !shard_idle(live))
+        if (!live || !shard_idle(live) || (s->keepers[shard] && keeper_stopped(s->keepers[shard])))
                 return;
         note_away(s, shard, live);
         s->stood[shard].lsn = model_lsn(s->model, shard);
@@ -158,7 +159,8 @@ void check_after_step(struct sim *s)
                         compare_shard(s, i);
                 if (s->step % READ_EVERY == 0)
                         model_read_again(s->model, i);
-                if (s->step % READ_EVERY == 0 && s->keepers[i] && site_shard(s, i))
+                if (s->step % READ_EVERY == 0 && s->keepers[i] && site_shard(s, i) &&
+                    !keeper_stopped(s->keepers[i]))
                         check_store(s, i);
         }
 }

@@ -74,7 +74,7 @@ static void plan_step(struct keeper *k, int64_t after_ns)
 
 static int64_t usual_ns(struct keeper *k)
 {
-        int64_t ns = k->sim->knobs.checkpoint_ns;
+        int64_t ns = k->sim->healing ? MS : k->sim->knobs.checkpoint_ns;
         return sim_between(k->sim, ns / 4 + 1, ns * 2);
 }
 
@@ -111,8 +111,9 @@ static void take_step(struct sim *s, struct happening *h)
         int planned = plan_failure(k);
         k->reading = *k->log;
         k->reading.ops = &reading_ops;
-        int err = checkpointer_step(k->checkpointer, k->up_to_lsn, s->knobs.checkpoint_bytes, &k->step_bytes,
-                                    &k->checkpoints.why);
+        size_t bytes_max = s->healing ? SIZE_MAX : s->knobs.checkpoint_bytes;
+        int err =
+            checkpointer_step(k->checkpointer, k->up_to_lsn, bytes_max, &k->step_bytes, &k->checkpoints.why);
         store_disk_fail_after(k->disk, -1, 0, false);
         sim_tell(s, "store:%u: checkpoint %llu: %s", k->shard, (unsigned long long)k->store->checkpoint.lsn,
                  err ? stet_error_name(err) : "durable");
@@ -140,15 +141,7 @@ static void tell(struct sim *s, struct happening *h)
 static void trim(struct sim *s, struct happening *h)
 {
         struct keeper *k = container_of(h, struct keeper, trim);
-        stet_why why = { "" };
-        uint64_t to_lsn = plant_trim_to(s, k->store->checkpoint.lsn + 1);
-        if (to_lsn > k->log->last_lsn + 1)
-                to_lsn = k->log->last_lsn + 1;
-        model_catch_up(s->model); /* before it is forgotten */
-        int err = k->log->stopped ? 0 : log_trim(k->log, k->log->epoch, to_lsn, &why);
-        if (err)
-                sim_break(s, "P32: the log of shard %u can't be trimmed: %s", k->shard, why.text);
-        sim_did(s, DID_TRIM);
+        log_trim(k->log, plant_trim_to(s, k->store->checkpoint.lsn + 1));
         if (k->durable_lsn > k->store->checkpoint.lsn)
                 plan_step(k, usual_ns(k));
 }
@@ -191,6 +184,11 @@ const struct run_store *keeper_runs(const struct keeper *k)
 struct checkpoints *keeper_checkpoints(struct keeper *k)
 {
         return &k->checkpoints;
+}
+
+bool keeper_stopped(const struct keeper *k)
+{
+        return k->store && k->store->stopped;
 }
 
 /* --- opening and crashing --- */

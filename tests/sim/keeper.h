@@ -20,6 +20,9 @@ void keeper_crash(struct keeper *k);
 const struct run_store *keeper_runs(const struct keeper *k);
 struct checkpoints *keeper_checkpoints(struct keeper *k);
 
+/* A commit failed with unknown outcome: what is open is not necessarily what is on the disk. */
+bool keeper_stopped(const struct keeper *k);
+
 void keeper_fail_next(struct keeper *k, bool apply);
 void keeper_fill(struct keeper *k, int64_t until_ns);
 void keeper_heal(struct keeper *k);

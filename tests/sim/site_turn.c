@@ -169,7 +169,8 @@ void site_take_turn(struct sim *s, struct happening *h)
         sim_plan_by(s, h, world_ns(s, front_deadline(site->front)));
         if (!site_threaded(site))
                 sim_plan_by(s, h, shard_due_ns(&site->seats[0]));
-        if (!list_empty(&site->inbox) || (!site_threaded(site) && disk_done(s->disks[0])))
+        bool full = !site_threaded(site) && shard_full(site->seats[0].shard);
+        if ((!list_empty(&site->inbox) && !full) || (!site_threaded(site) && disk_done(s->disks[0])))
                 site_wake(s);
 }
 
