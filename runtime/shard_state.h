@@ -153,7 +153,6 @@ void shard_outcome(struct shard *s, const struct message *m, int64_t now_ns);
 struct table;
 struct bytes shard_argument_text(const struct message *m, const char *key);
 uint64_t shard_argument_number(const struct message *m, const char *key, uint64_t fallback);
-void shard_put_summary(struct table *t, const struct run *run);
 /* This shard's part of a list or of the counts: maps, one after the other. */
 void shard_list(struct shard *s, const struct message *m, struct buffer *parts);
 void shard_put_stats(const struct shard *s, struct buffer *parts);
