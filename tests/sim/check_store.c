@@ -98,7 +98,13 @@ static struct bytes take_sized(struct bytes *from)
         return taken;
 }
 
-/* The table of the first entry in which they differ. */
+static bool comes_before(struct bytes a, struct bytes b)
+{
+        int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+        return order < 0 || (order == 0 && a.size < b.size);
+}
+
+/* Names the first entry in which they differ. */
 static void find_difference(struct sim *s, uint32_t shard, const struct store *store, struct bytes is,
                             struct bytes should)
 {
@@ -107,14 +113,17 @@ static void find_difference(struct sim *s, uint32_t shard, const struct store *s
                 struct bytes right_key = take_sized(&should), right_value = take_sized(&should);
                 if (bytes_equal(key, right_key) && bytes_equal(value, right_value) && key.size)
                         continue;
-                bool same_key = bytes_equal(key, right_key);
-                struct bytes named = key.size ? key : right_key;
+                const char *what = "another value";
+                struct bytes named = key;
+                if (!bytes_equal(key, right_key)) {
+                        bool missing = right_key.size && (!key.size || comes_before(right_key, key));
+                        what = missing ? "an entry is missing" : "there is an entry too many";
+                        named = missing ? right_key : key;
+                }
                 sim_break(s,
                           "P32: the store of shard %u is not what the records up to %llu make of it: %s in "
                           "table '%c'",
-                          shard, (unsigned long long)store->checkpoint.lsn,
-                          same_key ? "another value" : "an entry is missing, or there is one too many",
-                          named.size ? named.data[0] : '?');
+                          shard, (unsigned long long)store->checkpoint.lsn, what, named.data[0]);
                 return;
         }
 }

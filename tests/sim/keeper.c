@@ -91,6 +91,8 @@ static int plan_failure(struct keeper *k)
 static void note_failure(struct keeper *k, int err, int planned)
 {
         struct sim *s = k->sim;
+        if (k->log->stopped)
+                return; /* the node is about to stop */
         if (err != planned) {
                 sim_break(s, "P32: shard %u can't make a checkpoint: %s: %s", k->shard, stet_error_name(err),
                           k->checkpoints.why.text);

@@ -330,14 +330,17 @@ struct rereading {
 static int compare_record(void *ctx, const struct record *r)
 {
         struct rereading *again = ctx;
-        return r->lsn == again->lsn++ && archive_has(again->archive, r) ? 0 : -1;
+        if (r->lsn != again->lsn || !archive_has(again->archive, r))
+                return -1;
+        again->lsn++;
+        return 0;
 }
 
 void model_read_again(struct model *m, uint32_t shard)
 {
         const struct log *log = disk_log(m->sim->disks[shard]);
         stet_why why = { "another record than before" };
-        if (!log)
+        if (!log || log->stopped) /* what it knows of itself may be out of date */
                 return;
         struct rereading again = { m->logs[shard].archive, log->first_lsn };
         int err = disk_read(m->sim->disks[shard], log->first_lsn, compare_record, &again, &why);
