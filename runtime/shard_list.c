@@ -4,9 +4,8 @@
  * once: what is in memory is newer, and wins. An index of the store narrows the search where a filter has
  * one.
  */
-#include "base/run_id.h"
-#include "base/table.h"
 #include "actors/run_image.h"
+#include "runtime/run_show.h"
 #include "runtime/shard_state.h"
 
 #include <stdlib.h>
@@ -26,27 +25,6 @@ uint64_t shard_argument_number(const struct message *m, const char *key, uint64_
         struct cursor c = cursor_find(m->value, key);
         uint64_t value = cursor_uint(&c);
         return c.failed || !value ? fallback : value;
-}
-
-/* --- one run --- */
-
-static const char *state_of(const struct run *run)
-{
-        return run->blocked ? "blocked" : run_ending_name(run->ending);
-}
-
-void shard_put_summary(struct table *t, const struct run *run)
-{
-        char id[RUN_ID_SIZE];
-        run_id_print(run->id, id);
-        table_str(t, "run_id", id);
-        table_str(t, "workflow_id", run->workflow_id);
-        table_str(t, "namespace", run->ns);
-        table_str(t, "workflow", run->workflow);
-        table_str(t, "state", state_of(run));
-        table_uint(t, "started_ms", (uint64_t)run->started_ns / 1000000);
-        if (run->ending != RUN_OPEN)
-                table_uint(t, "ended_ms", (uint64_t)run->ended_ns / 1000000);
 }
 
 /* --- which runs --- */
@@ -70,7 +48,7 @@ static bool fits(const struct run *run, const struct filter *f)
 {
         if (run->damaged || !bytes_equal(bytes_str(run->ns), f->ns))
                 return false;
-        if (f->state.size && !bytes_equal(f->state, bytes_str(state_of(run))) &&
+        if (f->state.size && !bytes_equal(f->state, bytes_str(run_state_name(run))) &&
             !(run->blocked && bytes_equal(f->state, bytes_str("open"))))
                 return false;
         if (f->workflow.size && !bytes_equal(f->workflow, bytes_str(run->workflow)))
@@ -103,7 +81,7 @@ struct listing {
 static void put_run(struct listing *l, const struct run *run)
 {
         struct table t = table_begin(l->parts);
-        shard_put_summary(&t, run);
+        run_show_summary(&t, run);
         table_end(&t);
         l->left--;
 }
@@ -223,6 +201,7 @@ void shard_put_stats(const struct shard *s, struct buffer *parts)
         table_uint(&t, "terminated", s->endings[RUN_TERMINATED]);
         table_uint(&t, "continued", s->endings[RUN_CONTINUED]);
         table_uint(&t, "blocked", s->blocked);
+        table_uint(&t, "removed", s->removed);
         table_uint(&t, "awake", s->awake_count);
         table_uint(&t, "in_memory", s->set.count);
         table_uint(&t, "owed", s->set.tables.ops_count);

@@ -8,7 +8,7 @@
  * stats an array of maps.
  */
 #include "base/run_id.h"
-#include "base/table.h"
+#include "runtime/run_show.h"
 #include "runtime/shard_state.h"
 
 #include "stet/client.h"
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READING_BYTES_MAX = 3 << 20, HISTORY_LIMIT = 1000 };
+enum { HISTORY_LIMIT = 1000, RECORDS_PAGE_SIZE = 1 << 20 };
 
 static void answer(struct shard *s, const struct message *to, struct buffer *value, const char *name,
                    struct bytes parts)
@@ -33,51 +33,6 @@ static void answer(struct shard *s, const struct message *to, struct buffer *val
 }
 
 /* --- show --- */
-
-struct shown {
-        struct table *table;
-        const struct run *run;
-};
-
-static int show_start(void *ctx, const struct record *record)
-{
-        const struct shown *shown = ctx;
-        struct cursor c = cursor_of(record->body);
-        struct event event;
-        if (!event_decode(&c, &event))
-                return STET_ECORRUPT;
-        table_value(shown->table, "input", event.value);
-        return 0;
-}
-
-static int show_status(void *ctx, const struct record *record)
-{
-        const struct shown *shown = ctx;
-        struct effect effect;
-        if (!transition_find(record->body, EFFECT_STATUS, 0, &effect))
-                return STET_ECORRUPT;
-        table_value(shown->table, "status", effect.value);
-        return 0;
-}
-
-static int show_finish(void *ctx, const struct record *record)
-{
-        const struct shown *shown = ctx;
-        struct effect finish;
-        if (!transition_find(record->body, EFFECT_FINISH, 0, &finish))
-                return STET_ECORRUPT;
-        if (finish.ending == RUN_COMPLETED)
-                table_value(shown->table, "result", finish.value);
-        if (!finish.kind.size)
-                return 0;
-        table_key(shown->table, "failure");
-        pack_map(shown->table->to, 2);
-        pack_cstr(shown->table->to, "kind");
-        pack_str(shown->table->to, finish.kind);
-        pack_cstr(shown->table->to, "message");
-        pack_str(shown->table->to, finish.text);
-        return 0;
-}
 
 /* [op, what, sentence or nil]: of activities only the scheduler knows what they wait for. */
 static void put_op(struct buffer *to, const struct op *op, int64_t now_ns)
@@ -112,26 +67,25 @@ static void put_op(struct buffer *to, const struct op *op, int64_t now_ns)
         pack_cstr(to, sentence);
 }
 
+struct run_of_shard {
+        struct shard *shard;
+        const struct run *run;
+};
+
+static int visit_record(void *ctx, uint64_t lsn, log_visit_fn *visit, void *visit_ctx, stet_why *why)
+{
+        const struct run_of_shard *of = ctx;
+        return shard_record(of->shard, of->run, lsn, visit, visit_ctx, why);
+}
+
 static void show(struct shard *s, const struct message *m, const struct run *run, int64_t now_ns)
 {
         struct buffer value = { 0 }, ops = { 0 };
         struct table t = table_begin(&value);
-        struct shown shown = { &t, run };
-        char parent[17];
-        shard_put_summary(&t, run);
-        table_uint(&t, "transitions", run->transitions);
-        table_bool(&t, "cancel_requested", run->cancel_requested);
-        table_str(&t, "reason", run->blocked);
-        if (run->parent) {
-                run_id_print(run->parent, parent);
-                table_str(&t, "parent_run_id", parent);
-        }
+        struct run_of_shard of = { s, run };
+        const struct run_records records = { &of, visit_record };
         stet_why why = { "" };
-        int err = shard_record(s, run, run->first_lsn, show_start, &shown, &why);
-        if (!err && run->status_lsn)
-                err = shard_record(s, run, run->status_lsn, show_status, &shown, &why);
-        if (!err && run->ending != RUN_OPEN)
-                err = shard_record(s, run, run->last_lsn, show_finish, &shown, &why);
+        int err = run_show(&t, run, &records, &why);
         table_end(&t);
 
         enum { OPS_SHOWN = 100 };
@@ -152,49 +106,78 @@ static void show(struct shard *s, const struct message *m, const struct run *run
 
 /* --- history --- */
 
-struct history {
-        struct buffer *to;
-        uint32_t seq;
-        uint32_t count;
-};
-
-static int put_transition(void *ctx, const struct record *record)
-{
-        struct history *h = ctx;
-        size_t before = h->to->size;
-        struct table t = table_begin(h->to);
-        table_uint(&t, "seq", h->seq++);
-        table_uint(&t, "lsn", record->lsn);
-        table_uint(&t, "time_ms", (uint64_t)record->time_ns / 1000000);
-        int err = transition_describe(record->body, h->to);
-        t.pairs += 2;
-        table_end(&t);
-        if (!err && before && h->to->size > READING_BYTES_MAX) {
-                h->to->size = before; /* the rest is for the next page */
-                return -1;
-        }
-        h->count++;
-        return err;
-}
-
 static void history(struct shard *s, const struct message *m, const struct run *run)
 {
         uint64_t asked = shard_argument_number(m, "from", 0),
                  limit = shard_argument_number(m, "limit", HISTORY_LIMIT);
         uint32_t from = asked < UINT32_MAX ? (uint32_t)asked : UINT32_MAX; /* no history is so long */
         struct buffer items = { 0 }, value = { 0 };
-        struct history h = { &items, from, 0 };
+        struct history_page page = { &items, from, 0 };
         stet_why why = { "" };
         int err = shard_history(s, run, from, (uint32_t)(limit < HISTORY_LIMIT ? limit : HISTORY_LIMIT),
-                                put_transition, &h, &why);
+                                history_page_add, &page, &why);
         if (err > 0) {
                 shard_reply(s, m, err, run->id, run->workflow_id, why.text);
         } else {
-                pack_array(&value, h.count);
+                pack_array(&value, page.count);
                 buffer_append(&value, items.data, items.size);
                 answer(s, m, &value, NULL, bytes_of(NULL, 0));
         }
         buffer_fini(&items);
+}
+
+/* --- records: a run's bytes in the log, one record after the other, page by page --- */
+
+struct records_page {
+        struct buffer *to;
+        uint32_t next;      /* the record behind the page … */
+        uint64_t next_skip; /* … and how many of its bytes are in it already */
+};
+
+/* A record may be larger than a page, so that pages end and begin within records. */
+static int put_record(void *ctx, const struct record *record)
+{
+        struct records_page *page = ctx;
+        size_t before = page->to->size;
+        record_encode(page->to, record);
+        size_t size = page->to->size - before;
+        size_t skip = page->next_skip < size ? (size_t)page->next_skip : size;
+        memmove(page->to->data + before, page->to->data + before + skip, size - skip);
+        page->to->size -= skip;
+        page->next_skip = 0;
+        if (page->to->size <= RECORDS_PAGE_SIZE) {
+                page->next++;
+                return 0;
+        }
+        page->next_skip = size - (page->to->size - RECORDS_PAGE_SIZE);
+        page->to->size = RECORDS_PAGE_SIZE;
+        return -1;
+}
+
+static void records(struct shard *s, const struct message *m, const struct run *run)
+{
+        uint64_t from = shard_argument_number(m, "from", 0), skip = shard_argument_number(m, "skip", 0);
+        struct buffer data = { 0 }, value = { 0 };
+        struct records_page page = { &data, from < UINT32_MAX ? (uint32_t)from : UINT32_MAX, skip };
+        char id[RUN_ID_SIZE], incarnation[RUN_ID_SIZE];
+        stet_why why = { "" };
+        int err = shard_history(s, run, page.next, 0, put_record, &page, &why);
+        if (err > 0) {
+                shard_reply(s, m, err, run->id, run->workflow_id, why.text);
+        } else {
+                run_id_print(run->id, id);
+                run_id_print(s->options.incarnation, incarnation);
+                struct table t = table_begin(&value);
+                table_str(&t, "run_id", id);
+                table_str(&t, "incarnation", incarnation);
+                table_uint(&t, "next", page.next);
+                table_uint(&t, "next_skip", page.next_skip);
+                table_key(&t, "data");
+                pack_bin(&value, buffer_bytes(&data));
+                table_end(&t);
+                answer(s, m, &value, NULL, bytes_of(NULL, 0));
+        }
+        buffer_fini(&data);
 }
 
 /* --- list and stats: parts of an array, shard after shard --- */
@@ -231,14 +214,18 @@ static void gather(struct shard *s, const struct message *m)
         next.token.attempt = (s->options.index + 1) % s->options.count;
         next.type = next.token.attempt != next.token.op ? MSG_READ : MSG_REPLY;
         next.names = buffer_bytes(&parts);
-        shard_hold(s, &next);
+        if (s->disk_full && bytes_equal(m->name, bytes_str("stats")))
+                s->sink.to_node(s->sink.ctx, &next); /* whoever looks after a full disk can't wait for room */
+        else
+                shard_hold(s, &next);
         buffer_fini(&parts);
 }
 
 void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
 {
         bool is_show = bytes_equal(m->name, bytes_str("show"));
-        if (!is_show && !bytes_equal(m->name, bytes_str("history"))) {
+        bool is_records = bytes_equal(m->name, bytes_str("records"));
+        if (!is_show && !is_records && !bytes_equal(m->name, bytes_str("history"))) {
                 gather(s, m);
                 return;
         }
@@ -252,6 +239,8 @@ void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
                 shard_reply(s, m, STET_ECORRUPT, run->id, NULL, run->blocked);
         } else if (is_show) {
                 show(s, m, run, now_ns);
+        } else if (is_records) {
+                records(s, m, run);
         } else {
                 history(s, m, run);
         }
@@ -273,8 +262,10 @@ void shard_query(struct shard *s, const struct message *m)
         struct run *run = shard_run_find(s, m->ns.size ? m->ns : bytes_str("default"), m->id);
         stet_why why = { "" };
         struct bytes value = { NULL, 0 };
-        int err = STET_OK;
-        if (!run)
+        int err = wire_value_check(m->value, "the query's argument", &why);
+        if (err)
+                run = NULL;
+        else if (!run)
                 err = stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                                    (const char *)m->id.data);
         else if (run->ending != RUN_OPEN)

@@ -193,6 +193,8 @@ static bool write_synced(int dir_fd, const char *name, const char *text)
 static int meta_write(int dir_fd, const char *path, const struct meta *m, stet_why *why)
 {
         char *text = meta_text(m);
+        if (!text)
+                return stet_why_set(why, STET_ENOMEM, "no memory for what %s/stet.meta is to say", path);
         errno = ENOSPC; /* what a short write without an error means */
         bool ok = write_synced(dir_fd, meta_name_new, text) &&
                   renameat(dir_fd, meta_name_new, dir_fd, meta_name) == 0 && fsync(dir_fd) == 0;
@@ -204,9 +206,10 @@ static int meta_write(int dir_fd, const char *path, const struct meta *m, stet_w
                             path, strerror(number));
 }
 
-static int meta_create(int dir_fd, const char *path, uint32_t shards, struct meta *ret, stet_why *why)
+static int meta_create(int dir_fd, const char *path, uint32_t format, uint32_t shards, struct meta *ret,
+                       stet_why *why)
 {
-        struct meta m = { .format = DATA_DIR_FORMAT, .shards = shards ? shards : 1 };
+        struct meta m = { .format = format, .shards = shards };
         struct tm tm;
         time_t now = time(NULL);
         strftime(m.created, sizeof m.created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
@@ -317,7 +320,7 @@ static int open_locked(int dir_fd, const char *path, bool create, uint32_t shard
         int err = inspect(dir_fd, path, create, shards, ret, &exists, why);
         if (err || exists)
                 return err;
-        err = meta_create(dir_fd, path, shards, ret, why);
+        err = meta_create(dir_fd, path, DATA_DIR_FORMAT, shards ? shards : 1, ret, why);
         return err ? err : sync_parent(path, why);
 }
 
@@ -382,6 +385,21 @@ int data_dir_upgrade(struct data_dir *dir, stet_why *why)
         if (!err)
                 dir->format = m.format;
         return err;
+}
+
+int data_dir_seal(const char *path, uint32_t format, uint32_t shards, uint64_t *ret_incarnation,
+                  stet_why *why)
+{
+        struct meta m;
+        int dir_fd;
+        int err = open_directory(path, false, &dir_fd, why);
+        if (err)
+                return err;
+        err = meta_create(dir_fd, path, format, shards, &m, why);
+        close(dir_fd);
+        if (!err)
+                *ret_incarnation = m.incarnation;
+        return err ? err : sync_parent(path, why);
 }
 
 int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why)

@@ -41,6 +41,11 @@ int data_dir_peek(const char *path, struct data_dir *ret, stet_why *why);
  * as it is. From then on an earlier version refuses it. */
 int data_dir_upgrade(struct data_dir *dir, stet_why *why);
 
+/* Makes a directory that has its logs and stores a data directory, with a new incarnation: the last step of a
+ * restore. The caller holds dir_lock_take()'s lock. */
+int data_dir_seal(const char *path, uint32_t format, uint32_t shards, uint64_t *ret_incarnation,
+                  stet_why *why);
+
 /* Writes the endpoints that a server on this directory listens on into the lock file, for data_dir_holder().
  */
 int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why);

@@ -87,12 +87,25 @@ void log_close(struct log *log); /* harmless on NULL */
 struct log_lmdb_options {
         const char *path; /* of the file; LMDB puts PATH-lock beside it */
         enum log_level level;
-        size_t map_bytes; /* first size of the map; it grows by itself. 0: 1 GiB */
+        size_t map_bytes;   /* first size of the map; it grows by itself. 0: 1 GiB */
+        uint64_t epoch_min; /* the opening's epoch is at least this */
 };
 
 /* Opens or makes the log, checks its format and the file's size before mapping it, raises the epoch
  * (durably). The caller holds the directory's lock. */
 int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet_why *why);
+
+/* Reads another process's log, or a copy: no epoch is raised, and appending and trimming are refused. With
+ * `alone` no lock file is touched: nobody else may have it open. */
+int log_lmdb_open_reading(const char *path, bool alone, struct log **ret, stet_why *why);
+
+/* The number of the newest commit, whoever made it. */
+uint64_t log_lmdb_newest(const struct log *log);
+
+/* From now on readings of a log opened for reading give what it is at this moment, whatever is appended or
+ * trimmed, and its epoch, first_lsn, last_lsn and last_crc are those of this moment; *ret_newest: its newest
+ * commit. Pages that others replace stay in the file until it is closed. */
+int log_lmdb_hold(struct log *log, uint64_t *ret_newest, stet_why *why);
 
 /* Makes an empty log whose first record will be `lsn`, behind a record with that checksum: for a restored
  * backup, whose store ends there. STET_EEXISTS: there is a file; STET_EINVAL: lsn 0, or 1 with a checksum. */

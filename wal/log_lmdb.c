@@ -124,8 +124,10 @@ static void take_over(const struct append *a)
         l->untrimmed = a->trims ? 0 : l->untrimmed + a->blocks;
         if (l->untrimmed > TRIM_BLOCKS_MIN)
                 l->untrimmed = TRIM_BLOCKS_MIN;
-        if (a->trims)
-                l->log.first_lsn = a->first_lsn;
+        if (!a->trims)
+                return;
+        l->log.first_lsn = a->first_lsn;
+        env_lmdb_forget_dead(&l->env); /* a backup that was killed would keep every page that is freed */
 }
 
 /* --- append --- */
@@ -214,6 +216,8 @@ static int sync_log(struct log *log, stet_why *why)
 static void close_log(struct log *log)
 {
         struct log_lmdb *l = (struct log_lmdb *)log;
+        if (l->view)
+                mdb_txn_abort(l->view);
         env_lmdb_close(&l->env);
         free(l);
 }

@@ -63,4 +63,7 @@ void log_group_abandon(struct log_group *g, size_t offset);
  * bytes it takes in *ret_size; STET_ECORRUPT when it is damaged or cut. The body points into data. */
 int record_decode(struct bytes data, struct record *ret, size_t *ret_size);
 
+/* Appends the record as the log has it: the bytes that it was decoded from. */
+void record_encode(struct buffer *to, const struct record *record);
+
 #endif

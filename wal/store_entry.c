@@ -60,18 +60,13 @@ uint32_t piece_encode(uint8_t *to, struct bytes lmdb_key, uint32_t chain, struct
         return crc;
 }
 
-uint32_t piece_checksum_of(const uint8_t *piece)
-{
-        return le32_get(piece);
-}
-
 int piece_decode(struct bytes lmdb_key, struct bytes value, uint32_t *chain, struct bytes *ret_body)
 {
         if (value.size < PIECE_HEADER_SIZE || value.size > PIECE_SIZE_MAX)
                 return STET_ECORRUPT;
         struct bytes body = bytes_of(value.data + PIECE_HEADER_SIZE, value.size - PIECE_HEADER_SIZE);
         uint32_t crc = piece_checksum(lmdb_key, *chain, body);
-        if (crc != piece_checksum_of(value.data))
+        if (crc != le32_get(value.data))
                 return STET_ECORRUPT;
         *chain = crc;
         *ret_body = body;

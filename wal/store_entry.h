@@ -39,8 +39,6 @@ bool piece_key_split(struct bytes lmdb_key, struct bytes *ret_key, uint16_t *ret
  * of piece 0 is 0. So pieces of two versions of a value don't pass for one. */
 uint32_t piece_encode(uint8_t *to, struct bytes lmdb_key, uint32_t chain, struct bytes body);
 
-uint32_t piece_checksum_of(const uint8_t *piece); /* as it stands in the header */
-
 /* Checks the size and the checksum. STET_ECORRUPT leaves *ret_body and *chain alone. */
 int piece_decode(struct bytes lmdb_key, struct bytes value, uint32_t *chain, struct bytes *ret_body);
 

@@ -13,7 +13,8 @@ enum { STORE_READERS_KEPT = 16 };
 struct store_lmdb {
         struct store store;
         struct env_lmdb env;
-        bool reading; /* it takes no commits */
+        bool reading;  /* it takes no commits */
+        MDB_txn *view; /* what readings and copies see; NULL: the newest */
 
         /* Transactions between two readings, reset: renewing one costs less than beginning one. */
         pthread_mutex_t readers_lock;
@@ -27,14 +28,6 @@ extern const struct store_ops store_lmdb_ops;
 int store_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct store_head *ret, stet_why *why);
 /* Writes it, with the transaction's number. */
 int store_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct store_head *head, stet_why *why);
-
-/* Appends the value that begins with that piece 0 to *ret; on an error *ret is as it was. */
-int store_lmdb_value(struct env_lmdb *env, MDB_txn *txn, struct bytes key, MDB_val first, struct buffer *ret,
-                     stet_why *why);
-
-/* Whether the piece is whole and its neighbours are where they should be. */
-int store_lmdb_check_piece(struct env_lmdb *env, MDB_txn *txn, struct bytes lmdb_key, struct bytes value,
-                           stet_why *why);
 
 /* get and fill of store_ops. */
 int store_lmdb_get(struct store *s, struct bytes key, struct buffer *ret, stet_why *why);

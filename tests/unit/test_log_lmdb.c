@@ -1,68 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
  * What only the LMDB store does: flags and modes, files it refuses, a growing map, a full disk, a failing
- * disk. Failures of the disk are made by this program's own fdatasync(), pwrite() and writev(), which LMDB
- * calls.
+ * disk.
  */
 #include "wal/log_lmdb.h"
 
+#include "tests/lib/failing_disk.h"
+#include "tests/lib/files.h"
 #include "tests/lib/records.h"
 #include "tests/lib/temp_dir.h"
-#include "wal/le.h"
 
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* --- a disk that fails --- */
-
-enum { META_WRITE_SIZE_MAX = 200 }; /* LMDB writes whole pages, but only part of a meta page */
-
-static struct {
-        int fdatasync_errno;
-        int data_errno; /* for writing pages */
-        int meta_errno;
-        unsigned syncs;
-} disk;
-
-int fdatasync(int fd)
-{
-        disk.syncs++;
-        if (disk.fdatasync_errno) {
-                errno = disk.fdatasync_errno;
-                return -1;
-        }
-        return (int)syscall(SYS_fdatasync, fd);
-}
-
-ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
-{
-        int number = size < META_WRITE_SIZE_MAX ? disk.meta_errno : disk.data_errno;
-        if (number) {
-                errno = number;
-                return -1;
-        }
-        return syscall(SYS_pwrite64, fd, data, size, offset);
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-        if (disk.data_errno) {
-                errno = disk.data_errno;
-                return -1;
-        }
-        return syscall(SYS_writev, fd, parts, count);
-}
 
 /* --- fixture --- */
 
@@ -128,26 +83,6 @@ static uint64_t count_records(struct log *log)
         stet_why why = { "" };
         cr_assert_eq(log_read(log, 0, count_record, &count, &why), 0, "%s", why.text);
         return count;
-}
-
-static struct buffer file_read(const char *path)
-{
-        struct buffer b = { 0 };
-        int fd = open(path, O_RDONLY);
-        cr_assert_geq(fd, 0);
-        ssize_t n;
-        while ((n = read(fd, buffer_reserve(&b, 65536), 65536)) > 0)
-                b.size += (size_t)n;
-        close(fd);
-        return b;
-}
-
-static void file_write(const char *path, struct bytes data)
-{
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        cr_assert_geq(fd, 0);
-        cr_assert_eq(write(fd, data.data, data.size), (ssize_t)data.size);
-        close(fd);
 }
 
 static int wait_for_exit(pid_t pid)
@@ -362,26 +297,11 @@ Test(log_lmdb, foreign_files_are_refused_and_stay_as_they_are)
         temp_dir_free(p.dir);
 }
 
-static void make_foreign_lmdb(const char *path)
-{
-        MDB_env *env;
-        MDB_txn *txn;
-        MDB_dbi dbi;
-        MDB_val key = { 3, (void *)"key" }, value = { 5, (void *)"value" };
-        cr_assert_eq(mdb_env_create(&env), 0);
-        cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
-        cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-        cr_assert_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
-        cr_assert_eq(mdb_put(txn, dbi, &key, &value, 0), 0);
-        cr_assert_eq(mdb_txn_commit(txn), 0);
-        mdb_env_close(env);
-}
-
 Test(log_lmdb, another_programs_lmdb_file_is_refused_and_stays_as_it_is)
 {
         struct place p = place_new();
         char lock[160];
-        make_foreign_lmdb(p.path);
+        lmdb_make_foreign(p.path);
         struct buffer before = file_read(p.path);
         assert_open_refused(p.path, STET_EFORMAT, "not a stet log");
         struct buffer after = file_read(p.path);
@@ -448,7 +368,7 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         struct buffer after = file_read(p.path);
         log_close(log);
         /* The tail of the second append's meta page reached the disk, and its head did not. */
-        enum { TAIL_AT = 136, PAGE = 4096 };
+        enum { TAIL_AT = 136 };
         for (size_t page = 0; page <= PAGE; page += PAGE)
                 memcpy(after.data + page, before.data + page, TAIL_AT);
         file_write(p.path, buffer_bytes(&after));
@@ -461,7 +381,6 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
 /* Set back, the newer meta page would be the older one, and the last commit would be gone in silence. */
 Test(log_lmdb, a_meta_page_whose_number_was_set_back_is_noticed)
 {
-        enum { NUMBER_AT = 144, PAGE = 4096 };
         static const char *const words[] = { "transaction", "its transactions are numbered" };
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
@@ -470,9 +389,9 @@ Test(log_lmdb, a_meta_page_whose_number_was_set_back_is_noticed)
         append(log, 100, 100);
         log_close(log);
         struct buffer file = file_read(p.path);
-        size_t newer = le64_get(file.data + NUMBER_AT) > le64_get(file.data + PAGE + NUMBER_AT) ? 0 : PAGE;
+        uint8_t *number = file.data + newest_meta(&file) + META_NUMBER_AT;
         for (size_t i = 0; i < 2; i++) {
-                le64_put(file.data + newer + NUMBER_AT, le64_get(file.data + newer + NUMBER_AT) - 2);
+                le64_put(number, le64_get(number) - 2);
                 file_write(p.path, buffer_bytes(&file));
                 assert_open_refused(p.path, STET_ECORRUPT, "has a damaged meta page");
                 assert_open_refused(p.path, STET_ECORRUPT, words[i]);

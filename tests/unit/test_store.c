@@ -749,7 +749,7 @@ static void commit_round(struct box *b, unsigned round)
                 store_put(&b->batch, bytes_of(key, i < 10 ? 2 : 3), bytes_of(value, sizeof value));
         }
         /* The map of store_lmdb grows meanwhile. */
-        store_put(&b->batch, bytes_of(&round, sizeof round), bytes_of(value, sizeof value));
+        store_put(&b->batch, bytes_of((uint8_t[]){ 'm', (uint8_t)round }, 2), bytes_of(value, sizeof value));
         commit(b);
 }
 
