@@ -147,7 +147,7 @@ static int copy_all(struct copy *c, stet_why *why)
 
 static int copy_into(struct copy *c, const char *to, stet_why *why)
 {
-        int err = env_lmdb_open(&c->to, to, MDB_NOLOCK | MDB_NOSYNC, c->from->map_bytes, why);
+        int err = env_lmdb_open(&c->to, to, MDB_NOLOCK | MDB_NOSYNC, STORE_MAP_BYTES, why);
         if (err)
                 return err;
         err = env_lmdb_view_begin(c->from, &c->view, why);
