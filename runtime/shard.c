@@ -525,10 +525,11 @@ static void mix_run(void *ctx, const struct run *run)
                 hash = mix(mix(mix(hash, op->id), op->effect), op->attempt);
                 hash = mix(mix(mix(hash, op->tries), (uint64_t)op->due_ns), op->lsn);
         }
-        list_each(in, &run->signals)
+        list_each(in, &run->channels.all)
         {
-                const struct run_signal *signal = container_of(in, struct run_signal, in_run);
-                hash = mix(mix(hash, hash_bytes(0, 0, bytes_str(signal->name))), signal->count);
+                const struct run_channel *channel = container_of(in, struct run_channel, in_run.in_all);
+                if (channel->kept) /* waits are among the ops */
+                        hash = mix(mix(hash, hash_bytes(0, 0, channel->in_run.name)), channel->kept);
         }
         hash = mix(mix(mix(hash, run->status_lsn), run->continued_as), run->seed);
         c->hash = mix_senders(hash, run->senders);

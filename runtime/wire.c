@@ -42,12 +42,12 @@
 #define KIND        ENTRY("kind", FIELD_STR, kind)
 #define TEXT        ENTRY("text", FIELD_STR, text)
 #define ACTIVITIES  ENTRY("activities", FIELD_VALUE, names)
+#define ATTRIBUTES  ENTRY("attributes", FIELD_VALUE, attributes)
 #define QUEUES      ENTRY("queues", FIELD_VALUE, queues)
 
 static const struct field hello[] = { PROTOCOL, ROLE, NAME, ACTIVITIES, QUEUES };
-static const struct field start[] = {
-        CORRELATION, REQUEST_ID, NS, NAME, ID, VALUE, CONFLICT, REUSE, WAIT, DUE
-};
+static const struct field start[] = { CORRELATION, REQUEST_ID, NS,   NAME, ID,        VALUE,
+                                      CONFLICT,    REUSE,      WAIT, DUE,  ATTRIBUTES };
 static const struct field signal[] = { CORRELATION, REQUEST_ID, NS, ID, NAME, VALUE };
 static const struct field cancel[] = { CORRELATION, REQUEST_ID, NS, ID, TEXT };
 static const struct field delete[] = { CORRELATION, REQUEST_ID, NS, ID };

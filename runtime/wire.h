@@ -114,12 +114,13 @@ struct message {
         struct bytes id;   /* workflow id (or run id, where either fits) */
         struct bytes name; /* workflow, activity, signal, query or reading; HELLO: the executor's name */
         struct bytes queue;
-        struct bytes value;    /* input, result, arguments: one msgpack value, or empty for null */
-        struct bytes kind;     /* a failure's kind */
-        struct bytes text;     /* a failure's message; a reason */
-        struct bytes executor; /* its name */
-        struct bytes names;    /* HELLO: msgpack array of activity names */
-        struct bytes queues;   /* HELLO: msgpack array of queue names */
+        struct bytes value;      /* input, result, arguments: one msgpack value, or empty for null */
+        struct bytes kind;       /* a failure's kind */
+        struct bytes text;       /* a failure's message; a reason */
+        struct bytes executor;   /* its name */
+        struct bytes names;      /* HELLO: msgpack array of activity names */
+        struct bytes queues;     /* HELLO: msgpack array of queue names */
+        struct bytes attributes; /* START: msgpack map */
 };
 
 /* The table of shapes, indexed by type. */

@@ -65,6 +65,8 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                                  option_conflicts, false },
         [OPTION_ON_REUSE] = { "on-reuse", 0, "WHAT", "the id had runs: allow, failed-only, reject", "allow",
                               option_reuses, false },
+        [OPTION_ATTRIBUTE] = { "attribute", 0, "NAME=VALUE", "what show and list say of the run (repeatable)",
+                               NULL, NULL, true },
         [OPTION_WAIT] = { "wait", 'w', NULL, "wait for the ending and print the result", NULL, NULL, false },
         [OPTION_WAIT_TIMEOUT] = { "timeout", 't', "DURATION", "the longest --wait", "no limit", NULL, false },
         [OPTION_STATE] = { "state", 0, "STATE",

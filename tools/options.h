@@ -34,6 +34,7 @@ enum option_id {
         OPTION_REQUEST_ID,
         OPTION_ON_CONFLICT,
         OPTION_ON_REUSE,
+        OPTION_ATTRIBUTE,
         OPTION_WAIT,
         OPTION_WAIT_TIMEOUT,
         OPTION_STATE,

@@ -48,7 +48,8 @@ const struct verb verbs[] = {
             .purpose = "start a run of a workflow",
             .arguments = { "NAME" },
             .options = { OPTION_INPUT, OPTION_ID, OPTION_WAIT, OPTION_WAIT_TIMEOUT, OPTION_REQUEST_ID,
-                         OPTION_ON_CONFLICT, OPTION_ON_REUSE, OPTION_NAMESPACE, PLACE, OPTION_MODULE },
+                         OPTION_ON_CONFLICT, OPTION_ON_REUSE, OPTION_ATTRIBUTE, OPTION_NAMESPACE, PLACE,
+                         OPTION_MODULE },
             .more =
                 "Prints the run id and the workflow id when the start is on disk; with --wait the result.\n"
                 "Without a server the run goes on as long as this command waits, and with the next server.",
