@@ -352,8 +352,8 @@ int main(int argc, char **argv)
         int code = read_options(argc, argv, &c);
         if (code)
                 return code;
-        /* LMDB takes 2 MiB of zeros for each opening: the system gives them for nothing, unless malloc is told
-         * to scribble over what it gives out, as meson does. */
+        /* LMDB takes 2 MiB of zeros for each opening: the system gives them for nothing, unless malloc is
+         * told to scribble over what it gives out, as meson does. */
         mallopt(M_MMAP_THRESHOLD, 1 << 20);
         mallopt(M_PERTURB, 0);
         if (c.repeat)
