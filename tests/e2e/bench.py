@@ -74,7 +74,7 @@ class Bench(CliTest):
         )
         self.assertEqual([point["checkpoint"] for point in document["points"]], ["off", "on"] * 6)
         self.assertGreater(document["checkpoint_ratio"], 0)
-        self.assertTrue(all(point["drain_s"] == 0 for point in document["points"] if point["checkpoint"] == "off"))
+        self.assertEqual({point["drain_s"] for point in document["points"][::2]}, {0})
         self.bench("chain3", "--runs", "20", "--no-ceiling", "--checkpoint", "off")
 
     def test_a_fan_is_so_many_activities_and_one_start(self):
