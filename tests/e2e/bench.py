@@ -150,6 +150,17 @@ class Bench(CliTest):
         self.assertGreaterEqual(len(document["points"]), 5)
         self.assertEqual(document["runs"], 300)
 
+    def test_what_is_interrupted_leaves_nothing_behind(self):
+        for sent in (cli.signal.SIGINT, cli.signal.SIGTERM):
+            process = cli.Process(self, ["bench", "steady", "--data", self.directory, "--rate", "50", "--minutes", "1"])
+            first = self.until(process.popen.stdout.readline, "its first line")
+            self.assertIn(b"steady", first)
+            process.popen.send_signal(sent)
+            self.assertEqual(process.stop(sent), 130)
+            self.assertIn("interrupted", process.err())
+            left = [name for name in os.listdir(self.directory) if name.startswith("stet-bench")]
+            self.assertEqual(left, [])
+
     def test_what_a_workload_does_not_take_is_refused(self):
         for options, words in (
             (("raw", "--rate", "5"), ("raw", "--rate")),
