@@ -23,6 +23,9 @@ int verb_cancel(struct command *c);
 int verb_terminate(struct command *c);
 int verb_query(struct command *c);
 int verb_verify(struct command *c);
+int verb_backup(struct command *c);
+int verb_restore(struct command *c);
+
 int verb_stats(struct command *c);
 int verb_executors(struct command *c);
 int verb_help(struct command *c);
