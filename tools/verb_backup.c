@@ -102,3 +102,63 @@ int verb_restore(struct command *c)
         terminal_progress_end();
         return err ? fail(c, err, &why) : print_report(c, "restored", from, to, &report);
 }
+
+/* --- recover --- */
+
+/* What was lost, as it is told: lines of text at once, or kept for the JSON document. */
+struct losses {
+        const struct command *c;
+        stet_value list;
+        uint64_t count;
+};
+
+static void lose(void *context, const char *run_id, const char *sentence)
+{
+        enum { KEPT_MAX = 10000 };
+        struct losses *losses = context;
+        stet_value item = { 0 };
+        if (losses->count++ >= KEPT_MAX)
+                return;
+        terminal_progress_end();
+        if (!losses->c->json)
+                printf("%s%s%s\n", *run_id ? "run " : "", run_id, *run_id ? ":" : "");
+        if (!losses->c->json)
+                printf("        %s\n", sentence);
+        else if (stet_value_pack(&item, "{s:s, s:s}", "run_id", run_id, "sentence", sentence) == 0)
+                stet_value_append(&losses->list, &item);
+        stet_value_free(&item);
+}
+
+static int print_recovery(const struct command *c, const stet_recover_report *report,
+                          const struct losses *losses)
+{
+        const char *to = c->arguments[1];
+        if (c->json) {
+                stet_value v = { 0 };
+                int err = stet_value_pack(&v, "{s:s, s:s, s:s, s:I, s:I, s:I, s:v}", "from", c->arguments[0],
+                                          "to", to, "incarnation", report->incarnation, "shards",
+                                          (int64_t)report->shards, "runs", (int64_t)report->runs, "lost",
+                                          (int64_t)report->lost, "losses", &losses->list);
+                return command_print_packed(c, &v, err);
+        }
+        char *name = text_clean(to, strlen(to));
+        printf("%s: %" PRIu64 " %s recovered, %" PRIu64 " lost\n", name, report->runs,
+               report->runs == 1 ? "run" : "runs", report->lost);
+        free(name);
+        return EXIT_OK;
+}
+
+int verb_recover(struct command *c)
+{
+        stet_recover_report report;
+        stet_why why = { "" };
+        struct losses losses = { .c = c };
+        stet_value_pack(&losses.list, "[]");
+        int err = stet_recover(c->arguments[0], c->arguments[1], lose, &losses, &progress, &report, &why);
+        terminal_progress_end();
+        int code = err ? fail(c, err, &why) : print_recovery(c, &report, &losses);
+        if (code == EXIT_OK && losses.count)
+                code = EXIT_FAILED;
+        stet_value_free(&losses.list);
+        return code;
+}

@@ -169,6 +169,17 @@ const struct verb verbs[] = {
             .run = verb_restore,
         },
         {
+            .name = "recover",
+            .purpose = "save what can be saved of a damaged data directory into a new one",
+            .arguments = { "DAMAGED", "DIR" },
+            .options = { OPTION_NONE },
+            .more =
+                "Every run whose history is whole is in DIR afterwards; the others are listed, and the exit\n"
+                "code is 1. DAMAGED stays as it is. A backup is better: this is for when there is none.",
+            .examples = { "recover ./stet-data ./stet-data-recovered" },
+            .run = verb_recover,
+        },
+        {
             .name = "bench",
             .purpose = "measure workloads on this machine",
             .examples = { "bench chain3" },
