@@ -186,7 +186,7 @@ int run_apply_effect(struct run *run, struct run_tables *tables, const struct ef
                         return STET_ECORRUPT;
                 run->ending = e->ending;
                 run->ended_ns = time_ns;
-                run_close_all(run, tables, tables->let_go);
+                run_close_all(run, tables, true);
                 break;
         case EFFECT_PATCH:
         case EFFECT_TYPES:
@@ -220,12 +220,39 @@ int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t 
         return c.failed ? STET_ECORRUPT : err;
 }
 
+int run_apply_note(struct run *run, struct run_tables *tables, struct bytes body)
+{
+        struct cursor c = cursor_of(body);
+        uint32_t items = cursor_array(&c);
+        uint64_t id = cursor_uint(&c), attempt = cursor_uint(&c);
+        if (items < 3 || c.failed || id > UINT32_MAX)
+                return STET_ECORRUPT;
+        struct op *op = run_op(tables, run, (uint32_t)id);
+        if (!op || op->attempt != attempt)
+                return 0; /* it is over, or was tried again */
+        op->noted = true;
+        if (run->ending != RUN_OPEN)
+                run_op_close(tables, op);
+        return 0;
+}
+
 /* --- checking --- */
+
+static bool may_outlive(const struct run *run)
+{
+        list_each(at, &run->ops)
+        {
+                const struct op *op = container_of(at, struct op, in_run);
+                if (op->effect != EFFECT_CHILD || !op->abandon || op->noted)
+                        return false;
+        }
+        return true;
+}
 
 const char *run_check(const struct run *run)
 {
         if (run->ending != RUN_OPEN)
-                return run->ops_count ? "an ended run still owes work" : NULL;
+                return may_outlive(run) ? NULL : "an ended run still owes work";
         if (!run->ops_count && !run->pending && !run->blocked)
                 return "an open run owes nothing and does not say why";
         uint32_t ops = 0;

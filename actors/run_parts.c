@@ -181,18 +181,13 @@ void run_op_close(struct run_tables *tables, struct op *op)
         op_give(tables, op);
 }
 
-void run_close_all(struct run *run, struct run_tables *tables, struct list *let_go)
+void run_close_all(struct run *run, struct run_tables *tables, bool keep_let_go)
 {
         list_each_safe(at, after, &run->ops)
         {
                 struct op *op = container_of(at, struct op, in_run);
-                if (op->abandon && let_go) {
-                        list_remove(at);
-                        run->ops_count--;
-                        list_push(let_go, at);
-                } else {
+                if (!keep_let_go || op->effect != EFFECT_CHILD || !op->abandon || op->noted)
                         run_op_close(tables, op);
-                }
         }
         list_each_safe(at, after, &run->channels.all)
             free(container_of(at, struct run_channel, in_run.in_all));
@@ -210,19 +205,13 @@ static void senders_free(struct run *run)
 
 void run_free(struct run *run, struct run_tables *tables)
 {
-        run_close_all(run, tables, NULL);
+        run_close_all(run, tables, false);
         senders_free(run);
         run_requests_forget(run, tables, UINT64_MAX);
         free(run->ns);
         free((void *)(uintptr_t)run->attributes.data);
         free(run->blocked);
         free(run);
-}
-
-void run_forget_let_go(struct run_tables *tables, struct op *op)
-{
-        op->run->ops_count++; /* it left the count when its run ended */
-        run_op_close(tables, op);
 }
 
 struct op *run_op(const struct run_tables *tables, const struct run *run, uint32_t op)

@@ -20,9 +20,9 @@ struct op *run_op_open(struct run *run, struct run_tables *tables, uint32_t id, 
                        struct bytes name, int64_t due_ns);
 void run_op_close(struct run_tables *tables, struct op *op);
 
-/* Closes its ops and forgets its signals. Ops that may outlive the run go to the list let_go, if there is
- * one. */
-void run_close_all(struct run *run, struct run_tables *tables, struct list *let_go);
+/* Closes its ops and forgets its signals. Children that it lets go and that are not known to have started may
+ * be kept: they are owed their start. */
+void run_close_all(struct run *run, struct run_tables *tables, bool keep_let_go);
 
 struct run_channel *run_channel_find(const struct run *run, struct bytes name);
 

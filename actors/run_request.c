@@ -17,9 +17,7 @@ struct bytes run_given_id(const struct run *run)
         return same == 16 ? bytes_of(NULL, 0) : id;
 }
 
-/* The id that a request names: a START the one it gives, another command the workflow id, which a chain
- * keeps. */
-static struct bytes request_scope(const struct run *run, uint8_t event)
+struct bytes run_request_scope(const struct run *run, uint8_t event)
 {
         return event == EVENT_START ? run_given_id(run) : bytes_str(run->workflow_id);
 }
@@ -38,7 +36,8 @@ struct run_request *run_request_find(const struct run_tables *tables, uint8_t ev
         for (; n; n = map_find_next(&tables->requests, n)) {
                 struct run_request *r = container_of(n, struct run_request, by_hash);
                 if (r->event == event && bytes_equal(bytes_of(r->id, r->id_size), request_id) &&
-                    bytes_equal(request_scope(r->run, event), id) && bytes_equal(bytes_str(r->run->ns), ns))
+                    bytes_equal(run_request_scope(r->run, event), id) &&
+                    bytes_equal(bytes_str(r->run->ns), ns))
                         return r;
         }
         return NULL;
@@ -50,13 +49,13 @@ void run_request_keep(struct run *run, struct run_tables *tables, const struct e
                 return;
         struct run_request *r = xmalloc(sizeof *r + e->request_id.size);
         r->run = run;
-        r->lsn = lsn;
         r->event = e->type;
+        r->lsn = lsn;
         r->id_size = e->request_id.size;
         memcpy(r->id, e->request_id.data, e->request_id.size);
         list_push(&run->requests, &r->in_run);
         map_put(&tables->requests, &r->by_hash,
-                request_hash(e->type, bytes_str(run->ns), request_scope(run, e->type), e->request_id));
+                request_hash(e->type, bytes_str(run->ns), run_request_scope(run, e->type), e->request_id));
 }
 
 void run_requests_forget(struct run *run, struct run_tables *tables, uint64_t up_to_lsn)

@@ -36,4 +36,12 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
         return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* Below, at or above 0, as memcmp; bytes come before what they are the beginning of. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+        size_t size = a.size < b.size ? a.size : b.size;
+        int order = size ? memcmp(a.data, b.data, size) : 0;
+        return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 #endif

@@ -110,12 +110,12 @@ int client_read(stet_client *c, struct message *m, const struct message **ret, s
 
 int client_take_value(const struct message *answer, stet_value *ret, stet_why *why)
 {
-        stet_value view = { 0 };
-        if (answer->value.size && stet_value_from_msgpack(&view, answer->value.data, answer->value.size) != 0)
-                return stet_why_set(
-                    why, STET_EPROTOCOL,
-                    "the node's answer holds a value that is larger or deeper than values may be");
-        return stet_value_copy(ret, &view);
+        if (!answer->value.size)
+                return stet_value_set_null(ret);
+        if (value_keep(ret, answer->value) != 0)
+                return stet_why_set(why, STET_EPROTOCOL,
+                                    "the node's answer holds a value that is deeper than values may be");
+        return 0;
 }
 
 /* A command that changes something: unlike a reading, it may have had its effect when no answer comes. */

@@ -296,9 +296,11 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
                         front_read_all(f, m);
                         break;
                 }
-                if (!bytes_equal(m->name, bytes_str("show")) && !bytes_equal(m->name, bytes_str("history"))) {
+                if (!bytes_equal(m->name, bytes_str("show")) && !bytes_equal(m->name, bytes_str("history")) &&
+                    !bytes_equal(m->name, bytes_str("records"))) {
                         reply(f, m, STET_ENOTFOUND,
-                              "there is no such reading; there are show, list, history, stats, executors");
+                              "there is no such reading; there are show, list, history, records, stats, "
+                              "executors");
                         break;
                 }
                 __attribute__((fallthrough));

@@ -3,9 +3,10 @@
  * Readings made whole: what the shards gathered, with what only the front and the scheduler know.
  */
 #include "base/table.h"
+#include "base/run_id.h"
 #include "runtime/front_state.h"
+#include "runtime/run_show.h"
 #include "runtime/shard.h"
-#include "stet/value.h"
 
 #include <stdlib.h>
 
@@ -105,12 +106,12 @@ static uint64_t limit_of(const struct message *m)
         return cursor_uint(&c);
 }
 
-/* As many from the front as one value can hold. */
+/* As many from the front as one answer has room for. */
 static size_t fitting(const struct row *rows, size_t count)
 {
         enum { HEAD = 5 };
         size_t size = HEAD, fits = 0;
-        while (fits < count && (size += rows[fits].map.size) <= STET_VALUE_SIZE_MAX)
+        while (fits < count && (size += rows[fits].map.size) <= READING_BYTES_MAX)
                 fits++;
         return fits;
 }
@@ -143,9 +144,12 @@ static void finish_list(struct front *f, const struct message *m)
 
 /* --- stats: sums over the shards --- */
 
-static const char *const run_keys[] = { "open",      "completed", "failed", "canceled", "terminated",
-                                        "continued", "blocked",   "awake",  "owed",     "timers" };
+static const char *const run_keys[] = { "open",       "completed", "failed",   "canceled",
+                                        "terminated", "continued", "blocked",  "awake",
+                                        "owed",       "timers",    "in_memory" };
 static const char *const log_keys[] = { "commits", "records", "bytes", "disk_bytes", "lsn", "epoch" };
+
+static const char *const store_keys[] = { "checkpoint_lsn", "lag_bytes", "store_bytes" };
 
 static uint64_t sum(struct bytes parts, const char *key)
 {
@@ -180,6 +184,7 @@ static void finish_stats(struct front *f, const struct message *m)
         table_uint(&t, "shards", f->options.shards_count);
         put_sums(&t, "runs", run_keys, sizeof run_keys / sizeof run_keys[0], m->names);
         put_sums(&t, "log", log_keys, sizeof log_keys / sizeof log_keys[0], m->names);
+        put_sums(&t, "store", store_keys, sizeof store_keys / sizeof store_keys[0], m->names);
         table_key(&t, "scheduler");
         struct table inner = table_begin(&value);
         table_uint(&inner, "tasks", stats.tasks);

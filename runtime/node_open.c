@@ -2,6 +2,7 @@
  *
  * Opening a node, step by step, and closing it the other way round.
  */
+#include "base/run_id.h"
 #include "runtime/node_state.h"
 
 #include "runtime/client.h"
@@ -25,6 +26,8 @@ enum {
         STACK_SIZE_DEFAULT = 64 << 10,
         STACK_SIZE_MIN = 16 << 10,
         STACKS_MAX_DEFAULT = 10000,
+        RUNS_MAX_DEFAULT = 100000,
+        IDLE_MS_DEFAULT = 5000,
         LEASE_MS_DEFAULT = 5000,
         CRASHES_MAX = 3, /* of one run's code; then it is set aside */
         STOP_TIMEOUT_MS = 10000,
@@ -56,8 +59,8 @@ static int check_options(stet_node *n, stet_why *why)
                 return stet_why_set(why, STET_EINVAL, "a node has at most %d shards", DATA_DIR_SHARDS_MAX);
         if (o->shards > 1 && !o->threads)
                 return stet_why_set(why, STET_EINVAL, "a node with %u shards needs threads", o->shards);
-        if (o->lease_ms < 0)
-                return stet_why_set(why, STET_EINVAL, "a lease must not be negative");
+        if (o->lease_ms < 0 || o->idle_ms < 0)
+                return stet_why_set(why, STET_EINVAL, "a lease or an idle time must not be negative");
         for (const char *const *e = o->listen; e && *e; e++) {
                 struct endpoint parsed;
                 int err = endpoint_parse(*e, true, &parsed, why);
@@ -68,6 +71,10 @@ static int check_options(stet_node *n, stet_why *why)
                 n->options.stack_size = STACK_SIZE_DEFAULT;
         if (!n->options.stacks_max)
                 n->options.stacks_max = STACKS_MAX_DEFAULT;
+        if (!n->options.runs_max)
+                n->options.runs_max = RUNS_MAX_DEFAULT;
+        if (!n->options.idle_ms)
+                n->options.idle_ms = IDLE_MS_DEFAULT;
         if (!n->options.lease_ms)
                 n->options.lease_ms = LEASE_MS_DEFAULT;
         if (!n->options.queued_bytes_max)
@@ -177,14 +184,20 @@ static int random_seed(uint64_t *ret, stet_why *why)
         return stet_why_set(why, STET_EIO, "the system gives no randomness: %s", strerror(errno));
 }
 
-/* A node that was open once has left the file of crashes, and a log for every shard: an empty one in its
- * place would pass for one without runs. */
-static int refuse_missing_logs(const stet_node *n, stet_why *why)
+/* A node that was open once has left the file of crashes. */
+static bool was_open(const stet_node *n)
 {
         char path[4200];
-        int err = 0;
         snprintf(path, sizeof path, "%s/crashes", n->dir.path);
-        if (access(path, F_OK) != 0)
+        return access(path, F_OK) == 0;
+}
+
+/* Where a node was open there is a log for every shard: an empty one in its place would pass for one without
+ * runs. */
+static int refuse_missing_logs(const stet_node *n, stet_why *why)
+{
+        int err = 0;
+        if (!was_open(n))
                 return 0;
         for (uint32_t i = 0; i < n->dir.shards && !err; i++) {
                 char *log = data_dir_log_path(&n->dir, i);
@@ -203,7 +216,11 @@ static int open_shards(stet_node *n, stet_why *why)
                                                  [STET_LEVEL_MEMORY] = LOG_MEMORY };
         struct shard_host_options o = { .dir = &n->dir,
                                         .level = levels[n->options.level],
-                                        .writer_thread = n->options.threads,
+                                        .threads = n->options.threads,
+                                        .create_store = n->dir.format == 1 || !was_open(n),
+                                        .no_checkpoints = n->options.no_checkpoint,
+                                        .runs_max = n->options.runs_max,
+                                        .idle_ns = n->options.idle_ms * 1000000,
                                         .app = n->options.app,
                                         .stack_size = n->options.stack_size,
                                         .stacks_max = n->options.stacks_max,
@@ -217,7 +234,9 @@ static int open_shards(stet_node *n, stet_why *why)
                 return err;
         if (n->dir.shards == 1) {
                 err = shard_host_open(&n->host, &o, &sink, why);
-                return err ? err : watch(n, n->host.writer->fd, why);
+                if (!err)
+                        err = watch(n, n->host.writer->fd, why);
+                return err || !n->host.checkpoints ? err : watch(n, n->host.checkpoints->fd, why);
         }
         if (!n->options.threads)
                 return stet_why_set(why, STET_EINVAL, "a node with %u shards needs threads", n->dir.shards);
@@ -287,6 +306,8 @@ static int open_all(stet_node *n, stet_why *why)
                 err = bind_all(n, why);
         if (!err)
                 err = open_shards(n, why);
+        if (!err)
+                err = data_dir_upgrade(&n->dir, why);
         if (!err)
                 err = open_crashes(n, why);
         if (!err)

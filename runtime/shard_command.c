@@ -6,6 +6,7 @@
 #include "base/app.h"
 #include "base/attributes.h"
 #include "base/name.h"
+#include "base/run_id.h"
 #include "runtime/shard_state.h"
 
 #include "stet/client.h"
@@ -181,6 +182,9 @@ static int reuse_refused(const struct run *last, const struct message *m, stet_w
 static int meet_existing(struct shard *s, const struct message *m, struct run *last, int64_t now_ns,
                          stet_why *why)
 {
+        if (last->damaged)
+                return stet_why_set(why, STET_ECORRUPT, "the id belongs to run %016llx: %s",
+                                    (unsigned long long)last->id, last->blocked);
         if (last->ending != RUN_OPEN)
                 return reuse_refused(last, m, why);
         if (m->conflict == ID_CONFLICT_USE_EXISTING) {
@@ -226,12 +230,11 @@ static void refuse_start(struct shard *s, const struct message *m)
 
 static void handle_start(struct shard *s, const struct message *m, int64_t now_ns)
 {
-        const struct run_request *repeated =
-            run_request_find(&s->tables, EVENT_START, namespace_of(m), m->id, m->request_id);
-        if (repeated) {
-                reply_run(s, m, repeated->run, true);
+        struct run *repeated = shard_run_by_request(s, EVENT_START, namespace_of(m), m->id, m->request_id);
+        if (repeated && !repeated->damaged) {
+                reply_run(s, m, repeated, true);
                 if (m->wait)
-                        shard_wait(s, repeated->run, m->peer, m->correlation);
+                        shard_wait(s, repeated, m->peer, m->correlation);
                 return;
         }
         if (m->code) {
@@ -262,8 +265,8 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
 /* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
 static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
 {
-        bool repeated = run_request_find(&s->tables, event, bytes_str(run->ns), bytes_str(run->workflow_id),
-                                         m->request_id);
+        bool repeated = shard_run_by_request(s, event, bytes_str(run->ns), bytes_str(run->workflow_id),
+                                             m->request_id) != NULL;
         bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
         if (repeated)
                 shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);
@@ -301,6 +304,10 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
                 return;
         }
         struct run *run = shard_run_find(s, namespace_of(m), m->id);
+        if (run && run->damaged) {
+                shard_reply(s, m, STET_ECORRUPT, run->id, NULL, run->blocked);
+                return;
+        }
         if (!run) {
                 stet_why why;
                 stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,

@@ -136,12 +136,15 @@ static void *shard_main(void *arg)
         shard_resume(t->host.shard, clock_now(&t->clock.clock));
         for (int tries = 0; !t->stopping || (!shard_idle(t->host.shard) && !t->status && tries < STOP_TRIES);
              tries += t->stopping) {
-                zmq_pollitem_t items[2] = { { .socket = t->shard_end, .events = ZMQ_POLLIN },
-                                            { .fd = t->host.writer->fd, .events = ZMQ_POLLIN } };
+                zmq_pollitem_t items[3] = { { .socket = t->shard_end, .events = ZMQ_POLLIN },
+                                            { .fd = t->host.writer->fd, .events = ZMQ_POLLIN },
+                                            { .events = ZMQ_POLLIN } };
+                if (t->host.checkpoints)
+                        items[2].fd = t->host.checkpoints->fd;
                 turn(t);
                 if (t->stopping && shard_idle(t->host.shard))
                         break;
-                zmq_poll(items, 2, t->stopping ? 100 : (long)wait_ms(t));
+                zmq_poll(items, t->host.checkpoints ? 3 : 2, t->stopping ? 100 : (long)wait_ms(t));
                 if (t->status == STET_EFULL)
                         shard_flush(t->host.shard);
         }

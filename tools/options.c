@@ -71,6 +71,8 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                             "from the newest", NULL, false },
         [OPTION_FROM] = { "from", 0, "N", "from this transition on", "0", NULL, false },
         [OPTION_REASON] = { "reason", 'r', "TEXT", "why, for whoever reads the history", NULL, NULL, false },
+        [OPTION_FILE] = { "file", 'o', "FILE.stet", "the file to write", NULL, NULL, false },
+        [OPTION_FORCE] = { "force", 'f', NULL, "replace what is there", NULL, NULL, false },
         [OPTION_OUTPUT] = { "output", 'o', "text|json", "json: exactly one document on standard output",
                             "text", output_words, false },
         [OPTION_HELP] = { "help", 'h', NULL, "this text", NULL, NULL, false },
@@ -107,6 +109,11 @@ static int refuse_word(const struct option_row *row, const char *value, stet_why
         free(near);
         free(list);
         return STET_EINVAL;
+}
+
+bool option_is_word(enum option_id id, const char *word)
+{
+        return option_rows[id].words && word_place(option_rows[id].words, word) >= 0;
 }
 
 int option_add(struct option_values *values, enum option_id id, const char *value, stet_why *why)

@@ -41,6 +41,8 @@ enum option_id {
         OPTION_BEFORE,
         OPTION_FROM,
         OPTION_REASON,
+        OPTION_FILE,
+        OPTION_FORCE,
         OPTION_OUTPUT,
         OPTION_HELP,
         OPTIONS_COUNT,
@@ -67,6 +69,9 @@ extern const char *const option_levels[],
 struct option_values {
         const char **given[OPTIONS_COUNT];
 };
+
+/* Whether the option takes words, and this is one of them. */
+bool option_is_word(enum option_id id, const char *word);
 
 /* Adds a value. STET_EINVAL: given twice, or not among its words. */
 int option_add(struct option_values *values, enum option_id id, const char *value, stet_why *why);

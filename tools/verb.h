@@ -17,6 +17,7 @@ int verb_start(struct command *c);
 int verb_list(struct command *c);
 int verb_show(struct command *c);
 int verb_history(struct command *c);
+int verb_export(struct command *c);
 int verb_signal(struct command *c);
 int verb_cancel(struct command *c);
 int verb_terminate(struct command *c);

@@ -66,8 +66,9 @@ const struct verb verbs[] = {
             .purpose = "show a run and what it is blocked on",
             .arguments = { "RUN" },
             .options = { ASKING },
-            .more = "RUN is a workflow id (its latest run) or a run id.",
-            .examples = { "show order-1" },
+            .more =
+                "RUN is a workflow id (its latest run), a run id, or a file that export wrote: FILE.stet.",
+            .examples = { "show order-1", "show order-1.stet" },
             .run = verb_show,
         },
         {
@@ -75,9 +76,20 @@ const struct verb verbs[] = {
             .purpose = "print a run's events and effects as a timeline",
             .arguments = { "RUN" },
             .options = { OPTION_FROM, OPTION_TRANSITIONS, ASKING },
-            .more = "Times are relative to the start.",
-            .examples = { "history order-1", "history order-1 --from 100 --limit 20" },
+            .more = "Times are relative to the start. RUN may be a file that export wrote: FILE.stet.",
+            .examples = { "history order-1", "history order-1 --from 100 --limit 20",
+                          "history order-1.stet" },
             .run = verb_history,
+        },
+        {
+            .name = "export",
+            .purpose = "write a run with all its history into one file",
+            .arguments = { "RUN" },
+            .options = { OPTION_FILE, OPTION_FORCE, ASKING },
+            .more = "show and history read the file on any machine, without a server or a data directory.\n"
+                    "It has the run's inputs, results and signals in it: mind who may see them.",
+            .examples = { "export order-1 -o order-1.stet" },
+            .run = verb_export,
         },
         {
             .name = "signal",

@@ -48,6 +48,10 @@ int env_lmdb_error(const struct env_lmdb *env, int rc, const char *doing, stet_w
         case ENOMEM:
                 err = STET_ENOMEM;
                 break;
+        case ENOSPC:
+        case EDQUOT:
+                err = STET_EFULL;
+                break;
         }
         return stet_why_set(why, err, "%s: cannot %s: %s (LMDB %d)", env->path, doing, mdb_strerror(rc), rc);
 }
@@ -266,6 +270,43 @@ void env_lmdb_read_end(struct env_lmdb *env, MDB_txn *txn)
 {
         mdb_txn_reset(txn);
         pthread_rwlock_unlock(&env->lock);
+}
+
+int env_lmdb_view_begin(struct env_lmdb *env, MDB_txn **ret, stet_why *why)
+{
+        *ret = NULL;
+        int err = env_lmdb_read_begin(env, ret, why);
+        if (!err)
+                env_lmdb_view_pause(env);
+        return err;
+}
+
+int env_lmdb_view_resume(struct env_lmdb *env, stet_why *why)
+{
+        pthread_rwlock_rdlock(&env->lock);
+        if (!env->unmapped)
+                return 0;
+        pthread_rwlock_unlock(&env->lock);
+        return refuse_unmapped(env, why);
+}
+
+void env_lmdb_view_pause(struct env_lmdb *env)
+{
+        pthread_rwlock_unlock(&env->lock);
+}
+
+uint64_t env_lmdb_newest(const struct env_lmdb *env)
+{
+        MDB_envinfo info;
+        mdb_env_info(env->mdb, &info);
+        return info.me_last_txnid;
+}
+
+/* Whatever comes of it: they are looked for again. */
+void env_lmdb_forget_dead(const struct env_lmdb *env)
+{
+        int dead;
+        mdb_reader_check(env->mdb, &dead);
 }
 
 int env_lmdb_sync(struct env_lmdb *env, stet_why *why)

@@ -10,12 +10,23 @@
 #ifndef WAL_ENV_LMDB_H
 #define WAL_ENV_LMDB_H
 
+#include "base/bytes.h"
 #include "stet/error.h"
 
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+static inline struct bytes bytes_of_val(const MDB_val *val)
+{
+        return bytes_of(val->mv_data, val->mv_size);
+}
+
+static inline MDB_val val_of_bytes(struct bytes b)
+{
+        return (MDB_val){ b.size, (void *)(uintptr_t)b.data };
+}
 
 struct env_lmdb {
         MDB_env *mdb;
@@ -43,6 +54,20 @@ int env_lmdb_write(struct env_lmdb *env, env_lmdb_work *work, void *arg, stet_wh
  * The caller aborts *txn when it needs it no more. */
 int env_lmdb_read_begin(struct env_lmdb *env, MDB_txn **txn, stet_why *why);
 void env_lmdb_read_end(struct env_lmdb *env, MDB_txn *txn);
+
+/* Begins a transaction whose view lasts while others write and the map grows: read_begin without the lock.
+ * What it sees may be looked at between resume and pause only; nothing within it points into the map but its
+ * cursors and what they gave, which must be gone before the pause. The caller aborts it while it is paused.
+ */
+int env_lmdb_view_begin(struct env_lmdb *env, MDB_txn **ret, stet_why *why);
+int env_lmdb_view_resume(struct env_lmdb *env, stet_why *why);
+void env_lmdb_view_pause(struct env_lmdb *env);
+
+/* The number of the newest transaction that anyone committed. */
+uint64_t env_lmdb_newest(const struct env_lmdb *env);
+
+/* Lets go of what readers hold whose processes have died. */
+void env_lmdb_forget_dead(const struct env_lmdb *env);
 
 int env_lmdb_sync(struct env_lmdb *env, stet_why *why);
 

@@ -4,24 +4,22 @@
  * only what append said 0 for (or what a planned failure applied) is found by the next opening.
  */
 #include "wal/log_check.h"
+#include "wal/mem_disk.h"
 #include "wal/record_layout.h"
+#include "wal/write_rules.h"
 
+#include <assert.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct log_disk {
-        atomic_flag lock;    /* between the appender and readers of other threads; held for a copy at most */
+        struct mem_disk disk;
         struct buffer bytes; /* the kept records, one after the other */
         size_t *starts;      /* where each lies in bytes */
         size_t starts_capacity;
-        uint64_t epoch;
         uint64_t first_lsn; /* of starts[0] */
         uint64_t last_lsn;
         uint32_t last_crc;
-        int appends_left; /* before the planned failure; negative: none is planned */
-        int fail_err;
-        bool fail_apply;
 };
 
 struct log_mem {
@@ -29,24 +27,11 @@ struct log_mem {
         struct log_disk *disk;
 };
 
-/* Spins: the simulator has one thread, so that nobody ever waits there. */
-static void disk_lock(struct log_disk *disk)
-{
-        while (atomic_flag_test_and_set_explicit(&disk->lock, memory_order_acquire))
-                ;
-}
-
-static void disk_unlock(struct log_disk *disk)
-{
-        atomic_flag_clear_explicit(&disk->lock, memory_order_release);
-}
-
 struct log_disk *log_disk_new(void)
 {
         struct log_disk *disk = xcalloc(1, sizeof *disk);
-        atomic_flag_clear(&disk->lock);
+        mem_disk_init(&disk->disk);
         disk->first_lsn = 1;
-        disk->appends_left = -1;
         return disk;
 }
 
@@ -61,26 +46,12 @@ void log_disk_free(struct log_disk *disk)
 
 void log_disk_fail_after(struct log_disk *disk, int appends, int err, bool apply)
 {
-        disk_lock(disk);
-        disk->appends_left = appends;
-        disk->fail_err = err;
-        disk->fail_apply = apply;
-        disk_unlock(disk);
+        mem_disk_fail_after(&disk->disk, appends, err, apply);
 }
 
 static size_t disk_count(const struct log_disk *disk)
 {
         return (size_t)(disk->last_lsn + 1 - disk->first_lsn);
-}
-
-static int check_epoch(const struct log_disk *disk, uint64_t epoch, stet_why *why)
-{
-        if (disk->epoch == epoch)
-                return 0;
-        return stet_why_set(why, STET_EFENCED,
-                            "the log was opened by a newer process (its epoch is %" PRIu64
-                            ", this writer's is %" PRIu64 "); this one may write nothing more",
-                            disk->epoch, epoch);
 }
 
 static void disk_put(struct log_disk *disk, const struct log_group *group)
@@ -100,33 +71,49 @@ static void disk_put(struct log_disk *disk, const struct log_group *group)
         disk->last_crc = group->chain;
 }
 
-/* Whether this append is the one that was to fail. */
-static bool fails_now(struct log_disk *disk)
+/* Something is kept: a group is never forgotten by its own append. */
+static void disk_trim(struct log_disk *disk, uint64_t to_lsn)
 {
-        return disk->appends_left >= 0 && disk->appends_left-- == 0;
+        if (to_lsn <= disk->first_lsn)
+                return;
+        assert(to_lsn <= disk->last_lsn);
+        size_t dropped = (size_t)(to_lsn - disk->first_lsn), count = disk_count(disk) - dropped;
+        size_t cut = disk->starts[dropped];
+        disk->bytes.size -= cut;
+        memmove(disk->bytes.data, disk->bytes.data + cut, disk->bytes.size);
+        for (size_t i = 0; i < count; i++)
+                disk->starts[i] = disk->starts[dropped + i] - cut;
+        disk->first_lsn = to_lsn;
 }
 
-static int append_locked(struct log_disk *disk, uint64_t epoch, const struct log_group *group, stet_why *why)
+/* One transaction: what is forgotten and what is new are there together, or neither. */
+static int append_locked(struct log_disk *disk, uint64_t epoch, uint64_t trim_lsn,
+                         const struct log_group *group, stet_why *why)
 {
-        int err = check_epoch(disk, epoch, why);
+        bool apply;
+        int err = write_rules_epoch("the log", disk->disk.epoch, epoch, why);
         if (err)
                 return err;
-        bool failing = fails_now(disk);
-        if (!failing || disk->fail_apply)
+        err = mem_disk_write(&disk->disk, &apply);
+        if (apply) {
                 disk_put(disk, group);
-        if (!failing)
+                disk_trim(disk, trim_lsn);
+        }
+        if (!err)
                 return 0;
-        return stet_why_set(why, disk->fail_err, "the simulated disk failed at record %" PRIu64 ": %s",
-                            group->first_lsn, stet_error_text(disk->fail_err));
+        return stet_why_set(why, err, "the simulated disk failed at record %" PRIu64 ": %s", group->first_lsn,
+                            stet_error_text(err));
 }
 
 static int append(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why)
 {
         struct log_disk *disk = ((struct log_mem *)log)->disk;
-        disk_lock(disk);
-        int err = append_locked(disk, epoch, group, why);
+        mem_disk_lock(&disk->disk);
+        int err = append_locked(disk, epoch, log_trim_lsn(log), group, why);
+        if (!err)
+                log->first_lsn = disk->first_lsn;
         log->stats.disk_bytes = disk->bytes.size;
-        disk_unlock(disk);
+        mem_disk_unlock(&disk->disk);
         return err;
 }
 
@@ -142,7 +129,7 @@ static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *bat
 {
         struct log_disk *disk = store;
         (void)why;
-        disk_lock(disk);
+        mem_disk_lock(&disk->disk);
         if (*from_lsn < disk->first_lsn)
                 *from_lsn = disk->first_lsn;
         *ret_lsn = *from_lsn;
@@ -152,37 +139,13 @@ static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *bat
                         to += record_length(disk->bytes.data + to);
                 buffer_append(batch, disk->bytes.data + from, to - from);
         }
-        disk_unlock(disk);
+        mem_disk_unlock(&disk->disk);
         return 0;
 }
 
 static int read_log(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why)
 {
         return log_read_batches(fill, ((struct log_mem *)log)->disk, from_lsn, visit, ctx, why);
-}
-
-static void trim_locked(struct log_disk *disk, uint64_t to_lsn)
-{
-        size_t dropped = (size_t)(to_lsn - disk->first_lsn), count = disk_count(disk) - dropped;
-        size_t cut = count ? disk->starts[dropped] : disk->bytes.size;
-        disk->bytes.size -= cut;
-        if (count)
-                memmove(disk->bytes.data, disk->bytes.data + cut, disk->bytes.size);
-        for (size_t i = 0; i < count; i++)
-                disk->starts[i] = disk->starts[dropped + i] - cut;
-        disk->first_lsn = to_lsn;
-}
-
-static int trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
-{
-        struct log_disk *disk = ((struct log_mem *)log)->disk;
-        disk_lock(disk);
-        int err = check_epoch(disk, epoch, why);
-        if (!err)
-                trim_locked(disk, to_lsn);
-        log->stats.disk_bytes = disk->bytes.size;
-        disk_unlock(disk);
-        return err;
 }
 
 static void close_log(struct log *log)
@@ -194,23 +157,22 @@ static const struct log_ops log_mem_ops = {
         .append = append,
         .sync = sync_log,
         .read = read_log,
-        .trim = trim,
         .close = close_log,
 };
 
 struct log *log_mem_open(struct log_disk *disk)
 {
         struct log_mem *m = xcalloc(1, sizeof *m);
-        disk_lock(disk);
+        mem_disk_lock(&disk->disk);
         m->disk = disk;
         m->log = (struct log){
                 .ops = &log_mem_ops,
-                .epoch = ++disk->epoch,
+                .epoch = ++disk->disk.epoch,
                 .first_lsn = disk->first_lsn,
                 .last_lsn = disk->last_lsn,
                 .last_crc = disk->last_crc,
                 .stats.disk_bytes = disk->bytes.size,
         };
-        disk_unlock(disk);
+        mem_disk_unlock(&disk->disk);
         return &m->log;
 }

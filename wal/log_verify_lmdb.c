@@ -2,8 +2,7 @@
  *
  * Reads a whole log file and reports every damage. It goes on behind each one: the next record is found by
  * the damaged one's length, or else by trying each byte of the block; numbers that are then passed over are
- * reported as missing. What cannot be seen in the records (blocks that the tree no longer leads to, an older
- * tree under a newer number) is found by counting entries and comparing transaction numbers.
+ * reported as missing. What cannot be seen in the records is found by verify_lmdb.c.
  *
  * LMDB follows pointers in damaged pages wherever they lead, so this may crash: call it in a process of its
  * own.
@@ -11,10 +10,8 @@
 #include "wal/le.h"
 #include "wal/log_check.h"
 #include "wal/log_lmdb.h"
-#include "wal/meta_lmdb.h"
-#include "wal/pages_lmdb.h"
 #include "wal/record_layout.h"
-#include "wal/tree_lmdb.h"
+#include "wal/verify_lmdb.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -26,8 +23,7 @@ struct verify {
         log_damage_fn *damage;
         void (*progress)(void *ctx, uint64_t lsn);
         void *ctx;
-        struct env_lmdb env;
-        MDB_txn *txn;
+        struct verify_lmdb file;
         struct log_check next; /* the record that is due */
         struct log_head head;
         bool head_found;
@@ -207,14 +203,12 @@ static void take_damaged_block(struct verify *v, struct bytes key, struct bytes 
                 verify_records(v, body);
 }
 
-/* The tree must lead to the entry by its key too, as readers will look for it. */
-static void check_index(struct verify *v, MDB_val key, const MDB_val *value)
+/* Before the record lsn; of the log's very first one it is known what it continues. */
+static struct log_check check_from(const struct verify *v, uint64_t lsn)
 {
-        MDB_val found;
-        int rc = mdb_get(v->txn, v->env.dbi, &key, &found);
-        if (rc || found.mv_data != value->mv_data)
-                report(v, v->next.lsn, 0, "the tree does not lead to the entry near record %" PRIu64,
-                       v->next.lsn);
+        if (lsn != v->head.origin_lsn + 1)
+                return log_check_from(lsn);
+        return (struct log_check){ .lsn = lsn, .chain = v->head.origin_crc, .chain_known = true };
 }
 
 static void take_head(struct verify *v, struct bytes value)
@@ -226,16 +220,18 @@ static void take_head(struct verify *v, struct bytes value)
         }
         v->head_found = true;
         v->commit = v->head.commit;
-        v->next = log_check_from(v->head.first_lsn);
+        v->next = check_from(v, v->head.first_lsn);
 }
 
-static void take_entry(struct verify *v, const MDB_val *key_val, const MDB_val *value_val)
+static void take_entry(struct verify *v, MDB_cursor *cursor, const MDB_val *key_val, const MDB_val *value_val)
 {
         struct bytes key = bytes_of_val(key_val), value = bytes_of_val(value_val);
         struct block block;
         bool is_head = key.size == BLOCK_KEY_SIZE && be64_get(key.data) == 0;
         v->entries++;
-        check_index(v, *key_val, value_val);
+        if (!verify_lmdb_leads_to(cursor, *key_val, value_val))
+                report(v, v->next.lsn, 0, "the tree does not lead to the entry near record %" PRIu64,
+                       v->next.lsn);
         if (is_head && v->entries == 1) {
                 take_head(v, value);
                 return;
@@ -247,7 +243,7 @@ static void take_entry(struct verify *v, const MDB_val *key_val, const MDB_val *
         /* The first block may begin with trimmed records; without a head, the log begins where it begins. */
         bool is_first = v->entries == (v->head_found ? 2u : 1u) || !v->next.lsn;
         if (is_first && (!v->head_found || block.lsn < v->next.lsn))
-                v->next = log_check_from(block.lsn);
+                v->next = v->head_found ? check_from(v, block.lsn) : log_check_from(block.lsn);
         take_block(v, &block);
         if (v->progress && v->entries % PROGRESS_BLOCKS == 0)
                 v->progress(v->ctx, block.lsn);
@@ -271,106 +267,74 @@ static int skip_ahead(struct verify *v, MDB_cursor *cursor, int rc, MDB_val *key
         return rc;
 }
 
-static void walk(struct verify *v, MDB_cursor *cursor, uint64_t entries)
+static void check_beginning(struct verify *v)
 {
+        uint64_t end = v->entries > 1 ? v->next.lsn : v->head.origin_lsn + 1;
+        if (v->head.first_lsn > end)
+                report(v, end, 0, "records %" PRIu64 " to %" PRIu64 " are missing at the end", end,
+                       v->head.first_lsn - 1);
+        if (v->head.first_lsn <= v->head.origin_lsn)
+                report(v, v->head.first_lsn, 0,
+                       "the log should begin with record %" PRIu64 ", but the first it ever had is %" PRIu64,
+                       v->head.first_lsn, v->head.origin_lsn + 1);
+}
+
+static void check_ends(struct verify *v)
+{
+        if (v->head_found)
+                check_beginning(v);
+        else
+                report(v, 0, 0, "the log's head is missing or damaged");
+}
+
+static void walk(void *ctx, MDB_cursor *cursor, const struct meta_lmdb *meta)
+{
+        struct verify *v = ctx;
         MDB_val key, value;
         int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-        while (!rc && v->entries < entries) {
-                take_entry(v, &key, &value);
+        while (!rc && v->entries < meta->newest.records.entries) {
+                take_entry(v, cursor, &key, &value);
                 rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
                 if (rc && rc != MDB_NOTFOUND)
                         rc = skip_ahead(v, cursor, rc, &key, &value);
         }
         end_cut(v);
-        if (!rc || v->entries != entries)
-                report(v, v->next.lsn, 0, "the tree has %s than the %" PRIu64 " entries that the file counts",
-                       rc ? "fewer" : "more", entries);
+        check_ends(v);
+        verify_lmdb_ends(&v->file, meta, v->entries, !rc, v->commit);
 }
 
-static void check_ends(struct verify *v, uint64_t newest)
+static bool commit_of(const struct tree_entry *first, const struct tree_entry *last, uint64_t *ret_commit)
 {
-        if (!v->head_found)
-                report(v, 0, 0, "the log's head is missing or damaged");
-        else if (v->head.first_lsn > v->next.lsn)
-                report(v, v->next.lsn, 0, "records %" PRIu64 " to %" PRIu64 " are missing at the end",
-                       v->next.lsn, v->head.first_lsn - 1);
-        if (v->commit != newest)
-                report(v, v->next.lsn, 0,
-                       "the file's newest transaction is %" PRIu64 ", but what is in it ends with %" PRIu64
-                       ": a write was torn or lost",
-                       newest, v->commit);
+        struct log_head head;
+        struct block block;
+        if (log_head_decode(first->value, &head, NULL))
+                return false;
+        *ret_commit = head.commit;
+        if (bytes_equal(first->key, last->key))
+                return true; /* the head is all there is */
+        if (block_decode(last->key, last->value, &block))
+                return false;
+        if (block.commit > *ret_commit)
+                *ret_commit = block.commit;
+        return true;
 }
 
-/* The last transaction but one wrote the tree that the older meta page leads to. Should that tree be of a
- * later one, then the number is damaged, and the newest transaction is passed over in silence; or LMDB failed
- * to write it and took it back, leaving only its number right. */
-static void check_older(struct verify *v, const char *path, const struct meta_lmdb *meta)
+static void report_near(void *ctx, const char *sentence)
 {
-        stet_why why;
-        uint64_t found;
-        int err = tree_lmdb_commit(path, meta, &meta->older, &found, &why);
-        if (err)
-                report(v, 0, 0, "%s", why.text);
-        else if (found != meta->older.commit)
-                report(v, v->next.lsn, 0,
-                       "the meta page of transaction %" PRIu64 " leads to what transaction %" PRIu64
-                       " wrote: its number is damaged, or it was not written to its end",
-                       meta->older.commit, found);
-}
-
-static int verify_tree(struct verify *v, const struct meta_lmdb *meta, stet_why *why)
-{
-        MDB_cursor *cursor;
-        int rc = mdb_txn_begin(v->env.mdb, NULL, MDB_RDONLY, &v->txn);
-        if (rc)
-                return env_lmdb_error(&v->env, rc, "begin reading", why);
-        rc = mdb_cursor_open(v->txn, v->env.dbi, &cursor);
-        if (rc) {
-                mdb_txn_abort(v->txn);
-                return env_lmdb_error(&v->env, rc, "begin reading", why);
-        }
-        walk(v, cursor, meta->newest.records.entries);
-        check_ends(v, meta->newest.commit);
-        mdb_cursor_close(cursor);
-        mdb_txn_abort(v->txn);
-        return 0;
-}
-
-static void report_page(void *ctx, const char *sentence)
-{
-        report(ctx, 0, 0, "%s", sentence);
-}
-
-static int verify_file(struct verify *v, const char *path, stet_why *why)
-{
-        struct meta_lmdb meta;
-        stet_why reason;
-        int err = meta_lmdb_read(path, &meta, &reason);
-        if (err == STET_ECORRUPT)
-                report(v, 0, 0, "%s", reason.text);
-        if (err)
-                return stet_why_set(why, err, "%s", reason.text);
-        err = pages_lmdb_check(path, &meta, report_page, v, why);
-        if (!err)
-                err = env_lmdb_open(&v->env, path, MDB_RDONLY | MDB_NOLOCK, meta.file_size, why);
-        if (err)
-                return err;
-        err = verify_tree(v, &meta, why);
-        env_lmdb_close(&v->env);
-        if (!err)
-                check_older(v, path, &meta);
-        if (!err && v->report.damaged)
-                err = stet_why_set(why, STET_ECORRUPT, "%s has %" PRIu64 " damages; the first: %s", path,
-                                   v->report.damaged, v->first.text);
-        return err;
+        struct verify *v = ctx;
+        report(v, v->next.lsn, 0, "%s", sentence);
 }
 
 int log_lmdb_verify(const char *path, log_damage_fn *damage, void (*progress)(void *ctx, uint64_t lsn),
                     void *ctx, struct log_verify_report *ret, stet_why *why)
 {
         struct verify v = { .damage = damage, .progress = progress, .ctx = ctx };
-        int err = verify_file(&v, path, why);
+        v.file = (struct verify_lmdb){ &v, report_near, walk, commit_of };
+        int err = verify_lmdb_file(path, &v.file, why);
         buffer_fini(&v.cut);
+        if (!err && v.report.damaged)
+                err = stet_why_set(why, STET_ECORRUPT, "%s has %" PRIu64 " damages; the first: %s", path,
+                                   v.report.damaged, v.first.text);
         *ret = v.report;
         return err;
 }

@@ -193,3 +193,12 @@ int meta_lmdb_read(const char *path, struct meta_lmdb *ret, stet_why *why)
         close(fd);
         return err;
 }
+
+int meta_lmdb_read_in_use(const char *path, struct meta_lmdb *ret, stet_why *why)
+{
+        enum { TRIES = 20 };
+        int err = STET_ECORRUPT;
+        for (int i = 0; i < TRIES && err == STET_ECORRUPT; i++)
+                err = meta_lmdb_read(path, ret, why);
+        return err;
+}

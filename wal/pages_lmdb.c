@@ -132,9 +132,7 @@ static bool key_lower(const struct check *c, const struct key *a, const struct k
 {
         if (c->is_free_list && a->size == sizeof(size_t) && b->size == sizeof(size_t))
                 return number_at(a->data) < number_at(b->data);
-        size_t size = a->size < b->size ? a->size : b->size;
-        int order = size ? memcmp(a->data, b->data, size) : 0;
-        return order < 0 || (order == 0 && a->size < b->size);
+        return bytes_compare(bytes_of(a->data, a->size), bytes_of(b->data, b->size)) < 0;
 }
 
 static bool key_fits(const struct check *c, const struct key *key)

@@ -18,7 +18,7 @@
 #include "wal/log.h"
 
 enum {
-        STORE_KEY_MAX = 128,       /* bytes, at least 1 */
+        STORE_KEY_MAX = 128,       /* bytes, at least 1; the first is not 0: such keys are the store's own */
         STORE_VALUE_MAX = 32 << 20 /* bytes, may be 0 */
 };
 
@@ -31,28 +31,45 @@ struct store_checkpoint {
 
 /* --- changing --- */
 
-/* Puts and removals that are committed together, in any order; of several for one key the last one counts. It
- * keeps its memory when cleared. Zeroed: empty. */
 struct store_change {
         uint64_t order_hi; /* the key's first 16 bytes, big-endian: most comparisons end here */
         uint64_t order_lo;
         size_t at; /* where the key and, behind it, the value are in bytes */
         uint32_t key_size;
         uint32_t value_size; /* STORE_REMOVED: it is taken out */
-        uint32_t place;      /* the how manieth change */
 };
 
+#define STORE_REMOVED UINT32_MAX
+
+/* Puts and removals that are committed together, in any order; of several for one key the last one counts. It
+ * keeps its memory when cleared. Zeroed: empty. */
 struct store_batch {
         struct buffer bytes;
         struct store_change *changes;
+        struct store_change *scratch; /* as many, for sorting */
         size_t count;
         size_t capacity;
+        size_t scratch_capacity;
 };
 
 void store_put(struct store_batch *batch, struct bytes key, struct bytes value);
 void store_remove(struct store_batch *batch, struct bytes key); /* harmless when there is no such entry */
 void store_batch_clear(struct store_batch *batch);
 void store_batch_fini(struct store_batch *batch);
+
+/* Brings the changes into the order of keys and drops all but the last for each. store_commit() does it;
+ * cheap when they are in order already, or are once their keys' first bytes are. */
+void store_batch_sort(struct store_batch *batch);
+
+static inline struct bytes store_change_key(const struct store_batch *batch, const struct store_change *c)
+{
+        return bytes_of(batch->bytes.data + c->at, c->key_size);
+}
+
+static inline struct bytes store_change_value(const struct store_batch *batch, const struct store_change *c)
+{
+        return bytes_of(batch->bytes.data + c->at + c->key_size, c->value_size);
+}
 
 /* --- the store --- */
 
@@ -63,17 +80,28 @@ struct store;
  * store. */
 typedef int store_visit_fn(void *ctx, struct bytes key, struct bytes value);
 
+/* The entries with from <= key < to; an empty `to`: to the end. */
+struct store_range {
+        struct bytes from;
+        struct bytes to;
+        bool backwards;
+};
+
+/* The batch that commit gets is sorted and within the limits. fill appends entries of the range to *ret
+ * (store_fill.h), from its beginning (backwards: its end) on, until they have `size` bytes or there are no
+ * more; on an error *ret has those before it. */
 struct store_ops {
-        int (*commit)(struct store *s, struct store_batch *batch, struct store_checkpoint to, stet_why *why);
+        int (*commit)(struct store *s, const struct store_batch *batch, struct store_checkpoint to,
+                      stet_why *why);
         int (*get)(struct store *s, struct bytes key, struct buffer *ret, stet_why *why);
-        int (*scan)(struct store *s, struct bytes from, struct bytes to, bool backwards,
-                    store_visit_fn *visit, void *ctx, stet_why *why);
+        int (*fill)(struct store *s, const struct store_range *range, size_t size, struct buffer *ret,
+                    stet_why *why);
         void (*close)(struct store *s);
 };
 
 struct store_stats {
         uint64_t commits;
-        uint64_t changes;
+        uint64_t changes;    /* puts and removals, the last for each key of a batch */
         uint64_t disk_bytes; /* the store takes on the disk now, free pages within included */
 };
 
@@ -83,18 +111,21 @@ struct store {
         const struct store_ops *ops;
         uint64_t epoch; /* that of the log's opening; a store opened under a later one refuses our commits */
         struct store_checkpoint checkpoint;
-        bool stopped; /* a commit failed with unknown outcome: everything but reading and closing is refused */
+        bool
+            stopped; /* a commit failed with unknown outcome: everything but reading and closing is refused */
         struct store_stats stats;
 };
 
 /* Makes the changes and moves the checkpoint to `to`, which is not before the present one, whole or not at
  * all; durable when it returns 0 (at level LOG_MEMORY: never synced). The batch is sorted in place and still
  * the caller's. STET_EFENCED: a newer process opened the store. STET_EFULL: nothing was written, it may be
- * tried again. STET_EINVAL: a key or value beyond the limits, a checkpoint that goes back. Any other error
- * leaves the outcome unknown: the caller must stop. */
+ * tried again. STET_EINVAL: a key or value beyond the limits, a checkpoint that goes back; nothing was
+ * written. Any other error leaves the outcome unknown: the caller must stop. An empty batch that does not
+ * move the checkpoint is no commit. */
 int store_commit(struct store *s, struct store_batch *batch, struct store_checkpoint to, stet_why *why);
 
-/* Appends the value of that key to *ret. STET_ENOTFOUND (*why untouched); STET_ECORRUPT: the entry is damaged. */
+/* Appends the value of that key to *ret. STET_ENOTFOUND (*why untouched); STET_ECORRUPT: the entry is
+ * damaged, and *ret is as it was. */
 int store_get(struct store *s, struct bytes key, struct buffer *ret, stet_why *why);
 
 /* Visits the entries with from <= key < to (an empty `to`: to the end), backwards from the last one if asked.
@@ -122,8 +153,17 @@ struct store_lmdb_options {
 int store_lmdb_open(const struct store_lmdb_options *options, struct store **ret, stet_why *why);
 
 /* Reads another process's store, or a copy: no epoch is written and commits are refused (STET_EINVAL). With
- * `alone` no lock file is touched: nobody else may have it open. */
+ * `alone` no lock file is touched: nobody else may have it open. A process must not read a store in this way
+ * that it has open itself. */
 int store_lmdb_open_reading(const char *path, bool alone, struct store **ret, stet_why *why);
+
+/* The number of the newest commit, whoever made it. */
+uint64_t store_lmdb_newest(const struct store *s);
+
+/* From now on readings and copies of a store opened for reading give what it is at this moment, and
+ * checkpoint and epoch are those of this moment; *ret_newest: its newest commit. What a later hold lets go of
+ * is free. Pages that others replace stay in the file until it is closed. */
+int store_lmdb_hold(struct store *s, uint64_t *ret_newest, stet_why *why);
 
 /* Writes everything that one transaction sees of it into a new file at `to` (in key order, compact, synced;
  * the caller syncs the directory), checking each entry. The store may be in use meanwhile. progress may be
@@ -137,6 +177,8 @@ int store_lmdb_copy(struct store *from, const char *to, void (*progress)(void *c
 struct store_disk;
 struct store_disk *store_disk_new(void);
 void store_disk_free(struct store_disk *disk);
+
+/* Under an earlier epoch than the disk's it can be read, and commits are refused (STET_EFENCED). */
 struct store *store_mem_open(struct store_disk *disk, uint64_t epoch);
 
 /* How many more commits succeed before one fails with err (and, if apply, is on the disk all the same).
@@ -157,7 +199,8 @@ typedef void store_damage_fn(void *ctx, struct bytes key, const char *sentence);
 /* Reads the file without opening it for writing and without any lock: every page of LMDB's, every entry's
  * checksum, the head. 0 when all is whole, STET_ECORRUPT when something is damaged, another error when it
  * could not be read at all. LMDB can crash on damaged pages: call it in a process of its own. */
-int store_lmdb_verify(const char *path, store_damage_fn *damage, void (*progress)(void *ctx, uint64_t entries),
-                      void *ctx, struct store_verify_report *ret, stet_why *why);
+int store_lmdb_verify(const char *path, store_damage_fn *damage,
+                      void (*progress)(void *ctx, uint64_t entries), void *ctx,
+                      struct store_verify_report *ret, stet_why *why);
 
 #endif

@@ -32,12 +32,13 @@ struct walk {
         uint64_t page_size;
         uint64_t pages;
         uint8_t *page;
-        uint8_t value[BLOCK_SIZE_MAX];
 };
 
-struct entry {
-        struct bytes key;
-        struct bytes value;
+/* An entry and where it is copied to. */
+struct edge {
+        struct tree_entry entry;
+        uint8_t key[UINT16_MAX];
+        uint8_t value[BLOCK_SIZE_MAX];
 };
 
 static uint16_t u16_at(const uint8_t *from)
@@ -73,27 +74,26 @@ static uint64_t child_of(const uint8_t *node)
         return u16_at(node) | (uint64_t)u16_at(node + 2) << 16 | (uint64_t)u16_at(node + 4) << 32;
 }
 
-static bool read_entry(struct walk *w, const uint8_t *node, size_t offset, struct entry *ret)
+static bool read_entry(const struct walk *w, const uint8_t *node, size_t offset, struct edge *ret)
 {
         size_t key_size = u16_at(node + 6), size = u16_at(node) | (size_t)u16_at(node + 2) << 16;
         size_t at = offset + NODE_HEADER_SIZE + key_size;
         bool large = u16_at(node + 4) & NODE_IS_LARGE;
         size_t number;
-        if (size > sizeof w->value || at + (large ? sizeof number : size) > w->page_size)
+        if (size > sizeof ret->value || at + (large ? sizeof number : size) > w->page_size)
                 return false;
-        if (large) {
-                memcpy(&number, w->page + at, sizeof number);
-                if (!read_at(w, number, PAGE_HEADER_SIZE, w->value, size))
-                        return false;
-        } else {
-                memcpy(w->value, w->page + at, size);
+        memcpy(ret->key, node + NODE_HEADER_SIZE, key_size);
+        ret->entry = (struct tree_entry){ bytes_of(ret->key, key_size), bytes_of(ret->value, size) };
+        if (!large) {
+                memcpy(ret->value, w->page + at, size);
+                return true;
         }
-        *ret = (struct entry){ bytes_of(node + NODE_HEADER_SIZE, key_size), bytes_of(w->value, size) };
-        return true;
+        memcpy(&number, w->page + at, sizeof number);
+        return read_at(w, number, PAGE_HEADER_SIZE, ret->value, size);
 }
 
-/* The tree's first or last entry; it lasts until the next one is looked for. */
-static bool find_edge(struct walk *w, uint64_t page, bool last, struct entry *ret)
+/* The tree's first or last entry. */
+static bool find_edge(const struct walk *w, uint64_t page, bool last, struct edge *ret)
 {
         for (int depth = 0; depth < DEPTH_MAX; depth++) {
                 size_t offset;
@@ -112,27 +112,17 @@ static bool find_edge(struct walk *w, uint64_t page, bool last, struct entry *re
         return false;
 }
 
-static bool find_commit(struct walk *w, uint64_t root, uint64_t *ret)
+static bool find_commit(const struct walk *w, uint64_t root, tree_lmdb_commit_fn *commit_of, uint64_t *ret)
 {
-        struct entry entry;
-        struct log_head head;
-        struct block block;
-        if (!find_edge(w, root, false, &entry) || log_head_decode(entry.value, &head, NULL))
-                return false;
-        if (!find_edge(w, root, true, &entry))
-                return false;
-        *ret = head.commit;
-        if (log_head_decode(entry.value, &head, NULL) == 0)
-                return true; /* the head is all there is */
-        if (block_decode(entry.key, entry.value, &block))
-                return false;
-        if (block.commit > *ret)
-                *ret = block.commit;
-        return true;
+        struct edge *edges = xmalloc(2 * sizeof *edges);
+        bool found = find_edge(w, root, false, &edges[0]) && find_edge(w, root, true, &edges[1]) &&
+                     commit_of(&edges[0].entry, &edges[1].entry, ret);
+        free(edges);
+        return found;
 }
 
 int tree_lmdb_commit(const char *path, const struct meta_lmdb *meta, const struct meta_tree *tree,
-                     uint64_t *ret_commit, stet_why *why)
+                     tree_lmdb_commit_fn *commit_of, uint64_t *ret_commit, stet_why *why)
 {
         if (tree->records.root == UINT64_MAX) {
                 *ret_commit = 0;
@@ -143,7 +133,7 @@ int tree_lmdb_commit(const char *path, const struct meta_lmdb *meta, const struc
                 return stet_why_set(why, STET_EIO, "cannot open %s: %s", path, strerror(errno));
         w.pages = meta->file_size / meta->page_size;
         w.page = xmalloc(meta->page_size);
-        bool found = find_commit(&w, tree->records.root, ret_commit);
+        bool found = find_commit(&w, tree->records.root, commit_of, ret_commit);
         free(w.page);
         close(w.fd);
         if (found)

@@ -137,12 +137,19 @@ typedef struct stet_list_filter {
 } stet_list_filter;
 
 /* Runs that fit the filter (NULL: the newest 100), as a list of maps. Fewer than the limit when more do not
- * fit one value; there are no more when the list is empty. */
+ * fit one answer; there are no more when the list is empty. */
 STET_PUBLIC int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_value *ret,
                                  stet_why *why);
 
 /* A run's transitions in order, from number `from` (0: the first), at most `limit` (0: 1000). */
 STET_PUBLIC int stet_client_history(stet_client *client, const char *run, uint64_t from, uint32_t limit,
+                                    stet_value *ret, stet_why *why);
+
+/* A run's transitions as the log has them (wal/FORMAT.md, "Record"), one after the other: a page of their
+ * bytes, which begins `skip` bytes into record number `from`. A map of run_id and incarnation (of the data
+ * directory) as 16 hexadecimal digits, data (bytes; none: there are no more), and next and next_skip: where
+ * the next page begins. A page may end within a record; pages put together are whole. */
+STET_PUBLIC int stet_client_records(stet_client *client, const char *run, uint64_t from, uint64_t skip,
                                     stet_value *ret, stet_why *why);
 STET_PUBLIC int stet_client_stats(stet_client *client, stet_value *ret, stet_why *why);
 STET_PUBLIC int stet_client_executors(stet_client *client, stet_value *ret, stet_why *why);

@@ -33,7 +33,7 @@ static void compare_run(void *ctx, uint64_t id, const char *workflow_id, uint32_
 }
 
 /* A shard in which all is durable against the model. */
-static void compare_with_model(struct sim *s, uint32_t shard, const struct shard *live)
+static void compare_with_model(struct sim *s, uint32_t shard, struct shard *live)
 {
         struct comparison c = { s, 0 };
         uint32_t runs = 0;
@@ -58,7 +58,7 @@ static void ignore_peer_message(void *ctx, uint64_t peer, const struct message *
 }
 
 /* What a restart would find now, if all is durable: the same as what is there. */
-static void compare_with_recovery(struct sim *s, uint32_t shard, const struct shard *live)
+static void compare_with_recovery(struct sim *s, uint32_t shard, struct shard *live)
 {
         struct shard_sink sink = { .to_peer = ignore_peer_message, .to_node = ignore_message };
         struct shard_options options = { .index = shard,
@@ -81,7 +81,7 @@ static void compare_with_recovery(struct sim *s, uint32_t shard, const struct sh
 
 static void check_shard(struct sim *s, uint32_t shard)
 {
-        const struct shard *live = site_shard(s, shard);
+        struct shard *live = site_shard(s, shard);
         const char *wrong = live ? shard_check(live) : NULL;
         if (wrong)
                 sim_break(s, "P12: shard %u: %s", shard, wrong);
@@ -89,7 +89,7 @@ static void check_shard(struct sim *s, uint32_t shard)
 
 static void compare_shard(struct sim *s, uint32_t shard)
 {
-        const struct shard *live = site_shard(s, shard);
+        struct shard *live = site_shard(s, shard);
         if (!live || !shard_idle(live))
                 return;
         s->stood[shard].lsn = model_lsn(s->model, shard);

@@ -2,6 +2,7 @@
  *
  * What readings say must be on record: nobody may read what a crash could take back (P2, P32).
  */
+#include "base/run_id.h"
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
 

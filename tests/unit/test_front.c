@@ -308,7 +308,8 @@ Test(front, reading_that_is_none_is_answered_with_those_there_are)
         world_open(&w, SHARDS);
         SAY(&w, 1, .type = MSG_READ, .correlation = 3, .name = bytes_str("secrets"));
         flush(&w);
-        EXPECT(&w, "to 1: REPLY 3 ENOTFOUND there is no such reading; there are show, list, history, stats, "
+        EXPECT(&w, "to 1: REPLY 3 ENOTFOUND there is no such reading; there are show, list, history, "
+                   "records, stats, "
                    "executors\n");
         world_close(&w);
 }

@@ -438,7 +438,7 @@ Test(run, finish_closes_everything_that_was_owed)
         struct world w;
         start_with(&w, EFFECTS(call(1, 1), EF(.type = EFFECT_TIMER, .op = 2, .due_ns = 5),
                                EF(.type = EFFECT_WAIT_SIGNAL, .op = 3, .name = bytes_str("go")),
-                               EF(.type = EFFECT_CHILD, .op = 4, .abandon = true), call(5, 1), call(6, 1)));
+                               EF(.type = EFFECT_CHILD, .op = 4), call(5, 1), call(6, 1)));
         apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str("other")), NO_EFFECTS);
         w.now_ns += 3;
         apply(&w, ACTIVE, EV(.type = EVENT_ACTIVITY, .op = 1, .attempt = 1),
@@ -486,23 +486,26 @@ Test(run, cancel_and_wake_are_for_the_code)
         stop(&w);
 }
 
-Test(run, children_that_were_let_go_are_kept_aside_while_the_log_is_read)
+Test(run, an_ended_run_owes_the_start_of_a_child_that_it_let_go_until_it_hears_of_it)
 {
         struct world w;
-        struct list let_go;
-        list_init(&let_go);
+        struct buffer note = { 0 };
         start_with(&w, EFFECTS(call(1, 1),
                                EF(.type = EFFECT_CHILD, .op = 2, .id = bytes_str("c"), .abandon = true),
                                EF(.type = EFFECT_CHILD, .op = 3, .id = bytes_str("d"))));
-        w.tables.let_go = &let_go;
         apply(&w, ACTIVE, EV(.type = EVENT_CANCEL),
               EFFECTS(EF(.type = EFFECT_FINISH, .ending = RUN_CANCELED)));
-        struct op *op = container_of(let_go.next, struct op, in_run);
-        cr_assert_eq(op->id, 2);
-        cr_assert_eq(op->in_run.next, &let_go);
-        run_forget_let_go(&w.tables, op);
-        cr_assert(list_empty(&let_go));
+        cr_assert_eq(w.run->ops_count, 1);
+        cr_assert_eq(container_of(w.run->ops.next, struct op, in_run)->id, 2);
+        cr_assert_null(run_check(w.run));
+        pack_array(&note, 3);
+        pack_uint(&note, 2);
+        pack_uint(&note, 0);
+        pack_cstr(&note, "");
+        cr_assert_eq(run_apply_note(w.run, &w.tables, buffer_bytes(&note)), 0);
         cr_assert_eq(w.run->ops_count, 0);
+        cr_assert_eq(run_apply_note(w.run, &w.tables, bytes_of("x", 1)), STET_ECORRUPT);
+        buffer_fini(&note);
         stop(&w);
 }
 
