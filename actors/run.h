@@ -91,7 +91,7 @@ struct run {
         char *ns; /* the three are one block, ns its start */
         char *workflow;
         char *workflow_id;
-        struct list requests; /* in the order in which they were applied */
+        struct list requests; /* in the order in which they were applied; the START's among them */
         uint64_t parent;
         uint32_t parent_op;
         bool abandon; /* goes on when its parent ends */

@@ -243,8 +243,8 @@ static bool retry_fits(const struct part *p)
 
 static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, const struct part *p)
 {
-        bool child = effect == EFFECT_CHILD, outlives = child && p->abandon && !p->noted;
-        if ((run->ending != RUN_OPEN && !outlives) || !p->id || (p->abandon && !child) ||
+        bool outlives = effect == EFFECT_CHILD && p->abandon && !p->noted;
+        if ((run->ending != RUN_OPEN && !outlives) || !p->id || (p->abandon && effect != EFFECT_CHILD) ||
             run_op(tables, run, p->id) || !text(p->name) || (effect == EFFECT_CALL && !retry_fits(p)))
                 return STET_ECORRUPT;
         struct op *op = run_op_open(run, tables, p->id, effect, p->name, p->due_ns);

@@ -49,8 +49,8 @@ void run_request_keep(struct run *run, struct run_tables *tables, const struct e
                 return;
         struct run_request *r = xmalloc(sizeof *r + e->request_id.size);
         r->run = run;
-        r->event = e->type;
         r->lsn = lsn;
+        r->event = e->type;
         r->id_size = e->request_id.size;
         memcpy(r->id, e->request_id.data, e->request_id.size);
         list_push(&run->requests, &r->in_run);

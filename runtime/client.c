@@ -327,6 +327,12 @@ int stet_client_terminate(stet_client *client, const char *run, const char *reas
         return command_with_reason(client, MSG_TERMINATE, run, reason, request_id, why);
 }
 
+int stet_client_delete(stet_client *client, const char *run, const char *request_id, stet_why *why)
+{
+        struct message m = { .type = MSG_DELETE };
+        return command_run(client, &m, run, request_id, why);
+}
+
 int stet_client_query(stet_client *client, const char *run, const char *name, const stet_value *in,
                       stet_value *ret, stet_why *why)
 {

@@ -144,9 +144,9 @@ static void finish_list(struct front *f, const struct message *m)
 
 /* --- stats: sums over the shards --- */
 
-static const char *const run_keys[] = { "open",       "completed", "failed",   "canceled",
-                                        "terminated", "continued", "blocked",  "awake",
-                                        "owed",       "timers",    "in_memory" };
+static const char *const run_keys[] = { "open",       "completed", "failed",    "canceled",
+                                        "terminated", "continued", "blocked",   "awake",
+                                        "owed",       "timers",    "in_memory", "removed" };
 static const char *const log_keys[] = { "commits", "records", "bytes", "disk_bytes", "lsn", "epoch" };
 
 static const char *const store_keys[] = { "checkpoint_lsn", "lag_bytes", "store_bytes" };
@@ -200,7 +200,11 @@ static void finish_stats(struct front *f, const struct message *m)
         table_uint(&peers, "unsent_bytes", f->unsent_bytes);
         table_uint(&peers, "refused", f->frames_refused);
         table_end(&peers);
+        char refusal[300];
         table_bool(&t, "disk_full", f->disk_full);
+        table_uint(&t, "disk_free_bytes", f->reserve.room.free_bytes);
+        table_uint(&t, "disk_reserve_bytes", f->reserve.bytes);
+        table_bool(&t, "starts_refused", front_start_refusal(f, refusal, sizeof refusal) != 0);
         table_end(&t);
         send_value(f, m, &value);
 }

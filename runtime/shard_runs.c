@@ -281,6 +281,7 @@ void shard_checkpointed(struct shard *s, int64_t now_ns)
                 return;
         s->checkpoint_lsn = lsn;
         run_set_removed_until(&s->set, lsn);
+        shard_retire_later(s, now_ns);
         s->sweep_due_ns = earlier(s->sweep_due_ns, now_ns);
 }
 

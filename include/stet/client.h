@@ -118,6 +118,13 @@ STET_PUBLIC int stet_client_cancel(stet_client *client, const char *run, const c
 STET_PUBLIC int stet_client_terminate(stet_client *client, const char *run, const char *reason,
                                       const char *request_id, stet_why *why);
 
+/* Removes a run that has ended, with its history and its result, for good: its run id is no longer found, and
+ * its workflow id and request ids are as if never used. Returns when that is durable. STET_ENOTFOUND: there
+ * is no such run (any more); STET_EAGAIN: it is open; cancel or terminate it first. A repeat that may come
+ * late names the run by its run id: a workflow id may belong to a later run by then. */
+STET_PUBLIC int stet_client_delete(stet_client *client, const char *run, const char *request_id,
+                                   stet_why *why);
+
 /* Asks the run's code (stet_on_query()); nothing is written. STET_ENOTFOUND: no such run or query (*why lists
  * those there are). */
 STET_PUBLIC int stet_client_query(stet_client *client, const char *run, const char *name,
