@@ -15,6 +15,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/name_set.h"
 
 struct run;
 
@@ -28,15 +29,17 @@ struct op {
         struct run *run;
         struct op *next_unused;
         uint32_t id;
-        uint8_t effect;            /* enum effect_type that started it */
-        bool abandon;              /* CHILD */
-        uint32_t attempt;          /* CALL: the current one */
-        uint32_t tries;            /* CALL: attempts that failed by themselves */
-        int64_t due_ns;            /* TIMER; CALL: of the current attempt, when it is a retry */
-        bool noted;                /* CALL, after a restart: its executor was known to run it for long */
-        uint64_t lsn;              /* of the record whose effect started it: its arguments are there */
-        struct retry_policy retry; /* CALL */
-        char *name;                /* of the signal or workflow; NULL for activities and timers */
+        uint8_t effect;              /* enum effect_type that started it */
+        bool abandon;                /* CHILD */
+        uint32_t attempt;            /* CALL: the current one */
+        uint32_t tries;              /* CALL: attempts that failed by themselves */
+        int64_t due_ns;              /* TIMER; CALL: of the current attempt, when it is a retry */
+        bool noted;                  /* CALL: its executor is known to run it for long; CHILD: it is known to have started */
+        uint64_t lsn;                /* of the record whose effect started it: its arguments are there */
+        struct retry_policy retry;   /* CALL */
+        char *name;                  /* of the signal or workflow; NULL for activities and timers */
+        struct run_channel *channel; /* WAIT_SIGNAL: whose the name is */
+        struct list in_channel;
 };
 
 static inline uint64_t op_key(uint64_t run, uint32_t op)
@@ -44,24 +47,35 @@ static inline uint64_t op_key(uint64_t run, uint32_t op)
         return hash_u64(run) + op;
 }
 
-/* A signal that came and that no wait has taken yet. */
-struct run_signal {
-        struct list in_run;
+/* A signal's name that waits are open for, or that signals came for which no wait has taken: one or the
+ * other, and it goes when there is neither. */
+struct run_channel {
+        struct name_node in_run;
+        struct list waits; /* struct op.in_channel, the oldest first */
+        uint64_t kept;     /* signals */
         char name[];
 };
 
 /* The last signal applied from another run: earlier and equal ops of it are repeats. */
 struct run_sender {
-        struct run_sender *next;
+        struct list in_all;
+        struct map_node by_run; /* in by_run, once there are many */
         uint64_t run;
         uint32_t op;
+};
+
+struct run_senders {
+        struct list all; /* the longest known first */
+        struct map by_run;
+        uint32_t count;
 };
 
 /* A request that was applied: its repeat gets the same answer. */
 struct run_request {
         struct map_node by_hash; /* in the shard's table, by a hash of the id */
-        struct run_request *next;
+        struct list in_run;
         struct run *run;
+        uint64_t lsn;  /* of the record with which it was applied */
         uint8_t event; /* enum event_type: what it asked for */
         size_t id_size;
         char id[];
@@ -77,7 +91,7 @@ struct run {
         char *ns; /* the three are one block, ns its start */
         char *workflow;
         char *workflow_id;
-        struct run_request *requests; /* the START's among them */
+        struct list requests; /* in the order in which they were applied; the START's among them */
         uint64_t parent;
         uint32_t parent_op;
         bool abandon; /* goes on when its parent ends */
@@ -93,7 +107,8 @@ struct run {
         uint32_t pending; /* events delivered since the code ran last */
         bool cancel_requested;
         uint64_t seed;
-        uint64_t status_lsn; /* of the record with the last STATUS effect; 0: none */
+        uint64_t status_lsn;     /* of the record with the last STATUS effect; 0: none */
+        struct bytes attributes; /* msgpack map, in memory of its own; empty: none */
 
         struct run_waiter *waiters; /* who wants to know the ending: the shard's own */
         struct list ops;
@@ -101,11 +116,19 @@ struct run {
         uint32_t few_ids[RUN_OPS_FEW]; /* open ops that are found here; 0: none. What has no room is in the
                                           shard's table */
         struct op *few[RUN_OPS_FEW];
-        struct list signals;
-        struct run_sender *senders;
+        struct name_set channels;
+        struct run_senders *senders; /* NULL: none */
 
         struct stet_run *code; /* NULL while it is parked */
         char *blocked;         /* why its code can't go on, as a sentence; NULL: it can */
+
+        /* Of whoever holds it (runtime/run_set.h). */
+        bool named;   /* it is in the table of names */
+        bool damaged; /* what the store has of it can't be read: it stands still; blocked says why */
+        uint64_t
+            touched_lsn;    /* of the last record that changed it: its own, or that of the next of its name */
+        int64_t touched_ns; /* when something happened to it last */
+        struct run_change *change; /* what the checkpointer has to write of it */
 };
 
 /* The tables that runs and ops are in; owned by the shard. */
@@ -116,8 +139,6 @@ struct run_tables {
         uint32_t unused_count;
         struct map requests; /* struct run_request, by hash */
         struct heap timers;  /* struct op.timer */
-        struct list *let_go; /* while the log is read: children let go by runs that ended, which may not have
-                                started; else NULL */
 };
 
 /* Tables begin zeroed. Every run of theirs is freed before their end. */
@@ -154,19 +175,33 @@ void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags);
 int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t flags, int64_t time_ns,
               struct bytes body);
 
-/* Forgets an op that was let go (run_tables.let_go). */
-void run_forget_let_go(struct run_tables *tables, struct op *op);
+/* Takes over a note about an op of the run (a record's body: op, attempt, executor). STET_ECORRUPT. */
+int run_apply_note(struct run *run, struct run_tables *tables, struct bytes body);
 
 /* Its workflow id; empty when none was given, so that it is the run id. */
 struct bytes run_given_id(const struct run *run);
+
+/* The id that a request names: a START the one it gives, another command the workflow id, which a chain
+ * keeps. */
+struct bytes run_request_scope(const struct run *run, uint8_t event);
 
 /* The request that a run with this workflow id (of a START: with this given id) has applied, or NULL. The
  * same request id for another command, workflow id or namespace is another request. */
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,
                                      struct bytes id, struct bytes request_id);
 
-/* Checks the invariants: an open run owes something or says why not; an ended one owes nothing. NULL, or the
- * sentence that is broken. */
+/* Forgets the requests that records up to that one have applied: the store knows them. */
+void run_requests_forget(struct run *run, struct run_tables *tables, uint64_t up_to_lsn);
+
+/* What the run has applied of a sender, or NULL. */
+struct run_sender *run_sender_find(const struct run *run, uint64_t sender);
+
+/* A run takes the place of another of its name: a signal that the other has applied must not be applied
+ * again. */
+void run_senders_move(struct run *from, struct run *to);
+
+/* Checks the invariants: an open run owes something or says why not; an ended one owes nothing but the start
+ * of children that it let go. NULL, or the sentence that is broken. */
 const char *run_check(const struct run *run);
 
 #endif

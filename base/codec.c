@@ -114,6 +114,39 @@ void codec_encode(struct buffer *b, const struct shape *shape, const void *from)
                 encode_field(b, &shape->fields[i], from);
 }
 
+static bool field_empty(const struct field *field, const void *from)
+{
+        switch ((enum field_kind)field->kind) {
+        case FIELD_BOOL:
+                return !*AT_CONST(bool, from, field);
+        case FIELD_U32:
+                return !*AT_CONST(uint32_t, from, field);
+        case FIELD_U64:
+        case FIELD_I64:
+                return !*AT_CONST(uint64_t, from, field);
+        case FIELD_DOUBLE: {
+                double value = *AT_CONST(double, from, field);
+                return !(value < 0 || value > 0);
+        }
+        case FIELD_STR:
+        case FIELD_BIN:
+        case FIELD_VALUE:
+                return AT_CONST(struct bytes, from, field)->size == 0;
+        }
+        return true;
+}
+
+void codec_encode_short(struct buffer *b, const struct shape *shape, const void *from)
+{
+        unsigned count = shape->fields_count;
+        while (count && field_empty(&shape->fields[count - 1], from))
+                count--;
+        pack_array(b, 1u + count);
+        put_uint(b, shape->type);
+        for (unsigned i = 0; i < count; i++)
+                encode_field(b, &shape->fields[i], from);
+}
+
 static void decode_field(struct cursor *c, const struct field *field, void *ret)
 {
         switch ((enum field_kind)field->kind) {
@@ -163,28 +196,6 @@ const struct shape *codec_decode(struct cursor *c, const struct shape *shapes, s
                         cursor_skip(c);
         }
         return c->failed ? NULL : shape;
-}
-
-static bool field_empty(const struct field *field, const void *from)
-{
-        switch ((enum field_kind)field->kind) {
-        case FIELD_BOOL:
-                return !*AT_CONST(bool, from, field);
-        case FIELD_U32:
-                return !*AT_CONST(uint32_t, from, field);
-        case FIELD_U64:
-        case FIELD_I64:
-                return !*AT_CONST(uint64_t, from, field);
-        case FIELD_DOUBLE: {
-                double value = *AT_CONST(double, from, field);
-                return !(value < 0 || value > 0);
-        }
-        case FIELD_STR:
-        case FIELD_BIN:
-        case FIELD_VALUE:
-                return AT_CONST(struct bytes, from, field)->size == 0;
-        }
-        return true;
 }
 
 uint32_t codec_describe(struct buffer *b, const struct shape *shape, const void *from)

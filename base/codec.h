@@ -50,6 +50,9 @@ struct shape {
 
 void codec_encode(struct buffer *b, const struct shape *shape, const void *from);
 
+/* The same without the fields at the end that are zero or empty: what is kept for long is to be short. */
+void codec_encode_short(struct buffer *b, const struct shape *shape, const void *from);
+
 /* Reads one array of one of the shapes (a table indexed by type; an entry without a name is no type) into
  * *ret, which the caller has zeroed. Strings and bytes point into the input. Returns the shape, or NULL (and
  * c->failed) when it is none. */

@@ -5,7 +5,7 @@
 #ifndef BASE_RUN_ID_H
 #define BASE_RUN_ID_H
 
-#include <stdint.h>
+#include "base/bytes.h"
 
 enum { RUN_ID_SIZE = 17 }; /* with the NUL */
 
@@ -16,5 +16,8 @@ static inline void run_id_print(uint64_t run, char ret_text[RUN_ID_SIZE])
                 ret_text[i] = digits[run >> (60 - 4 * i) & 15];
         ret_text[16] = 0;
 }
+
+/* "0123456789abcdef" to a run id; false if it is none. */
+bool run_id_parse(struct bytes text, uint64_t *ret);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 
 enum {
-        UNPACK_DEPTH_MAX = 16, /* containers within containers; msgpack-c stops at 32 */
+        UNPACK_DEPTH_MAX = 20, /* containers within containers; msgpack-c stops at 32 */
 };
 
 struct unpack_limits {

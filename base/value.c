@@ -61,15 +61,29 @@ void stet_value_free(stet_value *v)
         *v = (stet_value){ .arena = v->arena };
 }
 
-int value_replace(stet_value *v, struct bytes data)
+static void replace(stet_value *v, struct bytes data)
 {
-        if (data.size > STET_VALUE_SIZE_MAX)
-                return STET_ETOOBIG;
         void *copy = allocate(v, is_container(data) ? room_for(data.size) : data.size);
         memcpy(copy, data.data, data.size);
         stet_value_free(v);
         v->data = copy;
         v->size = data.size;
+}
+
+int value_replace(stet_value *v, struct bytes data)
+{
+        if (data.size > STET_VALUE_SIZE_MAX)
+                return STET_ETOOBIG;
+        replace(v, data);
+        return 0;
+}
+
+int value_keep(stet_value *v, struct bytes data)
+{
+        const struct unpack_limits limits = { UNPACK_DEPTH_MAX, UINT32_MAX };
+        if (unpack_validate(data, &limits, 1, NULL) != 0)
+                return STET_EPROTOCOL;
+        replace(v, data);
         return 0;
 }
 

@@ -34,6 +34,10 @@ extern _Thread_local stet_arena *value_home;
 /* Makes v a copy of these bytes, which may be part of v. 0 or STET_ETOOBIG. */
 int value_replace(stet_value *v, struct bytes data);
 
+/* Makes v a copy of what a reading answers: values of runs within lists and maps of its own, so that together
+ * they may be larger and deeper than a value at the edges. 0 or STET_EPROTOCOL (no single msgpack value). */
+int value_keep(stet_value *v, struct bytes data);
+
 /* Makes room for size bytes in memory that v owns, keeping what v holds and its size, and returns it. */
 uint8_t *value_reserve(stet_value *v, size_t size);
 

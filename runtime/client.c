@@ -110,12 +110,12 @@ int client_read(stet_client *c, struct message *m, const struct message **ret, s
 
 int client_take_value(const struct message *answer, stet_value *ret, stet_why *why)
 {
-        stet_value view = { 0 };
-        if (answer->value.size && stet_value_from_msgpack(&view, answer->value.data, answer->value.size) != 0)
-                return stet_why_set(
-                    why, STET_EPROTOCOL,
-                    "the node's answer holds a value that is larger or deeper than values may be");
-        return stet_value_copy(ret, &view);
+        if (!answer->value.size)
+                return stet_value_set_null(ret);
+        if (value_keep(ret, answer->value) != 0)
+                return stet_why_set(why, STET_EPROTOCOL,
+                                    "the node's answer holds a value that is deeper than values may be");
+        return 0;
 }
 
 /* A command that changes something: unlike a reading, it may have had its effect when no answer comes. */
@@ -150,6 +150,11 @@ static int check_client(const stet_client *c, const void *ret, stet_why *why)
 
 /* --- starting --- */
 
+static struct bytes payload_of(const stet_value *value)
+{
+        return value ? bytes_of(value->data, value->size) : bytes_of(NULL, 0);
+}
+
 struct message client_start_message(const stet_client *c, const stet_start *start)
 {
         return (struct message){
@@ -157,10 +162,11 @@ struct message client_start_message(const stet_client *c, const stet_start *star
                 .ns = bytes_str(start->name_space ? start->name_space : c->name_space),
                 .name = bytes_str(start->workflow),
                 .id = bytes_str(start->id),
-                .value = start->input ? bytes_of(start->input->data, start->input->size) : bytes_of(NULL, 0),
+                .value = payload_of(start->input),
                 .request_id = bytes_str(start->request_id),
                 .conflict = (uint32_t)start->on_conflict,
                 .reuse = (uint32_t)start->on_reuse,
+                .attributes = payload_of(start->attributes),
         };
 }
 
@@ -319,6 +325,12 @@ int stet_client_terminate(stet_client *client, const char *run, const char *reas
                           stet_why *why)
 {
         return command_with_reason(client, MSG_TERMINATE, run, reason, request_id, why);
+}
+
+int stet_client_delete(stet_client *client, const char *run, const char *request_id, stet_why *why)
+{
+        struct message m = { .type = MSG_DELETE };
+        return command_run(client, &m, run, request_id, why);
 }
 
 int stet_client_query(stet_client *client, const char *run, const char *name, const stet_value *in,

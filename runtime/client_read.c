@@ -75,6 +75,22 @@ int stet_client_history(stet_client *client, const char *run, uint64_t from, uin
         return err;
 }
 
+int stet_client_records(stet_client *client, const char *run, uint64_t from, uint64_t skip, stet_value *ret,
+                        stet_why *why)
+{
+        int err = check_name(run, "the run", why);
+        if (!err && (from > INT64_MAX || skip > INT64_MAX))
+                err = stet_why_set(why, STET_EINVAL, "no run has as many records, and none is as large");
+        if (err)
+                return err;
+        stet_value args = { 0 };
+        set_number(&args, "from", from);
+        set_number(&args, "skip", skip);
+        err = reading(client, "records", run, &args, ret, why);
+        stet_value_free(&args);
+        return err;
+}
+
 int stet_client_stats(stet_client *client, stet_value *ret, stet_why *why)
 {
         return reading(client, "stats", NULL, NULL, ret, why);

@@ -2,15 +2,18 @@
  *
  * Opening a node, step by step, and closing it the other way round.
  */
+#include "base/run_id.h"
 #include "runtime/node_state.h"
 
 #include "runtime/client.h"
 #include "runtime/context_zmq.h"
+#include "runtime/disk_room_os.h"
 #include "runtime/endpoint.h"
 #include "base/map.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +28,8 @@ enum {
         STACK_SIZE_DEFAULT = 64 << 10,
         STACK_SIZE_MIN = 16 << 10,
         STACKS_MAX_DEFAULT = 10000,
+        RUNS_MAX_DEFAULT = 100000,
+        IDLE_MS_DEFAULT = 5000,
         LEASE_MS_DEFAULT = 5000,
         CRASHES_MAX = 3, /* of one run's code; then it is set aside */
         STOP_TIMEOUT_MS = 10000,
@@ -56,8 +61,8 @@ static int check_options(stet_node *n, stet_why *why)
                 return stet_why_set(why, STET_EINVAL, "a node has at most %d shards", DATA_DIR_SHARDS_MAX);
         if (o->shards > 1 && !o->threads)
                 return stet_why_set(why, STET_EINVAL, "a node with %u shards needs threads", o->shards);
-        if (o->lease_ms < 0)
-                return stet_why_set(why, STET_EINVAL, "a lease must not be negative");
+        if (o->lease_ms < 0 || o->idle_ms < 0)
+                return stet_why_set(why, STET_EINVAL, "a lease or an idle time must not be negative");
         for (const char *const *e = o->listen; e && *e; e++) {
                 struct endpoint parsed;
                 int err = endpoint_parse(*e, true, &parsed, why);
@@ -68,11 +73,15 @@ static int check_options(stet_node *n, stet_why *why)
                 n->options.stack_size = STACK_SIZE_DEFAULT;
         if (!n->options.stacks_max)
                 n->options.stacks_max = STACKS_MAX_DEFAULT;
+        if (!n->options.runs_max)
+                n->options.runs_max = RUNS_MAX_DEFAULT;
+        if (!n->options.idle_ms)
+                n->options.idle_ms = IDLE_MS_DEFAULT;
         if (!n->options.lease_ms)
                 n->options.lease_ms = LEASE_MS_DEFAULT;
         if (!n->options.queued_bytes_max)
                 n->options.queued_bytes_max = (size_t)1 << 30;
-        return 0;
+        return retention_parse(o->retention, &n->retention, why);
 }
 
 /* --- descriptors --- */
@@ -177,14 +186,20 @@ static int random_seed(uint64_t *ret, stet_why *why)
         return stet_why_set(why, STET_EIO, "the system gives no randomness: %s", strerror(errno));
 }
 
-/* A node that was open once has left the file of crashes, and a log for every shard: an empty one in its
- * place would pass for one without runs. */
-static int refuse_missing_logs(const stet_node *n, stet_why *why)
+/* A node that was open once has left the file of crashes. */
+static bool was_open(const stet_node *n)
 {
         char path[4200];
-        int err = 0;
         snprintf(path, sizeof path, "%s/crashes", n->dir.path);
-        if (access(path, F_OK) != 0)
+        return access(path, F_OK) == 0;
+}
+
+/* Where a node was open there is a log for every shard: an empty one in its place would pass for one without
+ * runs. */
+static int refuse_missing_logs(const stet_node *n, stet_why *why)
+{
+        int err = 0;
+        if (!was_open(n))
                 return 0;
         for (uint32_t i = 0; i < n->dir.shards && !err; i++) {
                 char *log = data_dir_log_path(&n->dir, i);
@@ -203,11 +218,16 @@ static int open_shards(stet_node *n, stet_why *why)
                                                  [STET_LEVEL_MEMORY] = LOG_MEMORY };
         struct shard_host_options o = { .dir = &n->dir,
                                         .level = levels[n->options.level],
-                                        .writer_thread = n->options.threads,
+                                        .threads = n->options.threads,
+                                        .create_store = n->dir.format == 1 || !was_open(n),
+                                        .no_checkpoints = n->options.no_checkpoint,
+                                        .runs_max = n->options.runs_max,
+                                        .idle_ns = n->options.idle_ms * 1000000,
                                         .app = n->options.app,
                                         .stack_size = n->options.stack_size,
                                         .stacks_max = n->options.stacks_max,
                                         .crashes_fd = &n->crashes_fd,
+                                        .retention = n->retention,
                                         .lease_ns = n->options.lease_ms * 1000000 };
         struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log };
         int err = refuse_missing_logs(n, why);
@@ -217,7 +237,9 @@ static int open_shards(stet_node *n, stet_why *why)
                 return err;
         if (n->dir.shards == 1) {
                 err = shard_host_open(&n->host, &o, &sink, why);
-                return err ? err : watch(n, n->host.writer->fd, why);
+                if (!err)
+                        err = watch(n, n->host.writer->fd, why);
+                return err || !n->host.checkpoints ? err : watch(n, n->host.checkpoints->fd, why);
         }
         if (!n->options.threads)
                 return stet_why_set(why, STET_EINVAL, "a node with %u shards needs threads", n->dir.shards);
@@ -247,6 +269,8 @@ static int resume_shards(stet_node *n, stet_why *why)
         clock_os_init(&n->clock, last_ns);
         n->now_ns = clock_now(&n->clock.clock);
         n->front = front_new(&fo, router_transport(n->router), &sink);
+        disk_reserve_init(&n->reserve, n->options.disk_reserve_bytes, n->reserve.room, n->now_ns);
+        front_set_disk_reserve(n->front, &n->reserve);
         if (!n->threads)
                 shard_resume(n->host.shard, n->now_ns);
         int err = 0;
@@ -274,6 +298,20 @@ static int open_executors(stet_node *n, stet_why *why)
         return err ? err : watch(n, executor_inline_fd(n->inline_executor), why);
 }
 
+/* --- the disk --- */
+
+/* A reserve that the file system can't hold would refuse every start for ever. */
+static int measure_disk(stet_node *n, stet_why *why)
+{
+        uint64_t wanted = n->options.disk_reserve_bytes;
+        if (!disk_room_look(n->dir.path, &n->reserve.room) || wanted <= n->reserve.room.size_bytes)
+                return 0;
+        return stet_why_set(why, STET_EINVAL,
+                            "a disk reserve of %" PRIu64 " bytes is more than the file system of \"%s\" has, "
+                            "which is %" PRIu64,
+                            wanted, n->dir.path, n->reserve.room.size_bytes);
+}
+
 /* --- open and close --- */
 
 static int open_all(stet_node *n, stet_why *why)
@@ -282,11 +320,15 @@ static int open_all(stet_node *n, stet_why *why)
         if (err)
                 return err;
         n->dir_open = true;
-        err = open_descriptors(n, why);
+        err = measure_disk(n, why);
+        if (!err)
+                err = open_descriptors(n, why);
         if (!err)
                 err = bind_all(n, why);
         if (!err)
                 err = open_shards(n, why);
+        if (!err)
+                err = data_dir_upgrade(&n->dir, why);
         if (!err)
                 err = open_crashes(n, why);
         if (!err)
@@ -354,6 +396,7 @@ void stet_node_close(stet_node *n)
         close_fd(n->epoll_fd);
         if (n->dir_open)
                 data_dir_close(&n->dir);
+        retention_free(n->retention);
         free(n);
 }
 

@@ -2,18 +2,16 @@
  *
  * A shard's life, its tables and its groups.
  */
+#include "base/run_id.h"
 #include "runtime/shard_state.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- ids --- */
+enum { FIRED_MAX = 1000 }; /* timers, in one tick */
 
-static uint64_t name_hash(uint64_t key, struct bytes ns, struct bytes id)
-{
-        return hash_bytes(key, hash_bytes(0, 0, ns), id);
-}
+/* --- ids --- */
 
 uint32_t shard_of(uint32_t shards_count, struct bytes ns, struct bytes id, struct bytes request_id)
 {
@@ -21,85 +19,12 @@ uint32_t shard_of(uint32_t shards_count, struct bytes ns, struct bytes id, struc
         uint64_t run;
         if (run_id_parse(id, &run) && shard_of_run(run) < shards_count)
                 return shard_of_run(run);
-        return shards_count <= 1 ? 0 : (uint32_t)(name_hash(0, ns, what) % shards_count);
+        return shards_count <= 1 ? 0 : (uint32_t)(hash_bytes(0, hash_bytes(0, 0, ns), what) % shards_count);
 }
 
 uint32_t shard_of_run(uint64_t run)
 {
         return (uint32_t)(run >> 48);
-}
-
-bool run_id_parse(struct bytes text, uint64_t *ret)
-{
-        uint64_t id = 0;
-        if (text.size != 16)
-                return false;
-        for (size_t i = 0; i < 16; i++) {
-                uint8_t c = text.data[i];
-                int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
-                if (digit == 16)
-                        return false;
-                id = id << 4 | (unsigned)digit;
-        }
-        *ret = id;
-        return true;
-}
-
-/* --- runs --- */
-
-struct run *shard_run_by_id(const struct shard *s, uint64_t id)
-{
-        struct map_node *n = map_find(&s->runs, id);
-        return n ? container_of(n, struct run, by_id) : NULL;
-}
-
-struct run *shard_run_by_name(const struct shard *s, struct bytes ns, struct bytes id)
-{
-        uint64_t key = name_hash(s->options.incarnation, ns, id);
-        for (struct map_node *n = map_find(&s->names, key); n; n = map_find_next(&s->names, n)) {
-                struct run *run = container_of(n, struct run, by_name);
-                if (bytes_equal(bytes_str(run->workflow_id), id) && bytes_equal(bytes_str(run->ns), ns))
-                        return run;
-        }
-        return NULL;
-}
-
-struct run *shard_run_find(const struct shard *s, struct bytes ns, struct bytes id)
-{
-        struct run *run = shard_run_by_name(s, ns, id);
-        uint64_t number;
-        if (!run && run_id_parse(id, &number)) {
-                run = shard_run_by_id(s, number);
-                if (run && !bytes_equal(bytes_str(run->ns), ns))
-                        run = NULL;
-        }
-        return run;
-}
-
-struct run *shard_last_of_chain(const struct shard *s, struct run *run)
-{
-        while (run->ending == RUN_CONTINUED && run->continued_as)
-                run = shard_run_by_id(s, run->continued_as);
-        return run;
-}
-
-void shard_name_run(struct shard *s, struct run *run)
-{
-        struct bytes ns = bytes_str(run->ns), id = bytes_str(run->workflow_id);
-        uint64_t own;
-        if (run_id_parse(id, &own) && own == run->id)
-                return; /* named after itself: shard_run_find() finds it by its run id */
-        struct run *before = shard_run_by_name(s, ns, id);
-        if (before) {
-                map_remove(&s->names, &before->by_name);
-                run->senders =
-                    before->senders; /* a signal that it applied must not be applied again by this one */
-                before->senders = NULL;
-        }
-        map_put(&s->names, &run->by_name, name_hash(s->options.incarnation, ns, id));
-        struct run *from = run->continued_from ? shard_run_by_id(s, run->continued_from) : NULL;
-        if (from)
-                from->continued_as = run->id;
 }
 
 uint64_t shard_random(struct shard *s)
@@ -187,7 +112,9 @@ void shard_flush(struct shard *s)
 
 int shard_collect(struct shard *s, stet_why *why)
 {
-        int err = 0;
+        int err = s->failure;
+        if (err)
+                return stet_why_set(why, err, "%s", s->failure_why.text);
         struct log_group *done = log_writer_collect(s->options.writer, &err, why);
         if (!done)
                 return 0;
@@ -203,6 +130,8 @@ int shard_collect(struct shard *s, stet_why *why)
         struct held_group *g = container_of(done, struct held_group, log);
         s->durable_lsn = log_group_next_lsn(done) - 1;
         s->log_stats = s->options.log->stats;
+        checkpoints_durable(s->options.checkpoints, s->durable_lsn, s->tail_bytes + s->log_stats.bytes,
+                            s->last_time_ns);
         s->submitted = false;
         s->disk_full = false;
         /* The group stays as it is until the next one has taken over: release() may make the shard step and
@@ -221,9 +150,22 @@ bool shard_disk_full(const struct shard *s)
         return s->disk_full;
 }
 
+uint64_t shard_lag_bytes(const struct shard *s)
+{
+        const struct checkpoints *c = s->options.checkpoints;
+        uint64_t written = s->tail_bytes + s->log_stats.bytes;
+        uint64_t done = c ? atomic_load_explicit(&c->bytes, memory_order_relaxed) : written;
+        return written > done ? written - done : 0;
+}
+
+uint64_t shard_written_bytes(const struct shard *s)
+{
+        return s->log_stats.bytes;
+}
+
 bool shard_full(const struct shard *s)
 {
-        return s->failed ||
+        return s->failed || (s->options.lag_bytes_max && shard_lag_bytes(s) > s->options.lag_bytes_max) ||
                (s->submitted && s->filling->log.bytes.size + s->filling->outbox.size > GROUP_BYTES_AIM);
 }
 
@@ -258,7 +200,15 @@ static int visit_first(void *ctx, const struct record *record)
         return -1; /* enough */
 }
 
-int shard_record(struct shard *s, uint64_t lsn, log_visit_fn *visit, void *ctx, stet_why *why)
+static int record_in_store(const struct shard *s, const struct run *run, struct first_visit *first,
+                           stet_why *why)
+{
+        int err = run_store_records(s->options.store, run->id, first->lsn, visit_first, first, why);
+        return err > 0 ? err : 0;
+}
+
+int shard_record(struct shard *s, const struct run *run, uint64_t lsn, log_visit_fn *visit, void *ctx,
+                 stet_why *why)
 {
         struct record record;
         if (lsn > s->durable_lsn) {
@@ -268,12 +218,40 @@ int shard_record(struct shard *s, uint64_t lsn, log_visit_fn *visit, void *ctx, 
                 return stet_why_set(why, STET_EINTERNAL, "record %llu is nowhere", (unsigned long long)lsn);
         }
         struct first_visit first = { visit, ctx, lsn, 0, false };
-        int err = log_read(s->options.log, lsn, visit_first, &first, why);
+        int err = 0;
+        if (lsn > s->checkpoint_lsn)
+                err = log_read(s->options.log, lsn, visit_first, &first, why);
+        if (err > 0)
+                return err;
+        /* The store may have come past it meanwhile, and the log have forgotten it. */
+        if (!first.found && s->options.store)
+                err = record_in_store(s, run, &first, why);
         if (err > 0)
                 return err;
         if (!first.found)
-                return stet_why_set(why, STET_ECORRUPT, "record %llu is missing", (unsigned long long)lsn);
+                return stet_why_set(why, STET_ECORRUPT, "record %llu of run %016llx is missing",
+                                    (unsigned long long)lsn, (unsigned long long)run->id);
         return first.result;
+}
+
+/* --- a run's history --- */
+
+struct history {
+        log_visit_fn *visit;
+        void *ctx;
+        uint64_t last_lsn; /* of those that the store is asked for */
+        uint32_t left;     /* of them; UINT32_MAX: no limit */
+        int result;
+};
+
+static int visit_stored(void *ctx, const struct record *record)
+{
+        struct history *h = ctx;
+        if (record->lsn > h->last_lsn || !h->left)
+                return -1;
+        h->left -= h->left != UINT32_MAX;
+        h->result = h->visit(h->ctx, record);
+        return h->result ? -1 : 0;
 }
 
 static int note_previous(void *ctx, const struct record *record)
@@ -282,25 +260,49 @@ static int note_previous(void *ctx, const struct record *record)
         return 0;
 }
 
+/* The LSNs of the run's records behind the checkpoint, the newest first. */
+static int list_recent(struct shard *s, const struct run *run, struct buffer *lsns, uint64_t *ret_stored_lsn,
+                       stet_why *why)
+{
+        uint64_t lsn = run->last_lsn;
+        int err = 0;
+        while (lsn > s->checkpoint_lsn && !err) {
+                buffer_append(lsns, &lsn, sizeof lsn);
+                err = shard_record(s, run, lsn, note_previous, &lsn, why);
+        }
+        *ret_stored_lsn = lsn;
+        return err;
+}
+
+static int visit_recent(struct shard *s, const struct run *run, const struct buffer *lsns, uint32_t skip,
+                        struct history *h, stet_why *why)
+{
+        uint32_t count = (uint32_t)(lsns->size / sizeof(uint64_t));
+        for (uint32_t i = skip; i < count && h->left; i++) {
+                uint64_t lsn;
+                memcpy(&lsn, lsns->data + (count - 1 - i) * sizeof lsn, sizeof lsn);
+                h->left -= h->left != UINT32_MAX;
+                int err = shard_record(s, run, lsn, h->visit, h->ctx, why);
+                if (err)
+                        return err;
+        }
+        return 0;
+}
+
 int shard_history(struct shard *s, const struct run *run, uint32_t from, uint32_t limit, log_visit_fn *visit,
                   void *ctx, stet_why *why)
 {
-        if (from >= run->transitions)
-                return 0;
-        uint32_t count = run->transitions - from;
-        uint64_t *lsns = xmalloc(count * sizeof *lsns);
-        uint64_t lsn = run->last_lsn;
-        int err = 0;
-        for (uint32_t i = count; i-- > 0 && !err;) {
-                lsns[i] = lsn;
-                if (i)
-                        err = shard_record(s, lsn, note_previous, &lsn, why);
+        struct history h = { .visit = visit, .ctx = ctx, .left = limit ? limit : UINT32_MAX };
+        struct buffer lsns = { 0 };
+        int err = list_recent(s, run, &lsns, &h.last_lsn, why);
+        uint32_t stored = run->transitions - (uint32_t)(lsns.size / sizeof(uint64_t));
+        if (!err && from < stored) {
+                err = run_store_history(s->options.store, run->id, from, visit_stored, &h, why);
+                err = err < 0 ? h.result : err;
         }
-        if (limit && count > limit)
-                count = limit;
-        for (uint32_t i = 0; i < count && !err; i++)
-                err = shard_record(s, lsns[i], visit, ctx, why);
-        free(lsns);
+        if (!err)
+                err = visit_recent(s, run, &lsns, from > stored ? from - stored : 0, &h, why);
+        buffer_fini(&lsns);
         return err;
 }
 
@@ -322,6 +324,7 @@ void shard_receive(struct shard *s, const struct message *m, int64_t now_ns)
         case MSG_CANCEL:
         case MSG_TERMINATE:
         case MSG_WAIT:
+        case MSG_DELETE:
                 shard_command(s, m, now_ns);
                 break;
         case MSG_QUERY:
@@ -340,11 +343,11 @@ const void *shard_expect(const struct shard *s, uint64_t id, unsigned step, cons
 {
         const struct run *run = found;
         if (step == 0) {
-                map_prefetch(&s->runs, id);
+                map_prefetch(&s->set.runs, id);
                 return NULL;
         }
         if (step == 1) {
-                run = shard_run_by_id(s, id);
+                run = run_set_here(&s->set, id);
                 if (run) {
                         __builtin_prefetch(run);
                         __builtin_prefetch(&run->last_lsn);
@@ -367,18 +370,35 @@ void shard_tick(struct shard *s, int64_t now_ns)
                 return;
         if (now_ns > s->last_time_ns)
                 s->last_time_ns = now_ns;
+        checkpoints_durable(s->options.checkpoints, s->durable_lsn, s->tail_bytes + s->log_stats.bytes,
+                            s->last_time_ns);
+        shard_checkpointed(s, now_ns);
+        shard_arm_timers(s, now_ns);
         struct heap_node *first;
-        while ((first = heap_min(&s->tables.timers)) && first->due_ns <= now_ns) {
+        for (unsigned i = 0; i < FIRED_MAX && !shard_full(s); i++) {
+                first = heap_min(&s->set.tables.timers);
+                if (!first || first->due_ns > now_ns)
+                        break;
                 struct op *op = container_of(first, struct op, timer);
                 struct event fired = { .type = EVENT_TIMER, .op = op->id };
                 shard_step(s, op->run, &fired, s->last_time_ns);
         }
+        shard_sweep(s, now_ns);
+        shard_retire(s, now_ns);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+        return a < b ? a : b;
 }
 
 int64_t shard_deadline(const struct shard *s)
 {
-        struct heap_node *first = heap_min(&s->tables.timers);
-        return first ? first->due_ns : INT64_MAX;
+        struct heap_node *first = heap_min(&s->set.tables.timers);
+        int64_t deadline = first && !shard_full(s) ? first->due_ns : INT64_MAX;
+        deadline = earlier(deadline, shard_runs_deadline(s));
+        deadline = earlier(deadline, shard_retire_deadline(s));
+        return earlier(deadline, checkpoints_deadline(s->options.checkpoints));
 }
 
 int64_t shard_last_time_ns(const struct shard *s)
@@ -397,9 +417,13 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         s->random_state = options->seed;
         s->code_env =
             (struct code_env){ .stacks = stack_pool_new(options->stack_size), .log = code_log, .log_ctx = s };
-        list_init(&s->all);
         list_init(&s->awake);
-        list_init(&s->let_go);
+        run_set_init(&s->set, options->store, options->incarnation);
+        s->armed_until_ns = INT64_MIN;
+        s->stored_due_ns = options->store ? 0 : INT64_MAX;
+        s->stored_from = run_key_of('t');
+        s->sweep_due_ns = INT64_MAX;
+        s->checkpoint_lsn = options->store ? options->store->store->checkpoint.lsn : 0;
         s->durable_lsn = options->log->last_lsn;
         s->log_stats = options->log->stats;
         s->filling = &s->groups[0];
@@ -413,37 +437,23 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         return 0;
 }
 
-void shard_forget_run(struct shard *s, struct run *run)
-{
-        shard_park(s, run);
-        map_remove(&s->runs, &run->by_id);
-        list_remove(&run->in_shard);
-        if (run->ns && shard_run_by_name(s, bytes_str(run->ns), bytes_str(run->workflow_id)) == run)
-                map_remove(&s->names, &run->by_name);
-        run_free(run, &s->tables);
-}
-
 void shard_close(struct shard *s)
 {
         if (!s)
                 return;
-        s->tables.let_go = NULL; /* if it was never resumed: nothing more is let go */
-        while (!list_empty(&s->let_go))
-                run_forget_let_go(&s->tables, container_of(s->let_go.next, struct op, in_run));
-        while (!list_empty(&s->all)) {
-                struct run *run = container_of(s->all.next, struct run, in_shard);
+        list_each(at, &s->set.all)
+        {
+                struct run *run = container_of(at, struct run, in_shard);
                 for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL;)
                         free(w);
-                shard_forget_run(s, run);
+                shard_park(s, run);
         }
+        run_set_fini(&s->set);
         for (int i = 0; i < 2; i++) {
                 log_group_fini(&s->groups[i].log);
                 buffer_fini(&s->groups[i].offsets);
                 buffer_fini(&s->groups[i].outbox);
         }
-        map_fini(&s->runs);
-        map_fini(&s->names);
-        run_tables_fini(&s->tables);
         buffer_fini(&s->effects);
         answers_fini(&s->answers);
         code_env_fini(&s->code_env);
@@ -465,15 +475,25 @@ void shard_set_aside(struct shard *s, uint64_t id, const char *sentence)
 
 /* --- checking --- */
 
-const char *shard_check(const struct shard *s)
+struct checking {
+        const char *broken;
+        uint64_t hash;
+        shard_visit_fn *visit;
+        void *ctx;
+};
+
+static void check_run(void *ctx, const struct run *run)
 {
-        list_each(at, &s->all)
-        {
-                const char *broken = run_check(container_of(at, struct run, in_shard));
-                if (broken)
-                        return broken;
-        }
-        return NULL;
+        struct checking *c = ctx;
+        if (!c->broken && !run->damaged)
+                c->broken = run_check(run);
+}
+
+const char *shard_check(struct shard *s)
+{
+        struct checking c = { 0 };
+        shard_each_run(s, check_run, &c);
+        return c.broken;
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -481,39 +501,56 @@ static uint64_t mix(uint64_t hash, uint64_t value)
         return hash_u64(hash ^ value) + value;
 }
 
-uint64_t shard_fingerprint(const struct shard *s)
+static uint64_t mix_senders(uint64_t hash, const struct run_senders *senders)
 {
-        uint64_t hash = 0;
-        list_each(at, &s->all)
+        if (!senders)
+                return hash;
+        list_each(at, &senders->all)
         {
-                const struct run *run = container_of(at, struct run, in_shard);
-                hash = mix(mix(mix(hash, run->id), run->ending), run->transitions);
-                hash = mix(mix(mix(hash, run->last_lsn), run->pending), run->cancel_requested);
-                list_each(in, &run->ops)
-                {
-                        const struct op *op = container_of(in, struct op, in_run);
-                        hash = mix(mix(mix(hash, op->id), op->effect), op->attempt);
-                        hash = mix(mix(mix(hash, op->tries), (uint64_t)op->due_ns), op->lsn);
-                }
-                list_each(in, &run->signals)
-                {
-                        const struct run_signal *signal = container_of(in, struct run_signal, in_run);
-                        hash = mix(hash, hash_bytes(0, 0, bytes_str(signal->name)));
-                }
-                hash = mix(mix(mix(hash, run->status_lsn), run->continued_as), run->seed);
-                for (const struct run_sender *sender = run->senders; sender; sender = sender->next)
-                        hash = mix(mix(hash, sender->run), sender->op);
-                for (const struct run_request *r = run->requests; r; r = r->next)
-                        hash = mix(mix(hash, r->event), hash_bytes(0, 0, bytes_of(r->id, r->id_size)));
+                const struct run_sender *sender = container_of(at, struct run_sender, in_all);
+                hash = mix(mix(hash, sender->run), sender->op);
         }
         return hash;
 }
 
-void shard_visit(const struct shard *s, shard_visit_fn *visit, void *ctx)
+static void mix_run(void *ctx, const struct run *run)
 {
-        list_each(at, &s->all)
+        struct checking *c = ctx;
+        uint64_t hash = c->hash;
+        hash = mix(mix(mix(hash, run->id), run->ending), run->transitions);
+        hash = mix(mix(mix(hash, run->last_lsn), run->pending), run->cancel_requested);
+        list_each(in, &run->ops)
         {
-                const struct run *run = container_of(at, struct run, in_shard);
-                visit(ctx, run->id, run->workflow_id, run->ending, run->transitions, run->ops_count);
+                const struct op *op = container_of(in, struct op, in_run);
+                hash = mix(mix(mix(hash, op->id), op->effect), op->attempt);
+                hash = mix(mix(mix(hash, op->tries), (uint64_t)op->due_ns), op->lsn);
         }
+        list_each(in, &run->channels.all)
+        {
+                const struct run_channel *channel = container_of(in, struct run_channel, in_run.in_all);
+                if (channel->kept) /* waits are among the ops */
+                        hash = mix(mix(hash, hash_bytes(0, 0, channel->in_run.name)), channel->kept);
+        }
+        hash = mix(mix(mix(hash, run->status_lsn), run->continued_as), run->seed);
+        c->hash = mix_senders(hash, run->senders);
+}
+
+uint64_t shard_fingerprint(struct shard *s)
+{
+        struct checking c = { 0 };
+        shard_each_run(s, mix_run, &c);
+        return c.hash;
+}
+
+static void show_run(void *ctx, const struct run *run)
+{
+        struct checking *c = ctx;
+        c->visit(c->ctx, run->id, run->workflow_id, run->ending, run->transitions,
+                 run->ending == RUN_OPEN ? run->ops_count : 0);
+}
+
+void shard_visit(struct shard *s, shard_visit_fn *visit, void *ctx)
+{
+        struct checking c = { .visit = visit, .ctx = ctx };
+        shard_each_run(s, show_run, &c);
 }

@@ -11,6 +11,7 @@
 #ifndef RUNTIME_SHARD_H
 #define RUNTIME_SHARD_H
 
+#include "runtime/checkpoints.h"
 #include "runtime/wire.h"
 #include "stet/app.h"
 #include "wal/log_writer.h"
@@ -27,6 +28,8 @@ struct shard_sink {
         void (*log)(void *ctx, stet_log_level level, const char *line);
 };
 
+struct retention;
+
 struct shard_options {
         uint32_t index;
         uint32_t count; /* of the node's shards */
@@ -34,11 +37,22 @@ struct shard_options {
         uint64_t seed;             /* random: of the runs' seeds */
         struct log *log;           /* borrowed */
         struct log_writer *writer; /* borrowed */
-        const stet_app *app;       /* borrowed; NULL: no workflows */
+        const struct run_store
+            *store; /* borrowed; NULL: there is only the log, and every run stays in memory */
+        struct checkpoints *checkpoints; /* borrowed; NULL: the store stands where it stands */
+        uint64_t
+            lag_bytes_max; /* of the log that are not in the store yet: beyond it nothing is taken; 0: any */
+        uint32_t runs_max; /* in memory; beyond it those that the store has are dropped at once */
+        int64_t idle_ns;   /* how long a run stays in memory to which nothing happens */
+        const stet_app *app; /* borrowed; NULL: no workflows */
         size_t stack_size;
         uint32_t stacks_max;
         const int *crashes_fd; /* where crashes of workflows are noted (runtime/executor.h); NULL: nowhere */
-        int64_t lease_ns;      /* how long a noted attempt is left to its executor after a restart */
+        const struct retention *retention; /* borrowed; NULL: ended runs are kept */
+        int64_t lease_ns; /* how long a noted attempt is left to its executor after a restart */
+        void (*progress)(void *ctx, uint64_t done,
+                         uint64_t of); /* of coming back, now and then; may be NULL */
+        void *progress_ctx;
 };
 
 /* Reads the log and brings every run to where it stands. STET_ECORRUPT, STET_EIO. */
@@ -82,7 +96,9 @@ int shard_collect(struct shard *s, stet_why *why);
 
 bool shard_idle(const struct shard *s); /* nothing is waiting to be written or released */
 bool shard_disk_full(
-    const struct shard *s);             /* the last try to write found no room: flush again after a while */
+    const struct shard *s); /* the last try to write found no room: flush again after a while */
+uint64_t shard_lag_bytes(const struct shard *s);     /* of the log that are not in the store yet */
+uint64_t shard_written_bytes(const struct shard *s); /* of records, since the opening */
 bool shard_full(const struct shard *s); /* enough is waiting: take no more from clients until it is less */
 
 /* The shard that a workflow id belongs to; a start without an id goes by its request id; a run id names its
@@ -90,19 +106,17 @@ bool shard_full(const struct shard *s); /* enough is waiting: take no more from 
 uint32_t shard_of(uint32_t shards_count, struct bytes ns, struct bytes id, struct bytes request_id);
 uint32_t shard_of_run(uint64_t run);
 
-/* "0123456789abcdef" to a run id; false if it is none. */
-bool run_id_parse(struct bytes text, uint64_t *ret);
-
 /* Checks the invariants of every run (P12: no open run owes nothing). NULL, or the sentence that is broken.
  * For tests; looks at everything. */
-const char *shard_check(const struct shard *s);
+const char *shard_check(struct shard *s);
 
 /* A hash over the state of every run, for comparing a recovered shard with a live one. */
-uint64_t shard_fingerprint(const struct shard *s);
+uint64_t shard_fingerprint(struct shard *s);
 
-/* For checkers: every run in the order of their starts. Ending as in enum run_ending. */
+/* For checkers: every run, in memory or in the store, in the order of their starts. Ending as in enum
+ * run_ending. */
 typedef void shard_visit_fn(void *ctx, uint64_t run, const char *workflow_id, uint32_t ending,
                             uint32_t transitions, uint32_t owed);
-void shard_visit(const struct shard *s, shard_visit_fn *visit, void *ctx);
+void shard_visit(struct shard *s, shard_visit_fn *visit, void *ctx);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A shard with its log and its log writer, opened and closed together.
+ * A shard with its log, its store, and who writes them, opened and closed together.
  */
 #ifndef RUNTIME_SHARD_HOST_H
 #define RUNTIME_SHARD_HOST_H
@@ -11,6 +11,9 @@
 struct shard_host {
         struct log *log;
         struct log_writer *writer;
+        struct store *store;
+        struct run_store run_store;
+        struct checkpoints *checkpoints;
         struct shard *shard;
 };
 
@@ -18,13 +21,20 @@ struct shard_host_options {
         const struct data_dir *dir;
         uint32_t index;
         enum log_level level;
-        bool writer_thread;
+        bool threads; /* the log is written, and checkpoints are made, on threads of their own */
+        bool create_store;
+        bool no_checkpoints; /* the store stands where it stands: for measuring */
+        uint32_t runs_max;
+        int64_t idle_ns;
         const stet_app *app;
         size_t stack_size;
         uint32_t stacks_max;
         const int *crashes_fd;
+        const struct retention *retention;
         int64_t lease_ns;
         uint64_t seed;
+        void (*progress)(void *ctx, uint64_t done, uint64_t of);
+        void *progress_ctx;
 };
 
 int shard_host_open(struct shard_host *h, const struct shard_host_options *options,

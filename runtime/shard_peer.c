@@ -32,17 +32,25 @@ void shard_outcome(struct shard *s, const struct message *m, int64_t now_ns)
         shard_hold(s, &ack);
 }
 
-/* Remembers who runs a long attempt, so that it is left to its executor after a restart. Holds nothing back.
- */
+/* Remembers who runs a long attempt, so that it is left to its executor after a restart; or that a child has
+ * started that may outlive the run. Holds nothing back. */
 static void note(struct shard *s, const struct message *m, int64_t now_ns)
 {
         struct held_group *g = s->filling;
+        struct run *run = shard_run_by_id(s, m->token.run);
+        const struct op *op = run ? run_op(&s->set.tables, run, m->token.op) : NULL;
+        if (!op || op->noted || op->attempt != m->token.attempt)
+                return;
         size_t offset = log_group_begin(&g->log, RECORD_NOTE, 0, m->token.run, 0, now_ns);
         pack_array(&g->log.bytes, 3);
         pack_uint(&g->log.bytes, m->token.op);
         pack_uint(&g->log.bytes, m->token.attempt);
         pack_str(&g->log.bytes, m->executor);
-        log_group_end(&g->log, offset);
+        struct bytes body = bytes_of(g->log.bytes.data + offset + RECORD_HEADER_SIZE,
+                                     g->log.bytes.size - offset - RECORD_HEADER_SIZE);
+        run_apply_note(run, &s->set.tables, body);
+        run->touched_lsn = log_group_end(&g->log, offset);
+        shard_touch(s, run);
         uint32_t place = (uint32_t)offset;
         buffer_append(&g->offsets, &place, sizeof place);
 }
@@ -55,13 +63,11 @@ static void child_request_id(char buf[40], const struct message *m)
         snprintf(buf, 40, "\001child:%016llx:%u", (unsigned long long)m->parent_run, m->parent_op);
 }
 
-static struct run *child_of(const struct shard *s, const struct message *m)
+static struct run *child_of(struct shard *s, const struct message *m)
 {
         char id[40];
         child_request_id(id, m);
-        const struct run_request *request =
-            run_request_find(&s->tables, EVENT_START, m->ns, m->id, bytes_str(id));
-        return request ? request->run : NULL;
+        return shard_run_by_request(s, EVENT_START, m->ns, m->id, bytes_str(id));
 }
 
 static void refuse_child(struct shard *s, const struct message *m, int code, const char *kind,
@@ -77,10 +83,21 @@ static void refuse_child(struct shard *s, const struct message *m, int code, con
         shard_hold(s, &done);
 }
 
+/* A parent that lets a child go owes its start, even after its own end, until it hears of it. */
+static void tell_started(struct shard *s, const struct message *m)
+{
+        struct message started = { .type = MSG_NOTE,
+                                   .token = { .run = m->parent_run, .op = m->parent_op },
+                                   .parent_run = m->parent_run };
+        if (m->abandon)
+                shard_hold(s, &started);
+}
+
 static void child_start(struct shard *s, const struct message *m, int64_t now_ns)
 {
         struct run *child = child_of(s, m);
         if (child) {
+                tell_started(s, m);
                 child = shard_last_of_chain(s, child);
                 if (child->ending != RUN_OPEN)
                         shard_tell_parent(s, child);
@@ -110,6 +127,7 @@ static void child_start(struct shard *s, const struct message *m, int64_t now_ns
                                .sender_op = m->parent_op,
                                .abandon = m->abandon };
         shard_start(s, &start, now_ns);
+        tell_started(s, m);
 }
 
 static void child_done(struct shard *s, const struct message *m, int64_t now_ns)
@@ -140,8 +158,10 @@ static void child_cancel(struct shard *s, const struct message *m, int64_t now_n
  * before its word arrived. */
 static void parent_check(struct shard *s, const struct message *m)
 {
-        const struct run *parent = shard_run_by_id(s, m->parent_run);
-        if (parent && parent->ending == RUN_OPEN && run_op(&s->tables, parent, m->parent_op))
+        struct run *parent = shard_run_by_id(s, m->parent_run);
+        if (parent && parent->damaged)
+                return; /* nobody knows */
+        if (parent && parent->ending == RUN_OPEN && run_op(&s->set.tables, parent, m->parent_op))
                 return;
         struct message cancel = { .type = MSG_CHILD_CANCEL,
                                   .token = { .run = m->token.run },
@@ -154,10 +174,8 @@ static void parent_check(struct shard *s, const struct message *m)
 
 static bool applied_already(const struct run *run, const struct message *m)
 {
-        for (const struct run_sender *sender = run->senders; sender; sender = sender->next)
-                if (sender->run == m->parent_run)
-                        return sender->op >= m->parent_op;
-        return false;
+        const struct run_sender *sender = run_sender_find(run, m->parent_run);
+        return sender && sender->op >= m->parent_op;
 }
 
 static void sent(struct shard *s, const struct message *m, int64_t now_ns)
@@ -224,6 +242,12 @@ void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns)
                 break;
         case MSG_NOTE:
                 note(s, m, now_ns);
+                break;
+        case MSG_REMOVE_CHECK:
+                shard_remove_check(s, m);
+                break;
+        case MSG_REMOVE:
+                shard_remove_answered(s, m, now_ns);
                 break;
         default:
                 break;

@@ -7,7 +7,8 @@
  * (queues, executors) and gathers the shards' parts. `names` carries the parts: of show the ops, of list and
  * stats an array of maps.
  */
-#include "base/table.h"
+#include "base/run_id.h"
+#include "runtime/run_show.h"
 #include "runtime/shard_state.h"
 
 #include "stet/client.h"
@@ -15,46 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READING_BYTES_MAX = 3 << 20, HISTORY_LIMIT = 1000, LIST_LIMIT = 100, LIST_LIMIT_MAX = 1000 };
-
-static void hex_id(char buf[17], uint64_t run)
-{
-        snprintf(buf, 17, "%016llx", (unsigned long long)run);
-}
-
-static const char *state_of(const struct run *run)
-{
-        return run->blocked ? "blocked" : run_ending_name(run->ending);
-}
-
-static void put_summary(struct table *t, const struct run *run)
-{
-        char id[17];
-        hex_id(id, run->id);
-        table_str(t, "run_id", id);
-        table_str(t, "workflow_id", run->workflow_id);
-        table_str(t, "namespace", run->ns);
-        table_str(t, "workflow", run->workflow);
-        table_str(t, "state", state_of(run));
-        table_uint(t, "started_ms", (uint64_t)run->started_ns / 1000000);
-        if (run->ending != RUN_OPEN)
-                table_uint(t, "ended_ms", (uint64_t)run->ended_ns / 1000000);
-}
-
-/* --- arguments --- */
-
-static struct bytes argument_text(const struct message *m, const char *key)
-{
-        struct cursor c = cursor_find(m->value, key);
-        return cursor_str(&c);
-}
-
-static uint64_t argument_number(const struct message *m, const char *key, uint64_t fallback)
-{
-        struct cursor c = cursor_find(m->value, key);
-        uint64_t value = cursor_uint(&c);
-        return c.failed || !value ? fallback : value;
-}
+enum { HISTORY_LIMIT = 1000, RECORDS_PAGE_SIZE = 1 << 20 };
 
 static void answer(struct shard *s, const struct message *to, struct buffer *value, const char *name,
                    struct bytes parts)
@@ -71,51 +33,6 @@ static void answer(struct shard *s, const struct message *to, struct buffer *val
 }
 
 /* --- show --- */
-
-struct shown {
-        struct table *table;
-        const struct run *run;
-};
-
-static int show_start(void *ctx, const struct record *record)
-{
-        const struct shown *shown = ctx;
-        struct cursor c = cursor_of(record->body);
-        struct event event;
-        if (!event_decode(&c, &event))
-                return STET_ECORRUPT;
-        table_value(shown->table, "input", event.value);
-        return 0;
-}
-
-static int show_status(void *ctx, const struct record *record)
-{
-        const struct shown *shown = ctx;
-        struct effect effect;
-        if (!transition_find(record->body, EFFECT_STATUS, 0, &effect))
-                return STET_ECORRUPT;
-        table_value(shown->table, "status", effect.value);
-        return 0;
-}
-
-static int show_finish(void *ctx, const struct record *record)
-{
-        const struct shown *shown = ctx;
-        struct effect finish;
-        if (!transition_find(record->body, EFFECT_FINISH, 0, &finish))
-                return STET_ECORRUPT;
-        if (finish.ending == RUN_COMPLETED)
-                table_value(shown->table, "result", finish.value);
-        if (!finish.kind.size)
-                return 0;
-        table_key(shown->table, "failure");
-        pack_map(shown->table->to, 2);
-        pack_cstr(shown->table->to, "kind");
-        pack_str(shown->table->to, finish.kind);
-        pack_cstr(shown->table->to, "message");
-        pack_str(shown->table->to, finish.text);
-        return 0;
-}
 
 /* [op, what, sentence or nil]: of activities only the scheduler knows what they wait for. */
 static void put_op(struct buffer *to, const struct op *op, int64_t now_ns)
@@ -150,26 +67,25 @@ static void put_op(struct buffer *to, const struct op *op, int64_t now_ns)
         pack_cstr(to, sentence);
 }
 
+struct run_of_shard {
+        struct shard *shard;
+        const struct run *run;
+};
+
+static int visit_record(void *ctx, uint64_t lsn, log_visit_fn *visit, void *visit_ctx, stet_why *why)
+{
+        const struct run_of_shard *of = ctx;
+        return shard_record(of->shard, of->run, lsn, visit, visit_ctx, why);
+}
+
 static void show(struct shard *s, const struct message *m, const struct run *run, int64_t now_ns)
 {
         struct buffer value = { 0 }, ops = { 0 };
         struct table t = table_begin(&value);
-        struct shown shown = { &t, run };
-        char parent[17];
-        put_summary(&t, run);
-        table_uint(&t, "transitions", run->transitions);
-        table_bool(&t, "cancel_requested", run->cancel_requested);
-        table_str(&t, "reason", run->blocked);
-        if (run->parent) {
-                hex_id(parent, run->parent);
-                table_str(&t, "parent_run_id", parent);
-        }
+        struct run_of_shard of = { s, run };
+        const struct run_records records = { &of, visit_record };
         stet_why why = { "" };
-        int err = shard_record(s, run->first_lsn, show_start, &shown, &why);
-        if (!err && run->status_lsn)
-                err = shard_record(s, run->status_lsn, show_status, &shown, &why);
-        if (!err && run->ending != RUN_OPEN)
-                err = shard_record(s, run->last_lsn, show_finish, &shown, &why);
+        int err = run_show(&t, run, &records, &why);
         table_end(&t);
 
         enum { OPS_SHOWN = 100 };
@@ -190,108 +106,81 @@ static void show(struct shard *s, const struct message *m, const struct run *run
 
 /* --- history --- */
 
-struct history {
-        struct buffer *to;
-        uint32_t seq;
-        uint32_t count;
-};
-
-static int put_transition(void *ctx, const struct record *record)
-{
-        struct history *h = ctx;
-        size_t before = h->to->size;
-        struct table t = table_begin(h->to);
-        table_uint(&t, "seq", h->seq++);
-        table_uint(&t, "lsn", record->lsn);
-        table_uint(&t, "time_ms", (uint64_t)record->time_ns / 1000000);
-        int err = transition_describe(record->body, h->to);
-        t.pairs += 2;
-        table_end(&t);
-        if (!err && before && h->to->size > READING_BYTES_MAX) {
-                h->to->size = before; /* the rest is for the next page */
-                return -1;
-        }
-        h->count++;
-        return err;
-}
-
 static void history(struct shard *s, const struct message *m, const struct run *run)
 {
-        uint64_t asked = argument_number(m, "from", 0), limit = argument_number(m, "limit", HISTORY_LIMIT);
+        uint64_t asked = shard_argument_number(m, "from", 0),
+                 limit = shard_argument_number(m, "limit", HISTORY_LIMIT);
         uint32_t from = asked < UINT32_MAX ? (uint32_t)asked : UINT32_MAX; /* no history is so long */
         struct buffer items = { 0 }, value = { 0 };
-        struct history h = { &items, from, 0 };
+        struct history_page page = { &items, from, 0 };
         stet_why why = { "" };
         int err = shard_history(s, run, from, (uint32_t)(limit < HISTORY_LIMIT ? limit : HISTORY_LIMIT),
-                                put_transition, &h, &why);
+                                history_page_add, &page, &why);
         if (err > 0) {
                 shard_reply(s, m, err, run->id, run->workflow_id, why.text);
         } else {
-                pack_array(&value, h.count);
+                pack_array(&value, page.count);
                 buffer_append(&value, items.data, items.size);
                 answer(s, m, &value, NULL, bytes_of(NULL, 0));
         }
         buffer_fini(&items);
 }
 
-/* --- list and stats: parts of an array, shard after shard --- */
+/* --- records: a run's bytes in the log, one record after the other, page by page --- */
 
-/* The order of a list over all shards: by start, then by run id. */
-static bool older(const struct run *run, const struct message *m)
-{
-        int64_t started_ms = run->started_ns / 1000000, before_ms = m->started_ns / 1000000;
-        return started_ms < before_ms || (started_ms == before_ms && run->id < m->token.run);
-}
+struct records_page {
+        struct buffer *to;
+        uint32_t next;      /* the record behind the page … */
+        uint64_t next_skip; /* … and how many of its bytes are in it already */
+};
 
-static bool fits(const struct run *run, struct bytes state, struct bytes workflow, const struct message *m)
+/* A record may be larger than a page, so that pages end and begin within records. */
+static int put_record(void *ctx, const struct record *record)
 {
-        if (state.size && !bytes_equal(state, bytes_str(state_of(run))) &&
-            !(run->blocked && bytes_equal(state, bytes_str("open"))))
-                return false;
-        if (workflow.size && !bytes_equal(workflow, bytes_str(run->workflow)))
-                return false;
-        return !m->token.run || older(run, m);
-}
-
-static void list_runs(const struct shard *s, const struct message *m, struct buffer *parts)
-{
-        struct bytes state = argument_text(m, "state"), workflow = argument_text(m, "workflow");
-        struct bytes ns = m->ns.size ? m->ns : bytes_str("default");
-        uint64_t limit = argument_number(m, "limit", LIST_LIMIT);
-        if (limit > LIST_LIMIT_MAX)
-                limit = LIST_LIMIT_MAX;
-        for (struct list *at = s->all.prev; at != &s->all && limit; at = at->prev) {
-                const struct run *run = container_of(at, struct run, in_shard);
-                if (!bytes_equal(bytes_str(run->ns), ns) || !fits(run, state, workflow, m))
-                        continue;
-                struct table t = table_begin(parts);
-                put_summary(&t, run);
-                table_end(&t);
-                limit--;
+        struct records_page *page = ctx;
+        size_t before = page->to->size;
+        record_encode(page->to, record);
+        size_t size = page->to->size - before;
+        size_t skip = page->next_skip < size ? (size_t)page->next_skip : size;
+        memmove(page->to->data + before, page->to->data + before + skip, size - skip);
+        page->to->size -= skip;
+        page->next_skip = 0;
+        if (page->to->size <= RECORDS_PAGE_SIZE) {
+                page->next++;
+                return 0;
         }
+        page->next_skip = size - (page->to->size - RECORDS_PAGE_SIZE);
+        page->to->size = RECORDS_PAGE_SIZE;
+        return -1;
 }
 
-static void put_stats(const struct shard *s, struct buffer *parts)
+static void records(struct shard *s, const struct message *m, const struct run *run)
 {
-        struct table t = table_begin(parts);
-        table_uint(&t, "open", s->endings[RUN_OPEN]);
-        table_uint(&t, "completed", s->endings[RUN_COMPLETED]);
-        table_uint(&t, "failed", s->endings[RUN_FAILED]);
-        table_uint(&t, "canceled", s->endings[RUN_CANCELED]);
-        table_uint(&t, "terminated", s->endings[RUN_TERMINATED]);
-        table_uint(&t, "continued", s->endings[RUN_CONTINUED]);
-        table_uint(&t, "blocked", s->blocked);
-        table_uint(&t, "awake", s->awake_count);
-        table_uint(&t, "owed", s->tables.ops_count);
-        table_uint(&t, "timers", s->tables.timers.count);
-        table_uint(&t, "lsn", s->durable_lsn);
-        table_uint(&t, "epoch", s->options.log->epoch);
-        table_uint(&t, "commits", s->log_stats.commits);
-        table_uint(&t, "records", s->log_stats.records);
-        table_uint(&t, "bytes", s->log_stats.bytes);
-        table_uint(&t, "disk_bytes", s->log_stats.disk_bytes);
-        table_end(&t);
+        uint64_t from = shard_argument_number(m, "from", 0), skip = shard_argument_number(m, "skip", 0);
+        struct buffer data = { 0 }, value = { 0 };
+        struct records_page page = { &data, from < UINT32_MAX ? (uint32_t)from : UINT32_MAX, skip };
+        char id[RUN_ID_SIZE], incarnation[RUN_ID_SIZE];
+        stet_why why = { "" };
+        int err = shard_history(s, run, page.next, 0, put_record, &page, &why);
+        if (err > 0) {
+                shard_reply(s, m, err, run->id, run->workflow_id, why.text);
+        } else {
+                run_id_print(run->id, id);
+                run_id_print(s->options.incarnation, incarnation);
+                struct table t = table_begin(&value);
+                table_str(&t, "run_id", id);
+                table_str(&t, "incarnation", incarnation);
+                table_uint(&t, "next", page.next);
+                table_uint(&t, "next_skip", page.next_skip);
+                table_key(&t, "data");
+                pack_bin(&value, buffer_bytes(&data));
+                table_end(&t);
+                answer(s, m, &value, NULL, bytes_of(NULL, 0));
+        }
+        buffer_fini(&data);
 }
+
+/* --- list and stats: parts of an array, shard after shard --- */
 
 /* In the first shard of a list that goes on behind a run, which is here: finds out when it started. */
 static bool find_before(struct shard *s, struct message *m)
@@ -319,20 +208,24 @@ static void gather(struct shard *s, const struct message *m)
         struct buffer parts = { 0 };
         buffer_append(&parts, m->names.data, m->names.size);
         if (bytes_equal(m->name, bytes_str("list")))
-                list_runs(s, &next, &parts);
+                shard_list(s, &next, &parts);
         else
-                put_stats(s, &parts);
+                shard_put_stats(s, &parts);
         next.token.attempt = (s->options.index + 1) % s->options.count;
         next.type = next.token.attempt != next.token.op ? MSG_READ : MSG_REPLY;
         next.names = buffer_bytes(&parts);
-        shard_hold(s, &next);
+        if (s->disk_full && bytes_equal(m->name, bytes_str("stats")))
+                s->sink.to_node(s->sink.ctx, &next); /* whoever looks after a full disk can't wait for room */
+        else
+                shard_hold(s, &next);
         buffer_fini(&parts);
 }
 
 void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
 {
         bool is_show = bytes_equal(m->name, bytes_str("show"));
-        if (!is_show && !bytes_equal(m->name, bytes_str("history"))) {
+        bool is_records = bytes_equal(m->name, bytes_str("records"));
+        if (!is_show && !is_records && !bytes_equal(m->name, bytes_str("history"))) {
                 gather(s, m);
                 return;
         }
@@ -342,8 +235,12 @@ void shard_read(struct shard *s, const struct message *m, int64_t now_ns)
                 stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                              (const char *)m->id.data);
                 shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
+        } else if (run->damaged) {
+                shard_reply(s, m, STET_ECORRUPT, run->id, NULL, run->blocked);
         } else if (is_show) {
                 show(s, m, run, now_ns);
+        } else if (is_records) {
+                records(s, m, run);
         } else {
                 history(s, m, run);
         }
@@ -365,8 +262,10 @@ void shard_query(struct shard *s, const struct message *m)
         struct run *run = shard_run_find(s, m->ns.size ? m->ns : bytes_str("default"), m->id);
         stet_why why = { "" };
         struct bytes value = { NULL, 0 };
-        int err = STET_OK;
-        if (!run)
+        int err = wire_value_check(m->value, "the query's argument", &why);
+        if (err)
+                run = NULL;
+        else if (!run)
                 err = stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                                    (const char *)m->id.data);
         else if (run->ending != RUN_OPEN)

@@ -1,46 +1,44 @@
 /* SPDX-License-Identifier: MIT
  *
- * Coming back: the log is folded into runs, then what open runs are owed is issued again. No workflow code
- * runs for the first; for the second only where events were kept for code that was not there.
+ * Coming back: the log behind the checkpoint is folded into the runs that it is about, then what runs are
+ * owed is issued again. A run that only waits for a timer or a signal is not looked at. No workflow code runs
+ * for the first; for the second only where events were kept for code that was not there.
  */
 #include "runtime/shard_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PROGRESS_EVERY = 1024 };
+
 struct recovery {
         struct shard *shard;
         stet_why *why;
+        uint64_t done;
 };
+
+/* --- the log behind the checkpoint --- */
 
 static int recover_transition(struct recovery *r, const struct record *record)
 {
         struct shard *s = r->shard;
-        struct run *run = shard_run_by_id(s, record->stream);
-        bool new = !run;
-        if (new &&shard_of_run(record->stream) != s->options.index)
+        if (shard_of_run(record->stream) != s->options.index)
                 return stet_why_set(r->why, STET_ECORRUPT,
                                     "the log of shard %u is that of shard %u: record %llu is of run %016llx",
                                     s->options.index, shard_of_run(record->stream),
                                     (unsigned long long)record->lsn, (unsigned long long)record->stream);
-        if (new) {
-                run = run_new(record->stream);
-                map_put(&s->runs, &run->by_id, run->id);
-                list_push(&s->all, &run->in_shard);
-        }
-        uint32_t before = run->ending;
-        int err = record->previous_lsn == run->last_lsn ? 0 : STET_ECORRUPT;
-        if (!err)
-                err = run_apply(run, &s->tables, record->lsn, record->flags, record->time_ns, record->body);
+        struct run *run = shard_run_by_id(s, record->stream);
+        if (s->failed || (run && run->damaged))
+                return s->failed ? stet_why_set(r->why, s->failure, "%s", s->failure_why.text) : 0;
+        uint32_t before = run ? run->ending : RUN_OPEN;
+        bool new = !run;
+        int err = run_set_apply(&s->set, record, &run, r->why);
         if (err)
-                return stet_why_set(r->why, err, "record %llu does not fit run %016llx",
-                                    (unsigned long long)record->lsn, (unsigned long long)record->stream);
-        if (new) {
-                shard_name_run(s, run);
+                return err;
+        if (new)
                 s->endings[RUN_OPEN]++;
-        }
         if (before != run->ending) {
-                s->endings[RUN_OPEN]--;
+                s->endings[before]--;
                 s->endings[run->ending]++;
         }
         return 0;
@@ -49,32 +47,79 @@ static int recover_transition(struct recovery *r, const struct record *record)
 /* A noted attempt is left to its executor for a while: it may be there again and claim it. */
 static void recover_note(struct shard *s, const struct record *record)
 {
-        struct cursor c = cursor_of(record->body);
-        uint32_t items = cursor_array(&c);
-        uint64_t op_id = cursor_uint(&c), attempt = cursor_uint(&c);
-        if (items < 3 || c.failed || op_id > UINT32_MAX)
+        struct run *run = shard_run_by_id(s, record->stream);
+        if (!run || run->damaged)
                 return;
-        const struct run *run = shard_run_by_id(s, record->stream);
-        struct op *op = run ? run_op(&s->tables, run, (uint32_t)op_id) : NULL;
-        if (op && op->attempt == attempt)
-                op->noted = true;
+        run_apply_note(run, &s->set.tables, record->body);
+        run->touched_lsn = record->lsn;
+}
+
+static void recover_removal(struct shard *s, const struct record *record)
+{
+        struct cursor ids = cursor_of(record->body);
+        uint64_t id;
+        while (run_removal_next(&ids, &id)) {
+                const struct run *run = shard_run_by_id(s, id);
+                if (!run || run->damaged)
+                        continue;
+                s->endings[run->ending]--;
+                run_set_remove(&s->set, id, record->lsn);
+        }
 }
 
 static int recover_record(void *ctx, const struct record *record)
 {
         struct recovery *r = ctx;
-        if (record->time_ns > r->shard->last_time_ns)
-                r->shard->last_time_ns = record->time_ns;
+        struct shard *s = r->shard;
+        if (s->options.store && record->lsn == s->checkpoint_lsn + 1 &&
+            record->chain != s->options.store->store->checkpoint.crc)
+                return stet_why_set(r->why, STET_ECORRUPT,
+                                    "the log does not go on where the store ends, at record %llu: one of the "
+                                    "two is of another past; restore a backup",
+                                    (unsigned long long)s->checkpoint_lsn);
+        if (record->time_ns > s->last_time_ns)
+                s->last_time_ns = record->time_ns;
+        s->tail_bytes += RECORD_HEADER_SIZE + record->body.size;
+        if (s->options.progress && ++r->done % PROGRESS_EVERY == 0)
+                s->options.progress(s->options.progress_ctx, record->lsn - s->checkpoint_lsn,
+                                    s->options.log->last_lsn - s->checkpoint_lsn);
         if (record->kind == RECORD_NOTE)
-                recover_note(r->shard, record);
+                recover_note(s, record);
+        if (record->kind == RECORD_REMOVAL)
+                recover_removal(s, record);
         return record->kind == RECORD_TRANSITION ? recover_transition(r, record) : 0;
+}
+
+static int recover_store(struct shard *s, stet_why *why)
+{
+        struct run_counts counts;
+        const struct log *log = s->options.log;
+        if (!s->options.store)
+                return 0;
+        if (log->last_lsn < s->checkpoint_lsn)
+                return stet_why_set(why, STET_ECORRUPT,
+                                    "the log ends at record %llu, before the store, which has come to record "
+                                    "%llu; restore a backup",
+                                    (unsigned long long)log->last_lsn, (unsigned long long)s->checkpoint_lsn);
+        if (log->first_lsn > s->checkpoint_lsn + 1)
+                return stet_why_set(
+                    why, STET_ECORRUPT,
+                    "the log begins at record %llu, but the store ends at record %llu; restore "
+                    "a backup",
+                    (unsigned long long)log->first_lsn, (unsigned long long)s->checkpoint_lsn);
+        int err = run_store_counts(s->options.store, &counts, why);
+        if (!err)
+                err = run_store_time(s->options.store, &s->last_time_ns, why);
+        for (unsigned i = 0; i <= RUN_CONTINUED && !err; i++)
+                s->endings[i] = counts.by_ending[i];
+        return err;
 }
 
 int shard_recover(struct shard *s, stet_why *why)
 {
-        struct recovery r = { s, why };
-        s->tables.let_go = &s->let_go;
-        return log_read(s->options.log, 1, recover_record, &r, why);
+        struct recovery r = { s, why, 0 };
+        int err = recover_store(s, why);
+        return err ? err : log_read(s->options.log, s->checkpoint_lsn + 1, recover_record, &r, why);
 }
 
 /* --- owed work --- */
@@ -95,17 +140,14 @@ static int reissue_record(void *ctx, const struct record *record)
         return 0;
 }
 
-static void reissue(struct shard *s, const struct op *op, int64_t now_ns)
+static int reissue(struct shard *s, const struct op *op, int64_t now_ns, stet_why *why)
 {
         if (op->effect == EFFECT_TIMER || op->effect == EFFECT_WAIT_SIGNAL)
-                return;
+                return 0;
         struct reissue r = { s, op, op->due_ns };
-        if (op->noted && r.due_ns < now_ns + s->options.lease_ns)
+        if (op->effect == EFFECT_CALL && op->noted && r.due_ns < now_ns + s->options.lease_ns)
                 r.due_ns = now_ns + s->options.lease_ns;
-        stet_why why = { "" };
-        if (shard_record(s, op->lsn, reissue_record, &r, &why) != 0)
-                shard_log(s, STET_LOG_ERROR, "op %u of run %016llx can't be issued again: %s", op->id,
-                          (unsigned long long)op->run->id, why.text);
+        return shard_record(s, op->run, op->lsn, reissue_record, &r, why);
 }
 
 static void check_parent(struct shard *s, const struct run *run)
@@ -117,22 +159,30 @@ static void check_parent(struct shard *s, const struct run *run)
         shard_hold(s, &m);
 }
 
-/* Children that ended runs had let go: the word to start them may have died with the node. Starting is
- * repeated harmlessly. */
-static void start_let_go(struct shard *s, int64_t now_ns)
+/* Issues what the run is owed. A run whose records can't be read stands still. */
+static void resume_run(struct shard *s, struct run *run, int64_t now_ns)
 {
-        s->tables.let_go = NULL;
-        while (!list_empty(&s->let_go)) {
-                struct op *op = container_of(s->let_go.next, struct op, in_run);
-                reissue(s, op, now_ns);
-                run_forget_let_go(&s->tables, op);
+        stet_why why = { "" };
+        if (run->damaged)
+                return;
+        list_each(in, &run->ops)
+        {
+                const struct op *op = container_of(in, struct op, in_run);
+                if (reissue(s, op, now_ns, &why) == 0)
+                        continue;
+                char sentence[700];
+                snprintf(sentence, sizeof sentence, "op %u can't be issued again: %s", op->id, why.text);
+                shard_block(s, run, sentence);
+                return;
         }
+        if (run->ending == RUN_OPEN && run->parent && !run->abandon)
+                check_parent(s, run);
 }
 
 /* Events were kept for code that was not there: it is, perhaps, now. */
 static void wake_pending(struct shard *s, uint64_t last_before)
 {
-        list_each(at, &s->all)
+        list_each_safe(at, after, &s->set.all)
         {
                 struct run *run = container_of(at, struct run, in_shard);
                 struct event wake = { .type = EVENT_WAKE };
@@ -142,23 +192,67 @@ static void wake_pending(struct shard *s, uint64_t last_before)
         }
 }
 
+struct owed {
+        struct shard *shard;
+        int64_t now_ns;
+        uint64_t done;
+        uint64_t of;
+};
+
+/* What leaves is not kept until all has been issued; nothing was written yet that it would wait for. */
+static void let_out(struct owed *o)
+{
+        struct shard *s = o->shard;
+        if (++o->done % PROGRESS_EVERY)
+                return;
+        shard_flush(s);
+        if (s->options.progress)
+                s->options.progress(s->options.progress_ctx, o->done, o->of > o->done ? o->of : o->done);
+}
+
+static int resume_stored(void *ctx, struct bytes key, struct bytes value)
+{
+        struct owed *o = ctx;
+        struct shard *s = o->shard;
+        uint64_t id = run_key_number(key, 1);
+        (void)value;
+        if (run_set_here(&s->set, id))
+                return 0;
+        struct run *run = shard_run_by_id(s, id);
+        if (s->failed)
+                return -1;
+        if (run)
+                resume_run(s, run, o->now_ns);
+        if (run && !run->pending && !run->blocked && !run->waiters && s->options.runs_max &&
+            s->set.count > s->options.runs_max)
+                shard_leave(s, run);
+        let_out(o);
+        return 0;
+}
+
 /* What is owed leaves before anything is written: an executor that comes back must find the attempt that it
  * claims. */
 void shard_resume(struct shard *s, int64_t now_ns)
 {
+        struct owed o = { .shard = s, .now_ns = now_ns, .of = s->endings[RUN_OPEN] };
         if (now_ns > s->last_time_ns)
                 s->last_time_ns = now_ns;
-        start_let_go(s, now_ns);
         uint64_t last_before = s->durable_lsn; /* runs that start from here on are not to be resumed */
-        list_each(at, &s->all)
+        list_each_safe(at, after, &s->set.all)
         {
-                struct run *run = container_of(at, struct run, in_shard);
-                if (run->ending != RUN_OPEN)
-                        continue;
-                list_each(in, &run->ops) reissue(s, container_of(in, struct op, in_run), now_ns);
-                if (run->parent && !run->abandon)
-                        check_parent(s, run);
+                resume_run(s, container_of(at, struct run, in_shard), now_ns);
+                let_out(&o);
+        }
+        if (s->options.store) {
+                struct run_key table = run_key_of('o'), end = run_key_after(&table);
+                stet_why why = { "" };
+                int err = store_scan(s->options.store->store, run_key_bytes(&table), run_key_bytes(&end),
+                                     false, resume_stored, &o, &why);
+                if (err > 0)
+                        shard_store_failed(s, err, &why);
         }
         shard_flush(s);
         wake_pending(s, last_before);
+        s->sweep_due_ns = now_ns;
+        s->retire_due_ns = now_ns;
 }

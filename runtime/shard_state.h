@@ -10,6 +10,7 @@
 #include "actors/run.h"
 #include "runtime/answers.h"
 #include "runtime/parcel.h"
+#include "runtime/run_set.h"
 #include "runtime/shard.h"
 
 enum {
@@ -41,18 +42,31 @@ struct shard {
         bool retry_submitted; /* … it came back because the disk was full */
         bool disk_full;
         bool failed;
+        int failure; /* of the store; shard_collect() returns it */
+        stet_why failure_why;
         uint64_t durable_lsn;
         struct log_stats
             log_stats; /* as of the last commit collected: the writer's thread owns the log's own */
 
-        struct map runs;   /* struct run, by id */
-        struct map names;  /* the latest run of each workflow id, by hash of (ns, id) */
-        struct list all;   /* runs by start */
+        struct run_set set;
         struct list awake; /* runs whose code is in memory, the longest untouched first */
         uint32_t awake_count;
-        struct run_tables tables;
         struct answers answers; /* of commands that left no record */
-        struct list let_go;     /* between the reading of the log and shard_resume() */
+
+        uint64_t checkpoint_lsn;    /* what is up to here is in the store */
+        uint64_t tail_bytes;        /* of the log behind the checkpoint, when it was opened */
+        size_t sweep_left;          /* runs to look at in the sweep under way */
+        int64_t sweep_due_ns;       /* when the next one begins; INT64_MAX: not before something happens */
+        int64_t sweep_next_ns;      /* what the one under way has found out about that */
+        int64_t armed_until_ns;     /* whoever has a timer that is due until then is in memory */
+        int64_t stored_due_ns;      /* the first timer of the others */
+        struct run_key stored_from; /* where to look for it */
+
+        int64_t retire_due_ns;      /* when the next pass over the ended runs in the store begins */
+        int64_t retire_next_ns;     /* what the one under way has found out about that */
+        struct run_key retire_from; /* where it goes on; empty: none is under way */
+        uint64_t removed;           /* runs, since the opening */
+
         bool careful; /* code has crashed the process: a start is made durable before its code runs */
 
         struct buffer effects; /* of the transition under way */
@@ -65,21 +79,39 @@ struct shard {
         uint64_t blocked;
 };
 
-/* --- shard.c --- */
-struct run *shard_run_by_id(const struct shard *s, uint64_t id);
-struct run *shard_run_by_name(const struct shard *s, struct bytes ns, struct bytes id);
+/* --- shard_runs.c --- */
+/* In memory or from the store; NULL: there is none. One that can't be read stands still: run->damaged. */
+struct run *shard_run_by_id(struct shard *s, uint64_t id);
+struct run *shard_run_by_name(struct shard *s, struct bytes ns, struct bytes id);
+struct run *shard_run_by_request(struct shard *s, uint8_t event, struct bytes ns, struct bytes id,
+                                 struct bytes request_id);
 /* By workflow id first, then as a run id. */
-struct run *shard_run_find(const struct shard *s, struct bytes ns, struct bytes id);
-struct run *shard_last_of_chain(const struct shard *s,
-                                struct run *run);      /* where it continued as new, again and again */
-void shard_name_run(struct shard *s, struct run *run); /* makes it the latest of its workflow id */
-void shard_forget_run(struct shard *s, struct run *run);
+struct run *shard_run_find(struct shard *s, struct bytes ns, struct bytes id);
+struct run *shard_last_of_chain(struct shard *s,
+                                struct run *run);   /* where it continued as new, again and again */
+void shard_touch(struct shard *s, struct run *run); /* something happens to it */
+/* What the store can't do. STET_ECORRUPT is for the caller to handle; anything else stops the shard. */
+void shard_store_failed(struct shard *s, int err, const stet_why *why);
+/* Brings the runs into memory whose timers are due soon, and drops those to which nothing happens. */
+void shard_arm_timers(struct shard *s, int64_t now_ns);
+void shard_sweep(struct shard *s, int64_t now_ns);
+void shard_leave(struct shard *s, struct run *run); /* drops one; the store has it as it stands */
+/* Looks how far the store has come: what it has passed can leave memory. Or it failed: shard_collect() will
+ * say so. */
+void shard_checkpointed(struct shard *s, int64_t now_ns);
+int64_t shard_runs_deadline(const struct shard *s);
+/* Every run, in memory or not, by id; what is not in memory is brought there for the call only. */
+typedef void shard_run_fn(void *ctx, const struct run *run);
+void shard_each_run(struct shard *s, shard_run_fn *visit, void *ctx);
+
+/* --- shard.c --- */
 void shard_hold(struct shard *s,
                 const struct message *m); /* leaves when all that was stepped so far is durable */
 void shard_log(struct shard *s, stet_log_level level, const char *format, ...) STET_PRINTF(3, 4);
 uint64_t shard_random(struct shard *s);
-/* Visits one record, wherever it is: in a group under way or in the log. */
-int shard_record(struct shard *s, uint64_t lsn, log_visit_fn *visit, void *ctx, stet_why *why);
+/* Visits one record of the run, wherever it is: in a group under way, in the log or in the store. */
+int shard_record(struct shard *s, const struct run *run, uint64_t lsn, log_visit_fn *visit, void *ctx,
+                 stet_why *why);
 /* All transitions of a run, the oldest first, from number `from` (0) on, at most limit (0: all). */
 int shard_history(struct shard *s, const struct run *run, uint32_t from, uint32_t limit, log_visit_fn *visit,
                   void *ctx, stet_why *why);
@@ -121,6 +153,24 @@ bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *w
 /* --- shard_peer.c --- */
 void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns);
 void shard_outcome(struct shard *s, const struct message *m, int64_t now_ns);
+
+/* --- shard_remove.c --- */
+/* Removes an ended run for a client, or says why not. */
+void shard_delete(struct shard *s, const struct message *m, struct run *run, int64_t now_ns);
+void shard_remove_check(struct shard *s, const struct message *m);
+void shard_remove_answered(struct shard *s, const struct message *m, int64_t now_ns);
+/* Removes runs whose retention is over, a slice of them. */
+void shard_retire(struct shard *s, int64_t now_ns);
+void shard_retire_later(struct shard *s, int64_t now_ns); /* the store has come further */
+int64_t shard_retire_deadline(const struct shard *s);
+
+/* --- shard_list.c --- */
+struct table;
+struct bytes shard_argument_text(const struct message *m, const char *key);
+uint64_t shard_argument_number(const struct message *m, const char *key, uint64_t fallback);
+/* This shard's part of a list or of the counts: maps, one after the other. */
+void shard_list(struct shard *s, const struct message *m, struct buffer *parts);
+void shard_put_stats(const struct shard *s, struct buffer *parts);
 
 /* --- shard_read.c --- */
 void shard_read(struct shard *s, const struct message *m, int64_t now_ns);

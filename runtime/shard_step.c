@@ -168,7 +168,7 @@ static void give_up(struct shard *s, const struct run *run, const struct op *op)
         if (op->effect != EFFECT_CHILD)
                 return;
         struct effect child = { .op = op->id };
-        if (shard_record(s, op->lsn, find_child_id, &child, NULL) == 0)
+        if (shard_record(s, run, op->lsn, find_child_id, &child, NULL) == 0)
                 hold_child_cancel(s, run, op->id, child.id);
         free((void *)(uintptr_t)child.id.data);
 }
@@ -201,7 +201,7 @@ void shard_issue(struct shard *s, const struct run *run, const struct effect *e,
 /* An effect that ends ops: told while they are still known, before it is applied. */
 static void issue_ending(struct shard *s, const struct run *run, const struct effect *e)
 {
-        const struct op *dropped = e->type == EFFECT_DROP ? run_op(&s->tables, run, e->op) : NULL;
+        const struct op *dropped = e->type == EFFECT_DROP ? run_op(&s->set.tables, run, e->op) : NULL;
         if (dropped)
                 give_up(s, run, dropped);
         if (e->type != EFFECT_FINISH)
@@ -263,7 +263,7 @@ static void hold_ending(struct shard *s, const struct run *run, struct message *
         }
         stet_why why = { "" };
         struct ending_reader reader = { s, m };
-        if (shard_record(s, run->last_lsn, read_ending, &reader, &why) != 0)
+        if (shard_record(s, run, run->last_lsn, read_ending, &reader, &why) != 0)
                 shard_log(s, STET_LOG_ERROR, "the ending of run %016llx can't be read: %s",
                           (unsigned long long)run->id, why.text);
 }
@@ -303,9 +303,12 @@ static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
                                .sender = run->parent,
                                .sender_op = run->parent_op,
                                .abandon = run->abandon,
-                               .continued_from = run->id };
+                               .continued_from = run->id,
+                               .attributes = run->attributes };
         struct run *next = shard_start(s, &start, now_ns);
-        for (const struct code_signal *signal = code->signals; signal; signal = signal->next) {
+        list_each(at, &code->signals)
+        {
+                const struct code_signal *signal = container_of(at, struct code_signal, in_code);
                 struct event again = { .type = EVENT_SIGNAL, .name = signal->name, .value = signal->value };
                 next = shard_last_of_chain(s, next); /* a signal may have ended it as it ended this one */
                 shard_step(s, next, &again, now_ns);
@@ -350,17 +353,19 @@ static void write_transition(struct shard *s, struct run *run, const struct even
         struct effect effect;
         if (event->type == EVENT_ACTIVITY && flags & TRANSITION_DELIVERED)
                 hold_close(s, run, event->op);
-        int err = run_apply_event(run, &s->tables, event, lsn, flags, now_ns);
+        int err = run_apply_event(run, &s->set.tables, event, lsn, flags, now_ns);
         while (!err && effect_decode(&c, &effect)) {
                 issue_ending(s, run, &effect);
                 if (effect.type == EFFECT_FINISH) {
                         s->finishing = run;
                         s->finish = effect;
                 }
-                err = run_apply_effect(run, &s->tables, &effect, lsn, now_ns);
+                err = run_apply_effect(run, &s->set.tables, &effect, lsn, now_ns);
                 issue_beginning(s, run, &effect);
         }
         run_apply_end(run, lsn, flags);
+        run->touched_lsn = lsn;
+        shard_touch(s, run);
         if (err)
                 shard_log(s, STET_LOG_ERROR, "run %016llx does not fit its own transition %llu",
                           (unsigned long long)run->id, (unsigned long long)lsn);
@@ -403,8 +408,10 @@ int shard_step(struct shard *s, struct run *run, const struct event *event, int6
 {
         int err = 0;
         uint8_t flags = 0;
+        if (run->damaged)
+                return STET_ECORRUPT;
         begin_effects(s);
-        switch (run_judge(run, &s->tables, event, now_ns, &s->effects, &err)) {
+        switch (run_judge(run, &s->set.tables, event, now_ns, &s->effects, &err)) {
         case RUN_REFUSE:
                 return err;
         case RUN_SETTLE:
@@ -423,26 +430,33 @@ int shard_step(struct shard *s, struct run *run, const struct event *event, int6
         return 0;
 }
 
+static void name_run(struct shard *s, struct run *run)
+{
+        stet_why why = { "" };
+        int err = run_set_name(&s->set, run, &why);
+        if (err)
+                shard_store_failed(s, err, &why);
+}
+
 struct run *shard_start(struct shard *s, struct event *start, int64_t now_ns)
 {
         char id[17];
-        struct run *run = run_new((uint64_t)s->options.index << 48 | log_group_next_lsn(&s->filling->log));
+        struct run *run =
+            run_set_add(&s->set, (uint64_t)s->options.index << 48 | log_group_next_lsn(&s->filling->log));
         run_id_print(run->id, id);
         if (!start->id.size)
                 start->id = bytes_str(id);
         start->seed = shard_random(s);
-        map_put(&s->runs, &run->by_id, run->id);
-        list_push(&s->all, &run->in_shard);
         s->endings[RUN_OPEN]++;
 
         int err = 0;
         uint8_t flags = TRANSITION_DELIVERED;
         begin_effects(s);
-        run_judge(run, &s->tables, start, now_ns, &s->effects, &err);
+        run_judge(run, &s->set.tables, start, now_ns, &s->effects, &err);
         if (!s->careful && run_code(s, run, start, now_ns))
                 flags |= TRANSITION_ACTIVATED;
         write_transition(s, run, start, flags, now_ns);
-        shard_name_run(s, run);
+        name_run(s, run);
         if (s->careful) {
                 struct message wake = { .type = MSG_WAKE, .parent_run = run->id };
                 shard_hold(s, &wake);

@@ -47,13 +47,16 @@ static void parser_init(struct parser *p, const struct verb *verb)
         parser_add(p, OPTION_HELP);
 }
 
-static enum option_id parser_find(const struct parser *p, int found)
+/* A verb's own -o stands before --output's, and leaves it the words that are --output's. */
+static enum option_id parser_find(const struct parser *p, int found, const char *value)
 {
         if (found > 256)
                 return (enum option_id)(found - 256);
-        for (size_t i = 0; i < p->count; i++)
-                if (option_rows[p->ids[i]].letter == found)
+        for (size_t i = 0; i < p->count; i++) {
+                bool others = p->ids[i] != OPTION_OUTPUT && value && option_is_word(OPTION_OUTPUT, value);
+                if (option_rows[p->ids[i]].letter == found && !(found == 'o' && others))
                         return p->ids[i];
+        }
         return OPTION_NONE;
 }
 
@@ -81,7 +84,8 @@ static int parse_options(struct command *c, const struct parser *p, int argc, ch
         for (int found; !err && (found = getopt_long(argc, argv, p->letters, p->longs, NULL)) != -1;) {
                 if (found == '?')
                         return refuse_option(c, p, argv, why);
-                enum option_id id = parser_find(p, found == ':' ? optopt : found);
+                enum option_id id =
+                    parser_find(p, found == ':' ? optopt : found, found == ':' ? NULL : optarg);
                 if (found == ':')
                         return stet_why_set(why, STET_EINVAL, "--%s needs %s", option_rows[id].name,
                                             option_rows[id].argument);

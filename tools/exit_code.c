@@ -14,12 +14,14 @@ static const struct {
         { EXIT_OK, "done" },
         { EXIT_FAILED, "it ran and failed: a run did not complete, or verify found damage" },
         { EXIT_USAGE, "the command line or its input is not right; nothing was done" },
-        { EXIT_NOT_FOUND, "no such run, workflow or query; nothing was done" },
+        { EXIT_NOT_FOUND, "no such run, workflow, query or exported file; nothing was done" },
         { EXIT_REFUSED,
-          "refused: the id is taken, the run has ended, or the node is too busy; nothing was done" },
+          "refused: the id is taken, the run has ended, the file is there already, or the node is too busy; "
+          "nothing was done" },
         { EXIT_NO_ANSWER,
           "no answer: the endpoint can't be used or reached, the time ran out, or the outcome is unknown" },
-        { EXIT_DATA, "the data directory: missing, foreign, held by another process, newer, damaged, or the "
+        { EXIT_DATA, "the data directory or an exported file: missing, foreign, held by another process, "
+                     "newer, damaged, or the "
                      "disk is full" },
         { EXIT_MODULE, "a module can't be loaded or registers nothing" },
         { EXIT_INTERNAL, "a workflow or activity crashed the process, memory ran out, or stet has a bug" },

@@ -25,6 +25,7 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                              false },
         [OPTION_MODULE] = { "module", 'm', "FILE.so", "load workflows and activities from it (repeatable)",
                             NULL, NULL, true },
+        [OPTION_NAMESPACE] = { "namespace", 0, "NAME", "the namespace of the runs", "default", NULL, false },
         [OPTION_TIMEOUT] = { "timeout", 't', "DURATION", "the longest wait for the server's answer", "10s",
                              NULL, false },
         [OPTION_LISTEN] = { "listen", 'l', "ENDPOINT", "where to listen, port 0 for any (repeatable)",
@@ -40,6 +41,13 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                            false },
         [OPTION_STACK_SIZE] = { "stack-size", 0, "SIZE", "the stack of a workflow's code", "64k", NULL,
                                 false },
+        [OPTION_DISK_RESERVE] = { "disk-reserve", 0, "SIZE",
+                                  "while less of the disk is free, no run can start",
+                                  "256m or 2 % of the disk", NULL, false },
+        [OPTION_RETENTION] = { "retention", 0, "RULES",
+                               "how long ended runs are kept: 7d, failed=30d, dev:1h, dev:failed=2d, forever "
+                               "(repeatable)",
+                               "30d; dev: 24h", NULL, true },
         [OPTION_LOG] = { "log", 0, "LEVEL", "log on standard error from: debug, info, warning, error", "info",
                          option_log_levels, false },
         [OPTION_SLOTS] = { "slots", 's', "N", "activities at the same time", "4", NULL, false },
@@ -57,6 +65,8 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                                  option_conflicts, false },
         [OPTION_ON_REUSE] = { "on-reuse", 0, "WHAT", "the id had runs: allow, failed-only, reject", "allow",
                               option_reuses, false },
+        [OPTION_ATTRIBUTE] = { "attribute", 0, "NAME=VALUE", "what show and list say of the run (repeatable)",
+                               NULL, NULL, true },
         [OPTION_WAIT] = { "wait", 'w', NULL, "wait for the ending and print the result", NULL, NULL, false },
         [OPTION_WAIT_TIMEOUT] = { "timeout", 't', "DURATION", "the longest --wait", "no limit", NULL, false },
         [OPTION_STATE] = { "state", 0, "STATE",
@@ -67,8 +77,15 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
         [OPTION_TRANSITIONS] = { "limit", 0, "N", "at most so many transitions", "all", NULL, false },
         [OPTION_BEFORE] = { "before", 0, "RUN-ID", "only runs older than this one: the next page",
                             "from the newest", NULL, false },
+        [OPTION_ENDED_BEFORE] = { "ended-before", 0, "DURATION", "only runs that ended longer ago than this",
+                                  "any", NULL, false },
+        [OPTION_DRY_RUN] = { "dry-run", 'n', NULL, "only print how many there are, and which", NULL, NULL,
+                             false },
+        [OPTION_YES] = { "yes", 'y', NULL, "do not ask", NULL, NULL, false },
         [OPTION_FROM] = { "from", 0, "N", "from this transition on", "0", NULL, false },
         [OPTION_REASON] = { "reason", 'r', "TEXT", "why, for whoever reads the history", NULL, NULL, false },
+        [OPTION_FILE] = { "file", 'o', "FILE.stet", "the file to write", NULL, NULL, false },
+        [OPTION_FORCE] = { "force", 'f', NULL, "replace what is there", NULL, NULL, false },
         [OPTION_OUTPUT] = { "output", 'o', "text|json", "json: exactly one document on standard output",
                             "text", output_words, false },
         [OPTION_HELP] = { "help", 'h', NULL, "this text", NULL, NULL, false },
@@ -105,6 +122,11 @@ static int refuse_word(const struct option_row *row, const char *value, stet_why
         free(near);
         free(list);
         return STET_EINVAL;
+}
+
+bool option_is_word(enum option_id id, const char *word)
+{
+        return option_rows[id].words && word_place(option_rows[id].words, word) >= 0;
 }
 
 int option_add(struct option_values *values, enum option_id id, const char *value, stet_why *why)

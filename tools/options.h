@@ -15,6 +15,7 @@ enum option_id {
         OPTION_DATA,
         OPTION_CONNECT,
         OPTION_MODULE,
+        OPTION_NAMESPACE,
         OPTION_TIMEOUT,
         OPTION_LISTEN,
         OPTION_EXECUTORS,
@@ -22,6 +23,8 @@ enum option_id {
         OPTION_LEVEL,
         OPTION_LEASE,
         OPTION_STACK_SIZE,
+        OPTION_DISK_RESERVE,
+        OPTION_RETENTION,
         OPTION_LOG,
         OPTION_SLOTS,
         OPTION_NAME,
@@ -31,6 +34,7 @@ enum option_id {
         OPTION_REQUEST_ID,
         OPTION_ON_CONFLICT,
         OPTION_ON_REUSE,
+        OPTION_ATTRIBUTE,
         OPTION_WAIT,
         OPTION_WAIT_TIMEOUT,
         OPTION_STATE,
@@ -38,8 +42,13 @@ enum option_id {
         OPTION_LIMIT,
         OPTION_TRANSITIONS,
         OPTION_BEFORE,
+        OPTION_ENDED_BEFORE,
+        OPTION_DRY_RUN,
+        OPTION_YES,
         OPTION_FROM,
         OPTION_REASON,
+        OPTION_FILE,
+        OPTION_FORCE,
         OPTION_OUTPUT,
         OPTION_HELP,
         OPTIONS_COUNT,
@@ -66,6 +75,9 @@ extern const char *const option_levels[],
 struct option_values {
         const char **given[OPTIONS_COUNT];
 };
+
+/* Whether the option takes words, and this is one of them. */
+bool option_is_word(enum option_id id, const char *word);
 
 /* Adds a value. STET_EINVAL: given twice, or not among its words. */
 int option_add(struct option_values *values, enum option_id id, const char *value, stet_why *why);

@@ -6,6 +6,7 @@
 #include "tools/print_run.h"
 #include "tools/print_value.h"
 #include "tools/session.h"
+#include "tools/source.h"
 #include "tools/terminal.h"
 #include "tools/text.h"
 #include "tools/verb.h"
@@ -87,20 +88,23 @@ int verb_list(struct command *c)
 
 /* --- show, stats, executors --- */
 
-static int read_run(const struct command *c, stet_client *client, stet_value *ret, stet_why *why)
-{
-        return stet_client_show(client, c->arguments[0], ret, why);
-}
-
-static void show_run(const struct command *c, const stet_value *v)
-{
-        (void)c;
-        print_run(stdout, v);
-}
-
 int verb_show(struct command *c)
 {
-        return read_and_print(c, read_run, show_run);
+        struct source source;
+        stet_value v = { 0 };
+        stet_why why = { "" };
+        int code = EXIT_OK, err = source_open(c, &source, &why);
+        if (!err)
+                err = source_show(&source, &v, &why);
+        if (err)
+                code = source_fail(c, err, &why);
+        else if (c->json)
+                code = command_print_json(&v);
+        else
+                print_run(stdout, &v);
+        source_close(&source);
+        stet_value_free(&v);
+        return code;
 }
 
 static void show_map(const struct command *c, const stet_value *v)
@@ -148,15 +152,15 @@ static void history_fini(struct history *h)
 
 /* Pages from `from` on, until there are `limit` transitions or no more. A page may be short because its
  * transitions are large. */
-static int history_read(struct history *h, stet_client *client, const char *run, uint64_t from,
-                        uint64_t limit, stet_why *why)
+static int history_read(struct history *h, const struct source *source, uint64_t from, uint64_t limit,
+                        stet_why *why)
 {
         for (size_t got = 1; got > 0 && h->transitions < limit; h->count++) {
                 uint64_t left = limit - h->transitions;
                 h->pages = text_need(realloc(h->pages, (h->count + 1) * sizeof *h->pages));
                 h->pages[h->count] = (stet_value){ 0 };
-                int err = stet_client_history(client, run, from + h->transitions,
-                                              left < PAGE ? (uint32_t)left : PAGE, &h->pages[h->count], why);
+                int err = source_history(source, from + h->transitions, left < PAGE ? (uint32_t)left : PAGE,
+                                         &h->pages[h->count], why);
                 if (err)
                         return err;
                 got = stet_value_count(&h->pages[h->count]);
@@ -186,11 +190,11 @@ static int history_print_json(const struct history *h)
         return EXIT_OK;
 }
 
-static int64_t run_started_ms(stet_client *client, const char *run)
+static int64_t run_started_ms(const struct source *source)
 {
         stet_value shown = { 0 };
         int64_t started_ms = -1;
-        if (stet_client_show(client, run, &shown, NULL) == 0) {
+        if (source_show(source, &shown, NULL) == 0) {
                 stet_value item = stet_value_get(&shown, "started_ms");
                 started_ms = stet_value_int(&item, -1);
         }
@@ -208,23 +212,22 @@ static int history_print(const struct command *c, const struct history *h, int64
 
 int verb_history(struct command *c)
 {
-        struct session session = { 0 };
+        struct source source = { 0 };
         struct history h = { 0 };
         stet_why why = { "" };
         uint64_t from = 0, limit = UINT64_MAX;
-        const char *run = c->arguments[0];
         int code, err = option_count(&c->options, OPTION_FROM, 0, UINT32_MAX, &from, &why);
         if (!err)
                 err = option_count(&c->options, OPTION_TRANSITIONS, 1, UINT32_MAX, &limit, &why);
         if (!err)
-                err = session_open(c, SESSION_READ, &session, &why);
+                err = source_open(c, &source, &why);
         if (!err)
-                err = history_read(&h, session.client, run, from, limit, &why);
+                err = history_read(&h, &source, from, limit, &why);
         if (err)
-                code = fail_to_read(c, err, &why);
+                code = source_fail(c, err, &why);
         else
-                code = history_print(c, &h, from && !c->json ? run_started_ms(session.client, run) : -1);
+                code = history_print(c, &h, from && !c->json ? run_started_ms(&source) : -1);
         history_fini(&h);
-        session_close(&session);
+        source_close(&source);
         return code;
 }

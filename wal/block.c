@@ -12,6 +12,7 @@
 
 enum { BLOCK_AT_COMMIT = 0, BLOCK_AT_COUNT = 8, BLOCK_AT_PIECES = 10, BLOCK_AT_CRC = 12 };
 enum { HEAD_AT_FORMAT = 8, HEAD_AT_CRC = 12, HEAD_AT_EPOCH = 16, HEAD_AT_FIRST = 24, HEAD_AT_COMMIT = 32 };
+enum { HEAD_AT_ORIGIN = 40, HEAD_AT_ORIGIN_CRC = 48 };
 
 static const char head_magic[] = "stet log";
 
@@ -116,19 +117,30 @@ bool block_cut(struct block_cutter *c, struct block *ret)
         return true;
 }
 
-static uint32_t head_checksum(const uint8_t *value)
+static uint32_t head_checksum(const uint8_t *value, size_t size)
 {
-        return crc32c(crc32c(0, value, HEAD_AT_CRC), value + HEAD_AT_EPOCH, LOG_HEAD_SIZE - HEAD_AT_EPOCH);
+        return crc32c(crc32c(0, value, HEAD_AT_CRC), value + HEAD_AT_EPOCH, size - HEAD_AT_EPOCH);
 }
 
-void log_head_encode(uint8_t value[LOG_HEAD_SIZE], const struct log_head *head)
+static size_t head_size(uint32_t format)
 {
+        return format < 2 ? LOG_HEAD_SIZE_1 : LOG_HEAD_SIZE;
+}
+
+size_t log_head_encode(uint8_t value[LOG_HEAD_SIZE], const struct log_head *head)
+{
+        uint32_t format = head->origin_lsn ? 2 : 1;
         memcpy(value, head_magic, HEAD_AT_FORMAT);
-        le32_put(value + HEAD_AT_FORMAT, LOG_FORMAT);
+        le32_put(value + HEAD_AT_FORMAT, format);
         le64_put(value + HEAD_AT_EPOCH, head->epoch);
         le64_put(value + HEAD_AT_FIRST, head->first_lsn);
         le64_put(value + HEAD_AT_COMMIT, head->commit);
-        le32_put(value + HEAD_AT_CRC, head_checksum(value));
+        if (format > 1) {
+                le64_put(value + HEAD_AT_ORIGIN, head->origin_lsn);
+                le32_put(value + HEAD_AT_ORIGIN_CRC, head->origin_crc);
+        }
+        le32_put(value + HEAD_AT_CRC, head_checksum(value, head_size(format)));
+        return head_size(format);
 }
 
 int log_head_decode(struct bytes value, struct log_head *ret, stet_why *why)
@@ -141,12 +153,18 @@ int log_head_decode(struct bytes value, struct log_head *ret, stet_why *why)
                                     "its format is %" PRIu32
                                     ", and this stet knows formats up to %d; use a newer stet",
                                     format, LOG_FORMAT);
-        if (value.size != LOG_HEAD_SIZE || le32_get(value.data + HEAD_AT_CRC) != head_checksum(value.data))
+        if (value.size != head_size(format) ||
+            le32_get(value.data + HEAD_AT_CRC) != head_checksum(value.data, value.size))
                 return stet_why_set(why, STET_ECORRUPT, "its head is damaged: its checksum does not match");
-        *ret = (struct log_head){
+        struct log_head head = {
                 .epoch = le64_get(value.data + HEAD_AT_EPOCH),
                 .first_lsn = le64_get(value.data + HEAD_AT_FIRST),
                 .commit = le64_get(value.data + HEAD_AT_COMMIT),
         };
+        if (format > 1) {
+                head.origin_lsn = le64_get(value.data + HEAD_AT_ORIGIN);
+                head.origin_crc = le32_get(value.data + HEAD_AT_ORIGIN_CRC);
+        }
+        *ret = head;
         return 0;
 }

@@ -14,12 +14,13 @@
 #include "wal/record.h"
 
 enum {
-        LOG_FORMAT = 1,
+        LOG_FORMAT = 2,
         BLOCK_KEY_SIZE = 10,
         BLOCK_HEADER_SIZE = 16,
         BLOCK_SIZE_MAX = 4080, /* what one LMDB overflow page holds */
         BLOCK_BODY_MAX = BLOCK_SIZE_MAX - BLOCK_HEADER_SIZE,
-        LOG_HEAD_SIZE = 40,
+        LOG_HEAD_SIZE_1 = 40, /* of format 1 */
+        LOG_HEAD_SIZE = 52,
 };
 
 struct block {
@@ -56,9 +57,16 @@ struct log_head {
         uint64_t epoch;
         uint64_t first_lsn; /* records below it are forgotten, even if their block is still there */
         uint64_t commit;    /* LMDB's number of the transaction that wrote this head */
+
+        /* The record before the first that this log ever had: its LSN and checksum. Both 0 when that was
+         * record 1. */
+        uint64_t origin_lsn;
+        uint32_t origin_crc;
 };
 
-void log_head_encode(uint8_t value[LOG_HEAD_SIZE], const struct log_head *head);
+/* Returns the head's size: a log that began with record 1 has a head of format 1, which older versions of
+ * stet read. */
+size_t log_head_encode(uint8_t value[LOG_HEAD_SIZE], const struct log_head *head);
 
 /* STET_EFORMAT: not a head; STET_ENEWER: of a newer format; STET_ECORRUPT: damaged. */
 int log_head_decode(struct bytes value, struct log_head *ret, stet_why *why);

@@ -9,7 +9,9 @@
 #include "base/buffer.h"
 #include "base/crc32c.h"
 #include "wal/dir_lock_os.h"
+#include "wal/file_os.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +32,7 @@ static const char meta_name[] = "stet.meta";
 static const char meta_name_new[] = "stet.meta.new";
 
 struct meta {
+        uint32_t format;
         uint32_t shards;
         uint64_t incarnation;
         char created[32];
@@ -100,7 +103,7 @@ static int refuse_foreign(int dir_fd, const char *path, stet_why *why)
 static uint32_t meta_checksum(const struct meta *m)
 {
         char text[128];
-        int n = snprintf(text, sizeof text, "%d %" PRIu32 " %016" PRIx64 " %s", DATA_DIR_FORMAT, m->shards,
+        int n = snprintf(text, sizeof text, "%" PRIu32 " %" PRIu32 " %016" PRIx64 " %s", m->format, m->shards,
                          m->incarnation, m->created);
         return crc32c(0, text, (size_t)n);
 }
@@ -124,7 +127,8 @@ static int meta_parse(const json_t *object, const char *path, struct meta *ret, 
                                     ", and this stet knows "
                                     "formats up to %d; use a newer stet",
                                     path, format, DATA_DIR_FORMAT);
-        struct meta m = { .shards = shards < 1 || shards > DATA_DIR_SHARDS_MAX ? 0 : (uint32_t)shards };
+        struct meta m = { .format = (uint32_t)format };
+        m.shards = shards < 1 || shards > DATA_DIR_SHARDS_MAX ? 0 : (uint32_t)shards;
         m.incarnation = strtoull(string_of(object, "incarnation"), NULL, 16);
         snprintf(m.created, sizeof m.created, "%s", string_of(object, "created"));
         if (!m.shards || strtoul(string_of(object, "checksum"), NULL, 16) != meta_checksum(&m))
@@ -165,9 +169,9 @@ static char *meta_text(const struct meta *m)
         char incarnation[17], checksum[9];
         snprintf(incarnation, sizeof incarnation, "%016" PRIx64, m->incarnation);
         snprintf(checksum, sizeof checksum, "%08" PRIx32, meta_checksum(m));
-        json_t *object =
-            json_pack("{s:i, s:I, s:s, s:s, s:s}", "format", DATA_DIR_FORMAT, "shards", (json_int_t)m->shards,
-                      "incarnation", incarnation, "created", m->created, "checksum", checksum);
+        json_t *object = json_pack("{s:I, s:I, s:s, s:s, s:s}", "format", (json_int_t)m->format, "shards",
+                                   (json_int_t)m->shards, "incarnation", incarnation, "created", m->created,
+                                   "checksum", checksum);
         char *text = json_dumps(object, JSON_INDENT(2));
         json_decref(object);
         return text;
@@ -190,6 +194,8 @@ static bool write_synced(int dir_fd, const char *name, const char *text)
 static int meta_write(int dir_fd, const char *path, const struct meta *m, stet_why *why)
 {
         char *text = meta_text(m);
+        if (!text)
+                return stet_why_set(why, STET_ENOMEM, "no memory for what %s/stet.meta is to say", path);
         errno = ENOSPC; /* what a short write without an error means */
         bool ok = write_synced(dir_fd, meta_name_new, text) &&
                   renameat(dir_fd, meta_name_new, dir_fd, meta_name) == 0 && fsync(dir_fd) == 0;
@@ -201,9 +207,10 @@ static int meta_write(int dir_fd, const char *path, const struct meta *m, stet_w
                             path, strerror(number));
 }
 
-static int meta_create(int dir_fd, const char *path, uint32_t shards, struct meta *ret, stet_why *why)
+static int meta_create(int dir_fd, const char *path, uint32_t format, uint32_t shards, struct meta *ret,
+                       stet_why *why)
 {
-        struct meta m = { .shards = shards ? shards : 1 };
+        struct meta m = { .format = format, .shards = shards };
         struct tm tm;
         time_t now = time(NULL);
         strftime(m.created, sizeof m.created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
@@ -217,20 +224,6 @@ static int meta_create(int dir_fd, const char *path, uint32_t shards, struct met
 }
 
 /* --- open --- */
-
-static int sync_parent(const char *path, stet_why *why)
-{
-        char *copy = xmemdup(path, strlen(path));
-        int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int err = 0;
-        if (fd < 0 || fsync(fd))
-                err = stet_why_set(why, STET_EIO, "cannot sync the directory that holds %s: %s", path,
-                                   strerror(errno));
-        if (fd >= 0)
-                close(fd);
-        free(copy);
-        return err;
-}
 
 static int make_directory(const char *path, stet_why *why)
 {
@@ -301,6 +294,7 @@ static void fill_in(struct data_dir *dir, const char *path, int lock_fd, const s
         *dir = (struct data_dir){
                 .path = absolute ? absolute : xmemdup(path, strlen(path)),
                 .lock_fd = lock_fd,
+                .format = m->format,
                 .shards = m->shards,
                 .incarnation = m->incarnation,
         };
@@ -313,8 +307,8 @@ static int open_locked(int dir_fd, const char *path, bool create, uint32_t shard
         int err = inspect(dir_fd, path, create, shards, ret, &exists, why);
         if (err || exists)
                 return err;
-        err = meta_create(dir_fd, path, shards, ret, why);
-        return err ? err : sync_parent(path, why);
+        err = meta_create(dir_fd, path, DATA_DIR_FORMAT, shards ? shards : 1, ret, why);
+        return err ? err : file_sync_parent(path, why);
 }
 
 int data_dir_open(const char *path, bool create, uint32_t shards, struct data_dir *ret, stet_why *why)
@@ -359,6 +353,42 @@ int data_dir_peek(const char *path, struct data_dir *ret, stet_why *why)
         return err;
 }
 
+int data_dir_upgrade(struct data_dir *dir, stet_why *why)
+{
+        struct meta m;
+        int dir_fd;
+        assert(dir->lock_fd >= 0);
+        int err = open_directory(dir->path, false, &dir_fd, why);
+        if (err)
+                return err;
+        err = meta_read(dir_fd, dir->path, &m, why);
+        if (err == STET_ENOTFOUND)
+                err = stet_why_set(why, STET_EIO, "%s/stet.meta is gone", dir->path);
+        if (!err && m.format < DATA_DIR_FORMAT) {
+                m.format = DATA_DIR_FORMAT;
+                err = meta_write(dir_fd, dir->path, &m, why);
+        }
+        close(dir_fd);
+        if (!err)
+                dir->format = m.format;
+        return err;
+}
+
+int data_dir_seal(const char *path, uint32_t format, uint32_t shards, uint64_t *ret_incarnation,
+                  stet_why *why)
+{
+        struct meta m;
+        int dir_fd;
+        int err = open_directory(path, false, &dir_fd, why);
+        if (err)
+                return err;
+        err = meta_create(dir_fd, path, format, shards, &m, why);
+        close(dir_fd);
+        if (!err)
+                *ret_incarnation = m.incarnation;
+        return err ? err : file_sync_parent(path, why);
+}
+
 int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why)
 {
         return dir_lock_announce(dir->lock_fd, endpoint, why);
@@ -380,12 +410,22 @@ int data_dir_holder(const char *path, char *buf, size_t size)
         return 0;
 }
 
+static char *shard_path(const struct data_dir *dir, uint32_t shard, const char *what)
+{
+        size_t size = strlen(dir->path) + sizeof "/shard-4294967295." + strlen(what);
+        char *path = xmalloc(size);
+        snprintf(path, size, "%s/shard-%" PRIu32 ".%s", dir->path, shard, what);
+        return path;
+}
+
 char *data_dir_log_path(const struct data_dir *dir, uint32_t shard)
 {
-        size_t size = strlen(dir->path) + sizeof "/shard-4294967295.log";
-        char *path = xmalloc(size);
-        snprintf(path, size, "%s/shard-%" PRIu32 ".log", dir->path, shard);
-        return path;
+        return shard_path(dir, shard, "log");
+}
+
+char *data_dir_store_path(const struct data_dir *dir, uint32_t shard)
+{
+        return shard_path(dir, shard, "store");
 }
 
 void data_dir_close(struct data_dir *dir)

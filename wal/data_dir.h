@@ -5,6 +5,7 @@
  *      DIR/stet.meta       one JSON object: format, shards, incarnation, created
  *      DIR/lock            held with flock by the process that has it open; says who
  *      DIR/shard-N.log     one log a shard (LMDB without a subdirectory), and its -lock
+ *      DIR/shard-N.store   one store a shard, likewise
  *      DIR/node.sock       the ipc endpoint of a server on it
  */
 #ifndef WAL_DATA_DIR_H
@@ -15,11 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DATA_DIR_FORMAT = 1, DATA_DIR_SHARDS_MAX = 64 };
+enum { DATA_DIR_FORMAT = 2, DATA_DIR_SHARDS_MAX = 64 };
 
 struct data_dir {
         char *path; /* absolute */
         int lock_fd;
+        uint32_t format; /* 1: an earlier version made it, and it has logs but no stores */
         uint32_t shards;
         uint64_t incarnation; /* random; changes when a directory is restored or copied */
 };
@@ -35,6 +37,15 @@ int data_dir_open(const char *path, bool create, uint32_t shards, struct data_di
 /* Reads what is in the directory without locking or changing it (verify). */
 int data_dir_peek(const char *path, struct data_dir *ret, stet_why *why);
 
+/* Makes an opened directory one of format 2 (durably), when its stores are there; one that is already stays
+ * as it is. From then on an earlier version refuses it. */
+int data_dir_upgrade(struct data_dir *dir, stet_why *why);
+
+/* Makes a directory that has its logs and stores a data directory, with a new incarnation: the last step of a
+ * restore. The caller holds dir_lock_take()'s lock. */
+int data_dir_seal(const char *path, uint32_t format, uint32_t shards, uint64_t *ret_incarnation,
+                  stet_why *why);
+
 /* Writes the endpoints that a server on this directory listens on into the lock file, for data_dir_holder().
  */
 int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why);
@@ -43,8 +54,9 @@ int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why)
  * or the holder serves nobody. */
 int data_dir_holder(const char *path, char *buf, size_t size);
 
-/* The path of a shard's log, on the heap. */
+/* The paths of a shard's log and store, on the heap. */
 char *data_dir_log_path(const struct data_dir *dir, uint32_t shard);
+char *data_dir_store_path(const struct data_dir *dir, uint32_t shard);
 
 void data_dir_close(struct data_dir *dir);
 

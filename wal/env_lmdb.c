@@ -295,6 +295,20 @@ void env_lmdb_view_pause(struct env_lmdb *env)
         pthread_rwlock_unlock(&env->lock);
 }
 
+uint64_t env_lmdb_newest(const struct env_lmdb *env)
+{
+        MDB_envinfo info;
+        mdb_env_info(env->mdb, &info);
+        return info.me_last_txnid;
+}
+
+/* Whatever comes of it: they are looked for again. */
+void env_lmdb_forget_dead(const struct env_lmdb *env)
+{
+        int dead;
+        mdb_reader_check(env->mdb, &dead);
+}
+
 int env_lmdb_sync(struct env_lmdb *env, stet_why *why)
 {
         int rc = mdb_env_sync(env->mdb, 1);

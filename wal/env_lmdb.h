@@ -63,6 +63,12 @@ int env_lmdb_view_begin(struct env_lmdb *env, MDB_txn **ret, stet_why *why);
 int env_lmdb_view_resume(struct env_lmdb *env, stet_why *why);
 void env_lmdb_view_pause(struct env_lmdb *env);
 
+/* The number of the newest transaction that anyone committed. */
+uint64_t env_lmdb_newest(const struct env_lmdb *env);
+
+/* Lets go of what readers hold whose processes have died. */
+void env_lmdb_forget_dead(const struct env_lmdb *env);
+
 int env_lmdb_sync(struct env_lmdb *env, stet_why *why);
 
 /* What the file takes on the disk. */

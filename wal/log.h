@@ -4,13 +4,15 @@
  * log_lmdb (a file), log_mem (the simulator's, with a crash model). An implementation on a replicated engine
  * can follow, because every append names the writer's epoch and the LSN it continues.
  *
- * One thread appends and trims; reads may come from any thread at the same time.
+ * One thread appends; reading and trimming may come from any thread at the same time.
  */
 #ifndef WAL_LOG_H
 #define WAL_LOG_H
 
 #include "stet/error.h"
 #include "wal/record.h"
+
+#include <stdatomic.h>
 
 /* How much an acknowledged append survives. */
 enum log_level {
@@ -29,7 +31,6 @@ struct log_ops {
         int (*append)(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why);
         int (*sync)(struct log *log, stet_why *why);
         int (*read)(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
-        int (*trim)(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why);
         void (*close)(struct log *log);
 };
 
@@ -44,10 +45,14 @@ struct log_stats {
  * know that no append is under way. */
 struct log {
         const struct log_ops *ops;
-        uint64_t epoch;     /* of this opening: one more than the last */
-        uint64_t first_lsn; /* of the oldest record kept; last_lsn + 1 when empty */
-        uint64_t last_lsn;  /* 0 when nothing was ever appended */
-        uint32_t last_crc;  /* of record last_lsn */
+        uint64_t epoch; /* of this opening: one more than the last */
+
+        /* Any thread may look at these two at any time. */
+        _Atomic uint64_t first_lsn; /* of the oldest record kept; last_lsn + 1 when empty */
+        _Atomic uint64_t trim_lsn;  /* what log_trim() asked for */
+
+        uint64_t last_lsn; /* 0 when nothing was ever appended, and the log begins with record 1 */
+        uint32_t last_crc; /* of record last_lsn */
         bool stopped; /* a write failed with unknown outcome: everything but reading and closing is refused */
         struct log_stats stats;
 };
@@ -66,8 +71,14 @@ int log_sync(struct log *log, stet_why *why);
  * names the LSN and the stream in *why. A from_lsn below first_lsn starts at first_lsn. */
 int log_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
 
-/* Forgets the records before to_lsn. */
-int log_trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why);
+/* The records before to_lsn are no longer needed. Returns at once, in any thread; an earlier to_lsn than
+ * before changes nothing. The appends that follow forget them piece by piece, each in its own commit, and
+ * move first_lsn as they do; a log to which nothing is appended keeps them. What is asked is not kept beyond
+ * the log's closing. */
+void log_trim(struct log *log, uint64_t to_lsn);
+
+/* For implementations, within an append: what may be forgotten now. Never a record of the group under way. */
+uint64_t log_trim_lsn(const struct log *log);
 
 void log_close(struct log *log); /* harmless on NULL */
 
@@ -76,12 +87,29 @@ void log_close(struct log *log); /* harmless on NULL */
 struct log_lmdb_options {
         const char *path; /* of the file; LMDB puts PATH-lock beside it */
         enum log_level level;
-        size_t map_bytes; /* first size of the map; it grows by itself. 0: 1 GiB */
+        size_t map_bytes;   /* first size of the map; it grows by itself. 0: 1 GiB */
+        uint64_t epoch_min; /* the opening's epoch is at least this */
 };
 
 /* Opens or makes the log, checks its format and the file's size before mapping it, raises the epoch
  * (durably). The caller holds the directory's lock. */
 int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet_why *why);
+
+/* Reads another process's log, or a copy: no epoch is raised, and appending and trimming are refused. With
+ * `alone` no lock file is touched: nobody else may have it open. */
+int log_lmdb_open_reading(const char *path, bool alone, struct log **ret, stet_why *why);
+
+/* The number of the newest commit, whoever made it. */
+uint64_t log_lmdb_newest(const struct log *log);
+
+/* From now on readings of a log opened for reading give what it is at this moment, whatever is appended or
+ * trimmed, and its epoch, first_lsn, last_lsn and last_crc are those of this moment; *ret_newest: its newest
+ * commit. Pages that others replace stay in the file until it is closed. */
+int log_lmdb_hold(struct log *log, uint64_t *ret_newest, stet_why *why);
+
+/* Makes an empty log whose first record will be `lsn`, behind a record with that checksum: for a restored
+ * backup, whose store ends there. STET_EEXISTS: there is a file; STET_EINVAL: lsn 0, or 1 with a checksum. */
+int log_lmdb_create_at(const char *path, uint64_t lsn, uint32_t crc, stet_why *why);
 
 /* --- log_mem --- */
 

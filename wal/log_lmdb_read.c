@@ -29,8 +29,8 @@ int log_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct log_head *head,
         uint8_t key_bytes[BLOCK_KEY_SIZE], value_bytes[LOG_HEAD_SIZE];
         head->commit = mdb_txn_id(txn);
         block_key_encode(key_bytes, 0, 0);
-        log_head_encode(value_bytes, head);
-        MDB_val key = { sizeof key_bytes, key_bytes }, value = { sizeof value_bytes, value_bytes };
+        size_t size = log_head_encode(value_bytes, head);
+        MDB_val key = { sizeof key_bytes, key_bytes }, value = { size, value_bytes };
         int rc = mdb_put(txn, env->dbi, &key, &value, 0);
         return rc ? env_lmdb_error(env, rc, "write its head", why) : 0;
 }
@@ -213,7 +213,8 @@ int log_lmdb_tail(struct env_lmdb *env, MDB_txn *txn, struct log_tail *ret, stet
 
 struct reader {
         struct env_lmdb *env;
-        MDB_txn *txn; /* kept between batches, reset */
+        MDB_txn *txn; /* kept between batches, reset; or the view */
+        bool held;
 };
 
 static int fill_within(const struct reader *r, uint64_t *from_lsn, size_t size, struct buffer *batch,
@@ -240,19 +241,23 @@ static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *bat
                 stet_why *why)
 {
         struct reader *r = store;
-        int err = env_lmdb_read_begin(r->env, &r->txn, why);
+        int err = r->held ? env_lmdb_view_resume(r->env, why) : env_lmdb_read_begin(r->env, &r->txn, why);
         if (err)
                 return err;
         err = fill_within(r, from_lsn, size, batch, ret_lsn, why);
-        env_lmdb_read_end(r->env, r->txn);
+        if (r->held)
+                env_lmdb_view_pause(r->env);
+        else
+                env_lmdb_read_end(r->env, r->txn);
         return err;
 }
 
 int log_lmdb_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why)
 {
-        struct reader r = { .env = &((struct log_lmdb *)log)->env };
+        struct log_lmdb *l = (struct log_lmdb *)log;
+        struct reader r = { .env = &l->env, .txn = l->view, .held = l->view != NULL };
         int err = log_read_batches(fill, &r, from_lsn, visit, ctx, why);
-        if (r.txn)
+        if (r.txn && !r.held)
                 mdb_txn_abort(r.txn);
         return err;
 }

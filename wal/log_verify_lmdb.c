@@ -203,6 +203,14 @@ static void take_damaged_block(struct verify *v, struct bytes key, struct bytes 
                 verify_records(v, body);
 }
 
+/* Before the record lsn; of the log's very first one it is known what it continues. */
+static struct log_check check_from(const struct verify *v, uint64_t lsn)
+{
+        if (lsn != v->head.origin_lsn + 1)
+                return log_check_from(lsn);
+        return (struct log_check){ .lsn = lsn, .chain = v->head.origin_crc, .chain_known = true };
+}
+
 static void take_head(struct verify *v, struct bytes value)
 {
         stet_why why;
@@ -212,7 +220,7 @@ static void take_head(struct verify *v, struct bytes value)
         }
         v->head_found = true;
         v->commit = v->head.commit;
-        v->next = log_check_from(v->head.first_lsn);
+        v->next = check_from(v, v->head.first_lsn);
 }
 
 static void take_entry(struct verify *v, MDB_cursor *cursor, const MDB_val *key_val, const MDB_val *value_val)
@@ -235,7 +243,7 @@ static void take_entry(struct verify *v, MDB_cursor *cursor, const MDB_val *key_
         /* The first block may begin with trimmed records; without a head, the log begins where it begins. */
         bool is_first = v->entries == (v->head_found ? 2u : 1u) || !v->next.lsn;
         if (is_first && (!v->head_found || block.lsn < v->next.lsn))
-                v->next = log_check_from(block.lsn);
+                v->next = v->head_found ? check_from(v, block.lsn) : log_check_from(block.lsn);
         take_block(v, &block);
         if (v->progress && v->entries % PROGRESS_BLOCKS == 0)
                 v->progress(v->ctx, block.lsn);
@@ -259,13 +267,24 @@ static int skip_ahead(struct verify *v, MDB_cursor *cursor, int rc, MDB_val *key
         return rc;
 }
 
+static void check_beginning(struct verify *v)
+{
+        uint64_t end = v->entries > 1 ? v->next.lsn : v->head.origin_lsn + 1;
+        if (v->head.first_lsn > end)
+                report(v, end, 0, "records %" PRIu64 " to %" PRIu64 " are missing at the end", end,
+                       v->head.first_lsn - 1);
+        if (v->head.first_lsn <= v->head.origin_lsn)
+                report(v, v->head.first_lsn, 0,
+                       "the log should begin with record %" PRIu64 ", but the first it ever had is %" PRIu64,
+                       v->head.first_lsn, v->head.origin_lsn + 1);
+}
+
 static void check_ends(struct verify *v)
 {
-        if (!v->head_found)
+        if (v->head_found)
+                check_beginning(v);
+        else
                 report(v, 0, 0, "the log's head is missing or damaged");
-        else if (v->head.first_lsn > v->next.lsn)
-                report(v, v->next.lsn, 0, "records %" PRIu64 " to %" PRIu64 " are missing at the end",
-                       v->next.lsn, v->head.first_lsn - 1);
 }
 
 static void walk(void *ctx, MDB_cursor *cursor, const struct meta_lmdb *meta)

@@ -39,4 +39,8 @@ struct meta_lmdb {
  * LMDB's, or not what stet writes; STET_ECORRUPT: cut or damaged; STET_EIO. */
 int meta_lmdb_read(const char *path, struct meta_lmdb *ret, stet_why *why);
 
+/* The same while another process may commit: then the two pages can be read as of different moments, so that
+ * what seems to be damage is looked at again. */
+int meta_lmdb_read_in_use(const char *path, struct meta_lmdb *ret, stet_why *why);
+
 #endif

@@ -65,6 +65,16 @@ void log_group_abandon(struct log_group *g, size_t offset)
         g->bytes.size = offset;
 }
 
+void record_encode(struct buffer *to, const struct record *record)
+{
+        struct log_group g = { .bytes = *to, .first_lsn = record->lsn, .chain = record->chain };
+        size_t offset = log_group_begin(&g, (enum record_kind)record->kind, record->flags, record->stream,
+                                        record->previous_lsn, record->time_ns);
+        buffer_append(&g.bytes, record->body.data, record->body.size);
+        log_group_end(&g, offset);
+        *to = g.bytes;
+}
+
 int record_decode(struct bytes data, struct record *ret, size_t *ret_size)
 {
         if (!record_fits(data))

@@ -18,6 +18,7 @@ enum record_kind {
         RECORD_TRANSITION = 1, /* body: an actor's event and effects */
         RECORD_OPENING = 2,    /* a process opened the log; body: epoch and who */
         RECORD_NOTE = 3,       /* body: something the node wants to know after a restart */
+        RECORD_REMOVAL = 4,    /* body: the actors whose records and state are to be forgotten */
 };
 
 struct record {
@@ -61,5 +62,8 @@ void log_group_abandon(struct log_group *g, size_t offset);
 /* Decodes the record at the front of data, checking length and checksum (not the chain). Returns 0 and the
  * bytes it takes in *ret_size; STET_ECORRUPT when it is damaged or cut. The body points into data. */
 int record_decode(struct bytes data, struct record *ret, size_t *ret_size);
+
+/* Appends the record as the log has it: the bytes that it was decoded from. */
+void record_encode(struct buffer *to, const struct record *record);
 
 #endif

@@ -158,6 +158,14 @@ int store_lmdb_open(const struct store_lmdb_options *options, struct store **ret
  * that it has open itself. */
 int store_lmdb_open_reading(const char *path, bool alone, struct store **ret, stet_why *why);
 
+/* The number of the newest commit, whoever made it. */
+uint64_t store_lmdb_newest(const struct store *s);
+
+/* From now on readings and copies of a store opened for reading give what it is at this moment, and
+ * checkpoint and epoch are those of this moment; *ret_newest: its newest commit. What a later hold lets go of
+ * is free. Pages that others replace stay in the file until it is closed. */
+int store_lmdb_hold(struct store *s, uint64_t *ret_newest, stet_why *why);
+
 /* Writes everything that one transaction sees of it into a new file at `to` (in key order, compact, synced;
  * the caller syncs the directory), checking each entry. The store may be in use meanwhile. progress may be
  * NULL. *ret: the copy's checkpoint. */

@@ -145,16 +145,24 @@ static int copy_all(struct copy *c, stet_why *why)
         return err;
 }
 
-static int copy_into(struct copy *c, const char *to, stet_why *why)
+static int copy_view(struct copy *c, MDB_txn *held, stet_why *why)
+{
+        c->view = held;
+        int err = held ? 0 : env_lmdb_view_begin(c->from, &c->view, why);
+        if (err)
+                return err;
+        err = copy_all(c, why);
+        if (!held)
+                mdb_txn_abort(c->view);
+        return err;
+}
+
+static int copy_into(struct copy *c, MDB_txn *held, const char *to, stet_why *why)
 {
         int err = env_lmdb_open(&c->to, to, MDB_NOLOCK | MDB_NOSYNC, STORE_MAP_BYTES, why);
         if (err)
                 return err;
-        err = env_lmdb_view_begin(c->from, &c->view, why);
-        if (!err) {
-                err = copy_all(c, why);
-                mdb_txn_abort(c->view);
-        }
+        err = copy_view(c, held, why);
         env_lmdb_close(&c->to);
         buffer_fini(&c->batch);
         buffer_fini(&c->scratch);
@@ -175,11 +183,12 @@ static int reserve(const char *to, stet_why *why)
 int store_lmdb_copy(struct store *from, const char *to, void (*progress)(void *ctx, uint64_t entries),
                     void *ctx, struct store_checkpoint *ret, stet_why *why)
 {
-        struct copy c = { .from = &((struct store_lmdb *)from)->env, .progress = progress, .ctx = ctx };
+        struct store_lmdb *l = (struct store_lmdb *)from;
+        struct copy c = { .from = &l->env, .progress = progress, .ctx = ctx };
         int err = reserve(to, why);
         if (err)
                 return err;
-        err = copy_into(&c, to, why);
+        err = copy_into(&c, l->view, to, why);
         if (err)
                 unlink(to);
         else

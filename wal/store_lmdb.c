@@ -128,6 +128,7 @@ static int commit(struct store *s, const struct store_batch *batch, struct store
         struct commit c = { .batch = batch, .epoch = s->epoch, .to = to };
         if (l->reading)
                 return stet_why_set(why, STET_EINVAL, "%s was opened for reading only", l->env.path);
+        env_lmdb_forget_dead(&l->env); /* a backup that was killed would keep every page that is freed */
         int err = env_lmdb_write(&l->env, commit_work, &c, why);
         if (!err)
                 s->stats.disk_bytes = env_lmdb_disk_bytes(&l->env);
@@ -139,6 +140,8 @@ static void close_store(struct store *s)
         struct store_lmdb *l = (struct store_lmdb *)s;
         for (size_t i = 0; i < l->readers_count; i++)
                 mdb_txn_abort(l->readers[i]);
+        if (l->view)
+                mdb_txn_abort(l->view);
         pthread_mutex_destroy(&l->readers_lock);
         env_lmdb_close(&l->env);
         free(l);

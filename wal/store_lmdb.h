@@ -14,7 +14,8 @@ enum { STORE_READERS_KEPT = 16 };
 struct store_lmdb {
         struct store store;
         struct env_lmdb env;
-        bool reading; /* it takes no commits */
+        bool reading;  /* it takes no commits */
+        MDB_txn *view; /* what readings and copies see; NULL: the newest */
 
         /* Transactions between two readings, reset: renewing one costs less than beginning one. */
         pthread_mutex_t readers_lock;

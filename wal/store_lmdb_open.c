@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { LIVE_TRIES = 20 }; /* to read what another process is writing */
+enum { LIVE_TRIES = 20 }; /* to see a tree and its number of one moment */
 
 static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
 {
@@ -136,22 +136,40 @@ int store_lmdb_open(const struct store_lmdb_options *options, struct store **ret
                           why);
 }
 
-/* While another process commits, the two pages may be read as of different moments. */
-static int read_meta(const char *path, unsigned tries, struct meta_lmdb *ret, stet_why *why)
-{
-        int err = STET_ECORRUPT;
-        for (unsigned i = 0; i < tries && err == STET_ECORRUPT; i++)
-                err = meta_lmdb_read(path, ret, why);
-        return err;
-}
-
 int store_lmdb_open_reading(const char *path, bool alone, struct store **ret, stet_why *why)
 {
         struct meta_lmdb meta;
-        int err = read_meta(path, alone ? 1 : LIVE_TRIES, &meta, why);
+        int err = alone ? meta_lmdb_read(path, &meta, why) : meta_lmdb_read_in_use(path, &meta, why);
         if (err)
                 return err;
         /* Room for what the other process adds meanwhile. */
         size_t map_bytes = 2 * meta.file_size > STORE_MAP_BYTES ? 2 * meta.file_size : STORE_MAP_BYTES;
         return open_store(path, alone ? MDB_RDONLY | MDB_NOLOCK : MDB_RDONLY, map_bytes, 0, ret, why);
+}
+
+uint64_t store_lmdb_newest(const struct store *s)
+{
+        return env_lmdb_newest(&((const struct store_lmdb *)s)->env);
+}
+
+/* The commit rule is not asked for again: it was, when the store was opened. */
+int store_lmdb_hold(struct store *s, uint64_t *ret_newest, stet_why *why)
+{
+        struct store_lmdb *l = (struct store_lmdb *)s;
+        struct store_head head;
+        if (l->view)
+                mdb_txn_abort(l->view);
+        int err = env_lmdb_view_begin(&l->env, &l->view, why);
+        if (!err)
+                err = env_lmdb_view_resume(&l->env, why);
+        if (err)
+                return err;
+        err = store_lmdb_head(&l->env, l->view, &head, why);
+        *ret_newest = mdb_txn_id(l->view);
+        env_lmdb_view_pause(&l->env);
+        if (!err) {
+                s->checkpoint = head.checkpoint;
+                s->epoch = head.epoch;
+        }
+        return err;
 }

@@ -41,7 +41,9 @@ int store_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct store_head *h
 
 static int begin(struct store_lmdb *l, MDB_txn **ret, stet_why *why)
 {
-        *ret = NULL;
+        *ret = l->view;
+        if (l->view)
+                return env_lmdb_view_resume(&l->env, why);
         pthread_mutex_lock(&l->readers_lock);
         if (l->readers_count)
                 *ret = l->readers[--l->readers_count];
@@ -54,6 +56,10 @@ static int begin(struct store_lmdb *l, MDB_txn **ret, stet_why *why)
 
 static void end(struct store_lmdb *l, MDB_txn *txn)
 {
+        if (txn == l->view) {
+                env_lmdb_view_pause(&l->env);
+                return;
+        }
         env_lmdb_read_end(&l->env, txn);
         pthread_mutex_lock(&l->readers_lock);
         bool kept = l->readers_count < STORE_READERS_KEPT;

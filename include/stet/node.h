@@ -51,11 +51,23 @@ typedef struct stet_node_options {
         size_t stack_size;   /* of a workflow's code, bytes; 0: 64 KiB; at least 16 KiB */
         uint32_t stacks_max; /* runs that keep a stack while they wait; 0: 10,000. The others come back by
                                 replay */
+        uint32_t runs_max;   /* runs in memory; 0: 100,000. Beyond it those that wait are dropped at once, if
+                                they   are in the store; they come back when something happens to them */
+        int64_t idle_ms;     /* how long a run stays in memory to which nothing happens; 0: 5000 */
+        bool no_checkpoint;  /* keep everything in the log and in memory: for measuring */
         int64_t lease_ms;    /* an executor's longest silence; 0: 5000 */
         size_t queued_bytes_max; /* of activities and answers waiting; beyond it starts get STET_EBUSY; 0: 1
                                     GiB */
         stet_log_fn *log;        /* NULL: no log */
         void *log_context;
+        uint64_t disk_reserve_bytes; /* while less is free on the disk, starts get STET_EFULL and everything
+                                        else goes on until nothing is left. 0: the larger of 256 MiB and 2 %
+                                        of the file system, but at most 10 GiB and at most a tenth of it; 1:
+                                        as good as none */
+        const char
+            *retention; /* how long ended runs are kept, as rules with commas between: "30d", "failed=90d",
+                           "dev:1h", "dev:failed=2d", "forever". The most specific rule counts: namespace
+                           and state, namespace, state, all. NULL: 30 days. Then they are removed */
 } stet_node_options;
 
 #define STET_NODE_OPTIONS                                                                                    \

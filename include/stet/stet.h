@@ -7,9 +7,11 @@
 
 #include "stet/activity.h"
 #include "stet/app.h"
+#include "stet/backup.h"
 #include "stet/client.h"
 #include "stet/crash.h"
 #include "stet/error.h"
+#include "stet/export.h"
 #include "stet/node.h"
 #include "stet/value.h"
 #include "stet/verify.h"

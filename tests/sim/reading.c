@@ -5,6 +5,7 @@
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
 
+#include "base/run_id.h"
 #include "base/unpack.h"
 
 /* The value of a key of a map, as a cursor before it; failed when there is none. */

@@ -182,18 +182,35 @@ Test(log_head, what_was_encoded_is_decoded)
 {
         uint8_t value[LOG_HEAD_SIZE];
         struct log_head head = { .epoch = 3, .first_lsn = 1000, .commit = 77 }, r;
-        log_head_encode(value, &head);
-        cr_assert_eq(log_head_decode(bytes_of(value, sizeof value), &r, NULL), 0);
-        cr_assert_eq(r.epoch, 3);
-        cr_assert_eq(r.first_lsn, 1000);
-        cr_assert_eq(r.commit, 77);
+        for (int i = 0; i < 2; i++) {
+                size_t size = log_head_encode(value, &head);
+                cr_assert_eq(log_head_decode(bytes_of(value, size), &r, NULL), 0);
+                cr_assert_eq(r.epoch, 3);
+                cr_assert_eq(r.first_lsn, 1000);
+                cr_assert_eq(r.commit, 77);
+                cr_assert_eq(r.origin_lsn, head.origin_lsn);
+                cr_assert_eq(r.origin_crc, head.origin_crc);
+                head.origin_lsn = 900;
+                head.origin_crc = 0xdecade;
+        }
+}
+
+Test(log_head, only_a_log_that_began_later_has_a_head_of_format_2)
+{
+        uint8_t value[LOG_HEAD_SIZE];
+        struct log_head head = { .epoch = 3, .first_lsn = 1000, .commit = 77 };
+        cr_assert_eq(log_head_encode(value, &head), LOG_HEAD_SIZE_1);
+        cr_assert_eq(le32_get(value + 8), 1);
+        head.origin_lsn = 900;
+        cr_assert_eq(log_head_encode(value, &head), LOG_HEAD_SIZE);
+        cr_assert_eq(le32_get(value + 8), 2);
 }
 
 Test(log_head, every_flipped_bit_is_refused)
 {
         uint8_t value[LOG_HEAD_SIZE];
-        struct log_head head = { .epoch = 3, .first_lsn = 1000, .commit = 77 }, r;
-        log_head_encode(value, &head);
+        struct log_head head = { .epoch = 3, .first_lsn = 1000, .commit = 77, .origin_lsn = 900 }, r;
+        cr_assert_eq(log_head_encode(value, &head), sizeof value);
         for (size_t bit = 0; bit < sizeof value * 8; bit++) {
                 value[bit / 8] ^= (uint8_t)(1u << bit % 8);
                 cr_assert_neq(log_head_decode(bytes_of(value, sizeof value), &r, NULL), 0, "bit %zu", bit);
@@ -204,13 +221,13 @@ Test(log_head, every_flipped_bit_is_refused)
 Test(log_head, a_foreign_a_newer_and_a_cut_head_are_told_apart)
 {
         uint8_t value[LOG_HEAD_SIZE];
-        struct log_head head = { .epoch = 3, .first_lsn = 1000, .commit = 77 }, r;
+        struct log_head head = { .epoch = 3, .first_lsn = 1000, .commit = 77, .origin_lsn = 900 }, r;
         stet_why why;
-        log_head_encode(value, &head);
+        cr_assert_eq(log_head_encode(value, &head), sizeof value);
         cr_assert_eq(log_head_decode(bytes_of(value, LOG_HEAD_SIZE - 1), &r, &why), STET_ECORRUPT);
         cr_assert_eq(log_head_decode(bytes_of(value, 4), &r, &why), STET_EFORMAT);
         cr_assert_eq(log_head_decode(bytes_str("something else altogether"), &r, &why), STET_EFORMAT);
         le32_put(value + 8, LOG_FORMAT + 1);
         cr_assert_eq(log_head_decode(bytes_of(value, sizeof value), &r, &why), STET_ENEWER);
-        cr_assert_not_null(strstr(why.text, "its format is 2"), "%s", why.text);
+        cr_assert_not_null(strstr(why.text, "its format is 3"), "%s", why.text);
 }

@@ -204,16 +204,19 @@ Test(data_dir, two_directories_have_different_incarnations)
         temp_dir_free(q.dir);
 }
 
-Test(data_dir, log_paths_are_absolute_and_numbered)
+Test(data_dir, paths_of_logs_and_stores_are_absolute_and_numbered)
 {
         struct place p = place_new();
         make_at(p.path, 2);
         cr_assert_eq(chdir(p.dir), 0);
         struct data_dir d = open_at("data", false, 0);
-        char expected[160], *path = data_dir_log_path(&d, 1);
+        char expected[160], *log = data_dir_log_path(&d, 1), *store = data_dir_store_path(&d, 63);
         snprintf(expected, sizeof expected, "%s/shard-1.log", p.path);
-        cr_assert_str_eq(path, expected);
-        free(path);
+        cr_assert_str_eq(log, expected);
+        snprintf(expected, sizeof expected, "%s/shard-63.store", p.path);
+        cr_assert_str_eq(store, expected);
+        free(log);
+        free(store);
         data_dir_close(&d);
         temp_dir_free(p.dir);
 }
@@ -289,11 +292,11 @@ Test(data_dir, a_file_is_refused)
 Test(data_dir, a_newer_format_is_refused_and_left_untouched)
 {
         struct place p = place_new();
-        const char *newer = "{\"format\": 2, \"shards\": {\"by\": \"name\"}}";
+        const char *newer = "{\"format\": 3, \"shards\": {\"by\": \"name\"}}";
         char text[1000];
         make_at(p.path, 1);
         write_file(p.path, "stet.meta", newer);
-        assert_refused(p.path, true, 1, STET_ENEWER, "format 2");
+        assert_refused(p.path, true, 1, STET_ENEWER, "format 3");
         read_file(p.path, "stet.meta", text, sizeof text);
         cr_assert_str_eq(text, newer);
         temp_dir_free(p.dir);
@@ -361,6 +364,108 @@ Test(data_dir, network_file_systems_are_refused_before_anything_is_made)
         make_at(p.path, 1);
         temp_dir_free(p.dir);
         temp_dir_free(q.dir);
+}
+
+/* --- directories of format 1 --- */
+
+/* As the version that knew no stores wrote it. */
+static const char meta_of_format_1[] = "{\n"
+                                       "  \"format\": 1,\n"
+                                       "  \"shards\": 4,\n"
+                                       "  \"incarnation\": \"0123456789abcdef\",\n"
+                                       "  \"created\": \"2024-02-29T12:34:56Z\",\n"
+                                       "  \"checksum\": \"010f5cf7\"\n"
+                                       "}";
+
+static struct place place_of_format_1(void)
+{
+        struct place p = place_new();
+        cr_assert_eq(mkdir(p.path, 0700), 0);
+        write_file(p.path, "stet.meta", meta_of_format_1);
+        return p;
+}
+
+static struct data_dir assert_is_the_same(const char *path, uint32_t format)
+{
+        struct data_dir d = open_at(path, false, 4);
+        cr_assert_eq(d.format, format);
+        cr_assert_eq(d.shards, 4);
+        cr_assert_eq(d.incarnation, 0x0123456789abcdef);
+        return d;
+}
+
+Test(data_dir, a_new_directory_has_format_2)
+{
+        struct place p = place_new();
+        struct data_dir d = open_at(p.path, true, 1);
+        cr_assert_eq(d.format, 2);
+        cr_assert_eq(data_dir_upgrade(&d, NULL), 0);
+        cr_assert_eq(d.format, 2);
+        data_dir_close(&d);
+        temp_dir_free(p.dir);
+}
+
+Test(data_dir, a_directory_of_format_1_stays_one_until_it_is_upgraded)
+{
+        struct place p = place_of_format_1();
+        char text[1000];
+        for (int i = 0; i < 2; i++) {
+                struct data_dir d = assert_is_the_same(p.path, 1);
+                data_dir_close(&d);
+                cr_assert_eq(data_dir_peek(p.path, &d, NULL), 0);
+                cr_assert_eq(d.format, 1);
+                data_dir_close(&d);
+        }
+        read_file(p.path, "stet.meta", text, sizeof text);
+        cr_assert_str_eq(text, meta_of_format_1);
+        temp_dir_free(p.dir);
+}
+
+Test(data_dir, an_upgraded_directory_differs_in_nothing_but_its_format)
+{
+        struct place p = place_of_format_1();
+        char text[1000];
+        stet_why why = { "" };
+        struct data_dir d = assert_is_the_same(p.path, 1);
+        cr_assert_eq(data_dir_upgrade(&d, &why), 0, "%s", why.text);
+        cr_assert_eq(d.format, 2);
+        data_dir_close(&d);
+        d = assert_is_the_same(p.path, 2);
+        data_dir_close(&d);
+        read_file(p.path, "stet.meta", text, sizeof text);
+        cr_assert_not_null(strstr(text, "\"created\": \"2024-02-29T12:34:56Z\""), "%s", text);
+        cr_assert_not(has(p.path, "stet.meta.new"));
+        temp_dir_free(p.dir);
+}
+
+Test(data_dir, an_upgrade_that_cannot_be_written_leaves_the_directory_as_it_is)
+{
+        struct place p = place_of_format_1();
+        char text[1000], obstacle[160];
+        stet_why why = { "" };
+        struct data_dir d = assert_is_the_same(p.path, 1);
+        snprintf(obstacle, sizeof obstacle, "%s/stet.meta.new", p.path);
+        cr_assert_eq(mkdir(obstacle, 0700), 0);
+        cr_assert_eq(data_dir_upgrade(&d, &why), STET_EIO);
+        cr_assert_not_null(strstr(why.text, "stet.meta: Is a directory"), "%s", why.text);
+        cr_assert_eq(d.format, 1);
+        read_file(p.path, "stet.meta", text, sizeof text);
+        cr_assert_str_eq(text, meta_of_format_1);
+        cr_assert_eq(rmdir(obstacle), 0);
+        cr_assert_eq(data_dir_upgrade(&d, &why), 0, "%s", why.text);
+        data_dir_close(&d);
+        temp_dir_free(p.dir);
+}
+
+Test(data_dir, a_format_changed_by_hand_is_damage)
+{
+        struct place p = place_of_format_1();
+        char text[1000];
+        read_file(p.path, "stet.meta", text, sizeof text);
+        *strchr(text, '1') = '2';
+        write_file(p.path, "stet.meta", text);
+        assert_refused(p.path, false, 0, STET_ECORRUPT, "its checksum does not match");
+        temp_dir_free(p.dir);
 }
 
 /* --- the lock --- */

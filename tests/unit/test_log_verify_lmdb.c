@@ -139,6 +139,31 @@ Test(log_verify, changes_nothing_and_needs_no_right_to_write)
         sample_free(&s);
 }
 
+static int put_another_origin(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct log_head head;
+        int err = log_lmdb_head(env, txn, &head, why);
+        (void)arg;
+        head.origin_crc ^= 1;
+        return err ? err : log_lmdb_head_put(env, txn, &head, why);
+}
+
+static void change_origin(const char *path)
+{
+        struct env_lmdb env;
+        cr_assert_eq(env_lmdb_open(&env, path, MDB_NOLOCK, 1 << 20, NULL), 0);
+        cr_assert_eq(env_lmdb_write(&env, put_another_origin, NULL, NULL), 0);
+        env_lmdb_close(&env);
+}
+
+static int put_first_lsn(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct log_head head;
+        int err = log_lmdb_head(env, txn, &head, why);
+        head.first_lsn = *(const uint64_t *)arg;
+        return err ? err : log_lmdb_head_put(env, txn, &head, why);
+}
+
 Test(log_verify, empty_trimmed_and_wholly_trimmed_logs_are_whole)
 {
         struct sample s = sample_new();
@@ -151,14 +176,55 @@ Test(log_verify, empty_trimmed_and_wholly_trimmed_logs_are_whole)
         cr_assert_eq(verify(s.damaged_path, &damages, &report), 0, "%s", damages.text[0]);
         cr_assert_eq(report.records, 0);
         options.path = s.path;
-        const uint64_t to[] = { 2, 777, s.last_lsn, s.last_lsn + 1 };
+        const uint64_t to[] = { 2, 777, s.last_lsn };
         for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
                 cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
-                cr_assert_eq(log_trim(log, log->epoch, to[i], NULL), 0);
+                log_trim(log, to[i]);
+                for (int n = 0; log->first_lsn < to[i]; n++) {
+                        cr_assert_lt(n, 100);
+                        append(log, 1000, 100, &s.records);
+                }
+                s.last_lsn = log->last_lsn;
                 log_close(log);
                 cr_assert_eq(verify(s.path, &damages, &report), 0, "%s", damages.text[0]);
+                cr_assert_eq(report.first_lsn, to[i]);
                 cr_assert_eq(report.records, s.last_lsn + 1 - to[i]);
         }
+        uint64_t end = s.last_lsn + 1;
+        struct env_lmdb env;
+        cr_assert_eq(env_lmdb_open(&env, s.path, MDB_NOLOCK, 1 << 20, NULL), 0);
+        cr_assert_eq(env_lmdb_write(&env, put_first_lsn, &end, NULL), 0);
+        env_lmdb_close(&env);
+        cr_assert_eq(verify(s.path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.records, 0);
+        cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
+        cr_assert_eq(log->first_lsn, end);
+        cr_assert_eq(log->last_lsn, s.last_lsn);
+        log_close(log);
+        sample_free(&s);
+}
+
+Test(log_verify, a_log_that_begins_later_is_whole_and_its_first_record_is_checked_against_the_one_before)
+{
+        struct sample s = sample_new();
+        struct log *log;
+        struct log_verify_report report;
+        struct damages damages;
+        struct log_lmdb_options options = { .path = s.damaged_path };
+        cr_assert_eq(log_lmdb_create_at(s.damaged_path, 1000, 0xdecade, NULL), 0);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.records, 0);
+        cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
+        append(log, 30, 10, &s.records);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.records, 30);
+        cr_assert_eq(report.first_lsn, 1000);
+        log_close(log);
+        change_origin(s.damaged_path);
+        cr_assert_eq(verify(s.damaged_path, &damages, &report), STET_ECORRUPT);
+        cr_assert_eq(damages.count, 1);
+        cr_assert_eq(damages.lsn[0], 1000);
+        cr_assert_not_null(strstr(damages.text[0], "another past"), "%s", damages.text[0]);
         sample_free(&s);
 }
 

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Checkpoints on a thread of their own. The shard's word that more is durable is two stores and, when the
+ * thread sleeps because nothing was behind, one call to wake it: never more than once for a checkpoint.
+ */
+#include "runtime/checkpointer.h"
+#include "runtime/checkpoints.h"
+#include "runtime/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+        STEP_BYTES = 32 << 20, /* of the log, for one batch */
+        AFTER_MS = 1000,
+        FULL_RETRY_MS = 1000,
+        REST_MAX_MS = 500,
+};
+
+#define BYTES_MAX_DEFAULT (UINT64_C(128) << 20)
+
+struct checkpoints_thread {
+        struct checkpoints checkpoints;
+        struct log *log;
+        struct store *store;
+        struct checkpointer *checkpointer;
+        uint64_t bytes_max;
+        pthread_t thread;
+        sem_t work;
+        _Atomic uint64_t durable_lsn;
+        _Atomic uint64_t durable_bytes; /* since the opening */
+        atomic_bool asleep;             /* until the first record comes, or until a batch has come together */
+        _Atomic uint64_t wake_at_bytes;
+        atomic_bool stop;
+};
+
+/* --- the shard's side --- */
+
+static void durable(struct checkpoints *c, uint64_t lsn, uint64_t bytes, int64_t now_ns)
+{
+        struct checkpoints_thread *t = (struct checkpoints_thread *)c;
+        (void)now_ns; /* the thread has its own clock */
+        if (lsn == atomic_load_explicit(&t->durable_lsn, memory_order_relaxed))
+                return;
+        atomic_store(&t->durable_bytes, bytes);
+        atomic_store(&t->durable_lsn, lsn);
+        if (bytes >= atomic_load(&t->wake_at_bytes) && atomic_exchange(&t->asleep, false))
+                sem_post(&t->work);
+}
+
+void checkpoints_hear(struct checkpoints *c)
+{
+        uint32_t announced = atomic_load_explicit(&c->announced, memory_order_acquire);
+        uint64_t count;
+        if (announced == c->heard)
+                return;
+        c->heard = announced;
+        ssize_t n = read(c->fd, &count, sizeof count);
+        (void)n; /* what came behind `announced` is read with it, and then there is nothing left */
+}
+
+static int64_t deadline(const struct checkpoints *c)
+{
+        (void)c; /* it looks after itself */
+        return INT64_MAX;
+}
+
+/* --- the thread --- */
+
+static uint64_t behind(struct checkpoints_thread *t)
+{
+        uint64_t durable = atomic_load(&t->durable_bytes), done = atomic_load(&t->checkpoints.bytes);
+        return durable > done ? durable - done : 0;
+}
+
+static void wait_ms(struct checkpoints_thread *t, int64_t ms)
+{
+        struct timespec end;
+        if (ms < 0) {
+                while (sem_wait(&t->work) && errno == EINTR)
+                        continue;
+                return;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        end.tv_sec += ms / 1000;
+        end.tv_nsec += ms % 1000 * 1000000;
+        if (end.tv_nsec >= 1000000000) {
+                end.tv_sec++;
+                end.tv_nsec -= 1000000000;
+        }
+        while (sem_clockwait(&t->work, CLOCK_MONOTONIC, &end) && errno == EINTR)
+                continue;
+}
+
+/* Sleeps until the shard has that many bytes durable, or for so long (negative: for ever). */
+static void sleep_until(struct checkpoints_thread *t, uint64_t bytes, int64_t ms)
+{
+        atomic_store(&t->wake_at_bytes, bytes);
+        atomic_store(&t->asleep, true);
+        if (!atomic_load(&t->stop) && atomic_load(&t->durable_bytes) < bytes)
+                wait_ms(t, ms);
+        atomic_store(&t->asleep, false);
+}
+
+static void announce(struct checkpoints_thread *t)
+{
+        uint64_t one = 1;
+        ssize_t n = write(t->checkpoints.fd, &one, sizeof one);
+        (void)n; /* it can't fail: nobody lets the count come near its limit */
+        atomic_fetch_add_explicit(&t->checkpoints.announced, 1, memory_order_release);
+}
+
+static int step(struct checkpoints_thread *t)
+{
+        struct checkpoints *c = &t->checkpoints;
+        size_t bytes = 0;
+        stet_why why = { "" };
+        int err = checkpointer_step(t->checkpointer, atomic_load(&t->durable_lsn), STEP_BYTES, &bytes, &why);
+        if (err && atomic_load(&c->err) == 0)
+                c->why = why;
+        atomic_store_explicit(&c->err, err, memory_order_release);
+        if (!err) {
+                uint64_t reached = t->store->checkpoint.lsn;
+                atomic_fetch_add(&c->bytes, bytes);
+                atomic_store(&c->store_bytes, t->store->stats.disk_bytes);
+                atomic_store_explicit(&c->lsn, reached, memory_order_release);
+                log_trim(t->log, reached + 1);
+        }
+        announce(t);
+        return err;
+}
+
+/* The rest that a batch is followed by: as long as it took while little is behind, none when much is. */
+static int64_t rest_ms(struct checkpoints_thread *t, int64_t took_ms)
+{
+        uint64_t lag = behind(t), much = t->bytes_max / 2;
+        if (lag >= much || took_ms < 0)
+                return 0;
+        uint64_t rest = (uint64_t)took_ms * (much - lag) / much;
+        return rest > REST_MAX_MS ? REST_MAX_MS : (int64_t)rest;
+}
+
+static bool nothing_behind(struct checkpoints_thread *t)
+{
+        return atomic_load(&t->durable_lsn) <= atomic_load(&t->checkpoints.lsn);
+}
+
+static void *run(void *arg)
+{
+        struct checkpoints_thread *t = arg;
+        while (!atomic_load(&t->stop)) {
+                if (nothing_behind(t)) {
+                        size_t bytes;
+                        checkpointer_step(t->checkpointer, 0, 0, &bytes, NULL); /* gives memory back */
+                        sleep_until(t, atomic_load(&t->durable_bytes) + 1, -1);
+                        continue;
+                }
+                sleep_until(t, atomic_load(&t->checkpoints.bytes) + STEP_BYTES, AFTER_MS);
+                if (atomic_load(&t->stop))
+                        break;
+                int64_t begin = clock_elapsed_ns();
+                int err = step(t);
+                if (err && err != STET_EFULL)
+                        break;
+                int64_t took_ms = (clock_elapsed_ns() - begin) / 1000000;
+                sleep_until(t, UINT64_MAX, err ? FULL_RETRY_MS : rest_ms(t, took_ms));
+        }
+        return NULL;
+}
+
+/* --- life --- */
+
+static void free_thread(struct checkpoints *c)
+{
+        struct checkpoints_thread *t = (struct checkpoints_thread *)c;
+        atomic_store(&t->stop, true);
+        sem_post(&t->work);
+        pthread_join(t->thread, NULL);
+        sem_destroy(&t->work);
+        close(c->fd);
+        checkpointer_free(t->checkpointer);
+        free(t);
+}
+
+static const struct checkpoints_ops checkpoints_thread_ops = {
+        .durable = durable,
+        .deadline = deadline,
+        .free = free_thread,
+};
+
+/* The program's signals are not for this thread. */
+static int start_thread(struct checkpoints_thread *t)
+{
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        int number = pthread_create(&t->thread, NULL, run, t);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (!number)
+                pthread_setname_np(t->thread, "stet-checkpoint");
+        return number;
+}
+
+int checkpoints_thread_new(const struct checkpoints_options *options, struct checkpoints **ret, stet_why *why)
+{
+        int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (fd < 0)
+                return stet_why_set(why, STET_ENOMEM, "cannot make an eventfd for checkpoints: %s",
+                                    strerror(errno));
+        struct checkpoints_thread *t = xcalloc(1, sizeof *t);
+        t->checkpoints.ops = &checkpoints_thread_ops;
+        t->checkpoints.fd = fd;
+        t->log = options->log;
+        t->store = options->store->store;
+        t->bytes_max = options->bytes_max ? options->bytes_max : BYTES_MAX_DEFAULT;
+        t->checkpointer = checkpointer_new(options->log, options->store);
+        atomic_store(&t->checkpoints.lsn, t->store->checkpoint.lsn);
+        atomic_store(&t->checkpoints.store_bytes, t->store->stats.disk_bytes);
+        atomic_store(&t->durable_lsn, t->store->checkpoint.lsn);
+        sem_init(&t->work, 0, 0);
+        int number = start_thread(t);
+        if (number) {
+                sem_destroy(&t->work);
+                close(fd);
+                checkpointer_free(t->checkpointer);
+                free(t);
+                return stet_why_set(why, STET_ENOMEM, "cannot start the thread of checkpoints: %s",
+                                    strerror(number));
+        }
+        *ret = &t->checkpoints;
+        return 0;
+}
