@@ -15,7 +15,8 @@ const struct verb verbs[] = {
             .name = "dev",
             .purpose = "a server on a local data directory, for this machine only",
             .options = { OPTION_DATA, OPTION_MODULE, OPTION_LISTEN, OPTION_EXECUTORS, OPTION_SHARDS,
-                         OPTION_LEVEL, OPTION_STACK_SIZE, OPTION_DISK_RESERVE, OPTION_RETENTION, OPTION_LOG },
+                         OPTION_LEVEL, OPTION_STACK_SIZE, OPTION_DISK_RESERVE, OPTION_RETENTION,
+                         OPTION_HISTORY_TRANSITIONS, OPTION_HISTORY_BYTES, OPTION_LOG },
             .more = "Makes the directory if it is missing, is ready at once, and says what to type next.\n"
                     "Ctrl-C ends it; every run stands where it stood and goes on with the next start.",
             .examples = { "dev", "dev --module ./orders.so --data ./orders-data" },
@@ -26,7 +27,7 @@ const struct verb verbs[] = {
             .purpose = "a server, to be run by a service manager",
             .options = { OPTION_DATA, OPTION_MODULE, OPTION_LISTEN, OPTION_EXECUTORS, OPTION_SHARDS,
                          OPTION_LEVEL, OPTION_LEASE, OPTION_STACK_SIZE, OPTION_DISK_RESERVE, OPTION_RETENTION,
-                         OPTION_LOG },
+                         OPTION_HISTORY_TRANSITIONS, OPTION_HISTORY_BYTES, OPTION_LOG },
             .more = "SIGTERM ends it in order within 10 s; a second one ends it at once. Nothing "
                     "acknowledged is lost\n"
                     "either way.",

@@ -109,7 +109,8 @@ typedef struct stet_result {
 STET_PUBLIC int stet_client_wait(stet_client *client, const char *run, int64_t timeout_ms, stet_result *ret,
                                  stet_why *why);
 
-/* Each returns when it is durable. request_id may be NULL. STET_ENOTFOUND, STET_ECLOSED (the run has ended).
+/* Each returns when it is durable. request_id may be NULL. STET_ENOTFOUND, STET_ECLOSED (the run has ended);
+ * a signal STET_ETOOBIG (the run's history is as long as it may be).
  */
 STET_PUBLIC int stet_client_signal(stet_client *client, const char *run, const char *name,
                                    const stet_value *value, const char *request_id, stet_why *why);
