@@ -66,7 +66,10 @@
         X(AWAY, "run that left memory")                                                                      \
         X(BACK, "run that came back into memory")                                                            \
         X(TIMER_BACK, "timer of a run that had left memory")                                                 \
-        X(AGAIN_BACK, "command said again of a run that had left memory")
+        X(AGAIN_BACK, "command said again of a run that had left memory")                                    \
+        X(DELETE, "run that was removed because a client said so")                                           \
+        X(DELETE_REFUSED, "removal that was refused")                                                        \
+        X(RETIRE, "run that was removed because its time was over")
 
 /* What clients ask and what workflows do. */
 #define SIM_OPERATIONS(X)                                                                                    \
