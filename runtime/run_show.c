@@ -25,6 +25,7 @@ void run_show_summary(struct table *t, const struct run *run)
         table_uint(t, "started_ms", (uint64_t)run->started_ns / 1000000);
         if (run->ending != RUN_OPEN)
                 table_uint(t, "ended_ms", (uint64_t)run->ended_ns / 1000000);
+        table_value(t, "attributes", run->attributes);
 }
 
 /* --- show --- */

@@ -4,6 +4,7 @@
  * answered as the first was and changes nothing.
  */
 #include "base/app.h"
+#include "base/attributes.h"
 #include "base/name.h"
 #include "base/run_id.h"
 #include "runtime/shard_state.h"
@@ -130,15 +131,7 @@ bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *w
         return false;
 }
 
-static bool value_valid(struct bytes value)
-{
-        static const struct unpack_limits limits = { .depth_max = STET_VALUE_DEPTH_MAX + 1,
-                                                     .nodes_max = STET_VALUE_NODES_MAX };
-        return !value.size ||
-               (value.size <= STET_VALUE_SIZE_MAX && unpack_validate(value, &limits, 1, NULL) == 0);
-}
-
-/* What is wrong with a command's names and value: an error and its sentence, or 0. */
+/* What is wrong with a command's names, value and attributes: an error and its sentence, or 0. */
 static int command_invalid(const struct message *m, bool needs_name, stet_why *why)
 {
         if (needs_name && !name_valid(m->name, NAME_SIZE_MAX))
@@ -152,13 +145,8 @@ static int command_invalid(const struct message *m, bool needs_name, stet_why *w
                 return stet_why_set(
                     why, STET_EINVAL,
                     "a request id or namespace must have 1 to 255 bytes of UTF-8 without control characters");
-        if (m->value.size > STET_VALUE_SIZE_MAX)
-                return stet_why_set(why, STET_ETOOBIG, "the value has %zu bytes; the most is %d",
-                                    m->value.size, STET_VALUE_SIZE_MAX);
-        if (!value_valid(m->value))
-                return stet_why_set(why, STET_EPROTOCOL,
-                                    "the value is not one msgpack value within the limits");
-        return 0;
+        int err = wire_value_check(m->value, "the value", why);
+        return err ? err : attributes_check(m->attributes, why);
 }
 
 static struct bytes namespace_of(const struct message *m)
@@ -251,7 +239,8 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
                                .workflow = m->name,
                                .id = m->id,
                                .value = m->value,
-                               .request_id = m->request_id };
+                               .request_id = m->request_id,
+                               .attributes = attributes_kept(m->attributes) };
         struct run *run = shard_start(s, &start, now_ns);
         reply_run(s, m, run, false);
         if (m->wait)
@@ -315,6 +304,8 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
         }
         if (m->type == MSG_WAIT)
                 handle_wait(s, m, run);
+        else if (m->type == MSG_DELETE)
+                shard_delete(s, m, run, now_ns);
         else
                 handle_run_command(s, m,
                                    m->type == MSG_SIGNAL   ? EVENT_SIGNAL

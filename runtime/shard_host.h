@@ -30,6 +30,7 @@ struct shard_host_options {
         size_t stack_size;
         uint32_t stacks_max;
         const int *crashes_fd;
+        const struct retention *retention;
         int64_t lease_ns;
         uint64_t seed;
         void (*progress)(void *ctx, uint64_t done, uint64_t of);

@@ -201,6 +201,7 @@ void shard_put_stats(const struct shard *s, struct buffer *parts)
         table_uint(&t, "terminated", s->endings[RUN_TERMINATED]);
         table_uint(&t, "continued", s->endings[RUN_CONTINUED]);
         table_uint(&t, "blocked", s->blocked);
+        table_uint(&t, "removed", s->removed);
         table_uint(&t, "awake", s->awake_count);
         table_uint(&t, "in_memory", s->set.count);
         table_uint(&t, "owed", s->set.tables.ops_count);

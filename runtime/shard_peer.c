@@ -243,6 +243,12 @@ void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns)
         case MSG_NOTE:
                 note(s, m, now_ns);
                 break;
+        case MSG_REMOVE_CHECK:
+                shard_remove_check(s, m);
+                break;
+        case MSG_REMOVE:
+                shard_remove_answered(s, m, now_ns);
+                break;
         default:
                 break;
         }

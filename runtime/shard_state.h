@@ -62,6 +62,11 @@ struct shard {
         int64_t stored_due_ns;      /* the first timer of the others */
         struct run_key stored_from; /* where to look for it */
 
+        int64_t retire_due_ns;      /* when the next pass over the ended runs in the store begins */
+        int64_t retire_next_ns;     /* what the one under way has found out about that */
+        struct run_key retire_from; /* where it goes on; empty: none is under way */
+        uint64_t removed;           /* runs, since the opening */
+
         bool careful; /* code has crashed the process: a start is made durable before its code runs */
 
         struct buffer effects; /* of the transition under way */
@@ -148,6 +153,16 @@ bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *w
 /* --- shard_peer.c --- */
 void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns);
 void shard_outcome(struct shard *s, const struct message *m, int64_t now_ns);
+
+/* --- shard_remove.c --- */
+/* Removes an ended run for a client, or says why not. */
+void shard_delete(struct shard *s, const struct message *m, struct run *run, int64_t now_ns);
+void shard_remove_check(struct shard *s, const struct message *m);
+void shard_remove_answered(struct shard *s, const struct message *m, int64_t now_ns);
+/* Removes runs whose retention is over, a slice of them. */
+void shard_retire(struct shard *s, int64_t now_ns);
+void shard_retire_later(struct shard *s, int64_t now_ns); /* the store has come further */
+int64_t shard_retire_deadline(const struct shard *s);
 
 /* --- shard_list.c --- */
 struct table;

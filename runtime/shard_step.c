@@ -303,9 +303,12 @@ static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
                                .sender = run->parent,
                                .sender_op = run->parent_op,
                                .abandon = run->abandon,
-                               .continued_from = run->id };
+                               .continued_from = run->id,
+                               .attributes = run->attributes };
         struct run *next = shard_start(s, &start, now_ns);
-        for (const struct code_signal *signal = code->signals; signal; signal = signal->next) {
+        list_each(at, &code->signals)
+        {
+                const struct code_signal *signal = container_of(at, struct code_signal, in_code);
                 struct event again = { .type = EVENT_SIGNAL, .name = signal->name, .value = signal->value };
                 next = shard_last_of_chain(s, next); /* a signal may have ended it as it ended this one */
                 shard_step(s, next, &again, now_ns);

@@ -60,6 +60,14 @@ typedef struct stet_node_options {
                                     GiB */
         stet_log_fn *log;        /* NULL: no log */
         void *log_context;
+        uint64_t disk_reserve_bytes; /* while less is free on the disk, starts get STET_EFULL and everything
+                                        else goes on until nothing is left. 0: the larger of 256 MiB and 2 %
+                                        of the file system, but at most 10 GiB and at most a tenth of it; 1:
+                                        as good as none */
+        const char
+            *retention; /* how long ended runs are kept, as rules with commas between: "30d", "failed=90d",
+                           "dev:1h", "dev:failed=2d", "forever". The most specific rule counts: namespace
+                           and state, namespace, state, all. NULL: 30 days. Then they are removed */
 } stet_node_options;
 
 #define STET_NODE_OPTIONS                                                                                    \
