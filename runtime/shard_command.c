@@ -252,11 +252,12 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
 /* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
 static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
 {
-        bool repeated = shard_run_by_request(s, event, bytes_str(run->ns), bytes_str(run->workflow_id),
-                                             m->request_id) != NULL;
+        const struct run *repeated =
+            shard_run_by_request(s, event, bytes_str(run->ns), bytes_str(run->workflow_id), m->request_id);
         bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
         if (repeated)
-                shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);
+                /* The run that it was carried out on: the id may be another one's by now. */
+                shard_reply(s, m, STET_OK, repeated->id, repeated->workflow_id, NULL);
         else if (done)
                 reply_unrecorded(s, m, run);
         return repeated || done;

@@ -71,7 +71,8 @@ int log_append(struct log *log, uint64_t epoch, const struct log_group *group, s
                 return err;
         err = log->ops->append(log, epoch, group, why);
         if (err) {
-                log->stopped = !write_rules_outcome_is_known(err);
+                if (!write_rules_outcome_is_known(err))
+                        log->stopped = true;
                 return err;
         }
         log->last_lsn = log_group_next_lsn(group) - 1;
@@ -87,7 +88,8 @@ int log_sync(struct log *log, stet_why *why)
         if (log->stopped)
                 return refuse_stopped(why);
         int err = log->ops->sync(log, why);
-        log->stopped = err != 0;
+        if (err)
+                log->stopped = true;
         return err;
 }
 

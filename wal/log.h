@@ -4,7 +4,7 @@
  * log_lmdb (a file), log_mem (the simulator's, with a crash model). An implementation on a replicated engine
  * can follow, because every append names the writer's epoch and the LSN it continues.
  *
- * One thread appends; reading and trimming may come from any thread at the same time.
+ * One thread appends; reading, syncing and trimming may come from any thread at the same time.
  */
 #ifndef WAL_LOG_H
 #define WAL_LOG_H
@@ -47,13 +47,13 @@ struct log {
         const struct log_ops *ops;
         uint64_t epoch; /* of this opening: one more than the last */
 
-        /* Any thread may look at these two at any time. */
+        /* Any thread may look at these at any time. */
         _Atomic uint64_t first_lsn; /* of the oldest record kept; last_lsn + 1 when empty */
         _Atomic uint64_t trim_lsn;  /* what log_trim() asked for */
+        atomic_bool stopped;        /* a write failed with unknown outcome: only reading and closing go on */
 
         uint64_t last_lsn; /* 0 when nothing was ever appended, and the log begins with record 1 */
         uint32_t last_crc; /* of record last_lsn */
-        bool stopped; /* a write failed with unknown outcome: everything but reading and closing is refused */
         struct log_stats stats;
 };
 

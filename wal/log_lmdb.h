@@ -14,7 +14,7 @@ struct log_lmdb {
         struct env_lmdb env;
         enum log_level level;
         unsigned untrimmed; /* blocks written since the last trimming, as far as they count */
-        MDB_txn *view; /* what readings see; NULL: the newest */
+        MDB_txn *view;      /* what readings see; NULL: the newest */
 };
 
 extern const struct log_ops log_lmdb_ops;

@@ -610,6 +610,38 @@ ConformanceTest(readers_of_other_threads_trim_what_they_have_read)
         assert_holds(s->log, 1, s->log->first_lsn, s->log->last_lsn);
 }
 
+/* --- a log that stops --- */
+
+static int fail_append(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why)
+{
+        (void)log;
+        (void)epoch;
+        (void)group;
+        return stet_why_set(why, STET_EIO, "the disk failed");
+}
+
+/* As when an append fails on the writer's thread meanwhile. */
+static int sync_while_an_append_fails(struct log *log, stet_why *why)
+{
+        struct log_group g = { 0 };
+        group_follow(&g, log);
+        records_put(&g, 10);
+        cr_assert_eq(log_append(log, log->epoch, &g, why), STET_EIO);
+        log_group_fini(&g);
+        return 0;
+}
+
+Test(log_stops, a_sync_that_succeeds_does_not_set_a_stopped_log_going_again)
+{
+        static const struct log_ops ops = { .append = fail_append, .sync = sync_while_an_append_fails };
+        struct log log = { .ops = &ops, .epoch = 1, .first_lsn = 1 };
+        stet_why why;
+        cr_assert_eq(log_sync(&log, &why), 0);
+        cr_assert(log.stopped);
+        cr_assert_eq(log_sync(&log, &why), STET_EIO);
+        cr_assert_not_null(strstr(why.text, "until the log is opened again"), "%s", why.text);
+}
+
 /* --- log_mem: planned failures --- */
 
 static int append_one(struct log *log, stet_why *why)
