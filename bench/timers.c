@@ -9,6 +9,7 @@
 #include "bench/workload.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ enum {
         STEADY_LOOKS = 28,         /* so many in a row: longer than an idle run stays in memory … */
         STEADY_BYTES = 256 * 1024, /* … within so many bytes */
         TRANSITIONS_EACH = 2,      /* the start and the firing */
+        READERS_COUNT = 8,
 };
 
 struct timers {
@@ -45,9 +47,11 @@ struct timers {
         double ready_ms;
         double ready_ahead_ms; /* of the first that is due */
         uint64_t disk_bytes;
-        struct histogram lateness;
-        int64_t last_fired_ms;
-        uint64_t once, twice, early, lost;
+        struct firings {
+                struct histogram lateness;
+                int64_t last_fired_ms;
+                uint64_t once, twice, early, lost;
+        } fired;
 };
 
 static int64_t due_ms(const struct timers *t, uint64_t number)
@@ -177,45 +181,102 @@ static int64_t number_of(const stet_value *map, const char *key)
         return stet_value_int(&item, -1);
 }
 
-static void count_run(struct timers *t, uint64_t number, const stet_value *shown)
+static void count_run(const struct timers *t, uint64_t number, const stet_value *shown, struct firings *f)
 {
         stet_value state = stet_value_get(shown, "state");
         int64_t fired_ms = number_of(shown, "result");
         if (!stet_value_equals_string(&state, "completed") || fired_ms < 0) {
-                t->lost++;
+                f->lost++;
                 return;
         }
         if (number_of(shown, "transitions") == TRANSITIONS_EACH)
-                t->once++;
+                f->once++;
         else
-                t->twice++;
+                f->twice++;
         if (fired_ms < due_ms(t, number))
-                t->early++;
-        if (fired_ms > t->last_fired_ms)
-                t->last_fired_ms = fired_ms;
-        histogram_add(&t->lateness, (fired_ms - due_ms(t, number)) * 1000000);
+                f->early++;
+        if (fired_ms > f->last_fired_ms)
+                f->last_fired_ms = fired_ms;
+        histogram_add(&f->lateness, (fired_ms - due_ms(t, number)) * 1000000);
+}
+
+/* Reads every so-manieth run, with a client of its own. */
+struct reader {
+        pthread_t thread;
+        bool started;
+        const struct timers *timers;
+        uint64_t first;
+        struct firings fired;
+        struct progress *progress; /* of the first only */
+        int err;
+        stet_why why;
+};
+
+static int read_run(struct reader *me, stet_client *client, uint64_t number)
+{
+        const struct timers *t = me->timers;
+        stet_value shown = { 0 };
+        int err = stet_client_show(client, t->run_ids[number], &shown, &me->why);
+        if (!err)
+                count_run(t, number, &shown, &me->fired);
+        stet_value_free(&shown);
+        if (err == STET_ENOTFOUND) {
+                me->fired.lost++;
+                err = 0;
+        }
+        progress_show(me->progress, number, machine_now_ns());
+        if (!err && progress_interrupted())
+                err = stet_why_set(&me->why, STET_ECANCELED, "interrupted");
+        return err;
+}
+
+static void *reader_main(void *arg)
+{
+        struct reader *me = arg;
+        stet_client *client = NULL;
+        me->err = server_process_connect(&me->timers->server, &client, &me->why);
+        for (uint64_t i = me->first; i < me->timers->runs && !me->err; i += READERS_COUNT)
+                me->err = read_run(me, client, i);
+        stet_client_close(client);
+        return NULL;
+}
+
+static void add_firings(struct firings *sum, const struct firings *more)
+{
+        histogram_merge(&sum->lateness, &more->lateness);
+        sum->once += more->once;
+        sum->twice += more->twice;
+        sum->early += more->early;
+        sum->lost += more->lost;
+        if (more->last_fired_ms > sum->last_fired_ms)
+                sum->last_fired_ms = more->last_fired_ms;
 }
 
 static int read_results(struct timers *t, stet_why *why)
 {
         struct progress progress;
+        struct reader *readers = xcalloc(READERS_COUNT, sizeof(*readers));
         int err = 0;
         progress_begin(&progress, "timers, read", t->runs);
-        for (uint64_t i = 0; i < t->runs && !err; i++) {
-                stet_value shown = { 0 };
-                err = stet_client_show(t->client, t->run_ids[i], &shown, why);
-                if (!err)
-                        count_run(t, i, &shown);
-                if (err == STET_ENOTFOUND) {
-                        t->lost++;
-                        err = 0;
-                }
-                stet_value_free(&shown);
-                progress_show(&progress, i, machine_now_ns());
-                if (!err && progress_interrupted())
-                        err = stet_why_set(why, STET_ECANCELED, "interrupted");
+        for (uint64_t i = 0; i < READERS_COUNT; i++) {
+                struct reader *me = &readers[i];
+                me->timers = t;
+                me->first = i;
+                me->progress = i ? NULL : &progress;
+                me->started = pthread_create(&me->thread, NULL, reader_main, me) == 0;
+                if (!me->started)
+                        err = stet_why_set(why, STET_EIO, "a thread that reads results can't be made");
+        }
+        for (size_t i = 0; i < READERS_COUNT; i++) {
+                struct reader *me = &readers[i];
+                if (me->started)
+                        pthread_join(me->thread, NULL);
+                if (!err && me->err)
+                        err = stet_why_set(why, me->err, "%s", me->why.text);
+                add_firings(&t->fired, &me->fired);
         }
         progress_end(&progress);
+        free(readers);
         return err;
 }
 
@@ -248,8 +309,9 @@ static void report_costs(struct report *r, const struct timers *t)
 
 static void report_lateness(struct report *r, const struct timers *t)
 {
-        const struct histogram *h = &t->lateness;
-        double fired_s = (double)(t->last_fired_ms - t->first_due_ms) / 1e3;
+        const struct firings *f = &t->fired;
+        const struct histogram *h = &f->lateness;
+        double fired_s = (double)(f->last_fired_ms - t->first_due_ms) / 1e3;
         const struct report_figure figures[] = {
                 { "spread_ms", "due within, ms", NULL, (double)t->spread_ms, 0 },
                 { "fired_per_s", "fired a second", "from the first that is due to the last that fired",
@@ -258,10 +320,10 @@ static void report_lateness(struct report *r, const struct timers *t)
                 { "lateness_p99_ms", "  p99", NULL, histogram_us(h, 0.99) / 1e3, 1 },
                 { "lateness_p999_ms", "  p99.9", NULL, histogram_us(h, 0.999) / 1e3, 1 },
                 { "lateness_max_ms", "  longest", NULL, histogram_us(h, 1) / 1e3, 1 },
-                { "fired_once", "fired once", NULL, (double)t->once, 0 },
-                { "fired_again", "fired again", "must be 0", (double)t->twice, 0 },
-                { "fired_early", "fired early", "must be 0", (double)t->early, 0 },
-                { "lost", "lost", "must be 0", (double)t->lost, 0 },
+                { "fired_once", "fired once", NULL, (double)f->once, 0 },
+                { "fired_again", "fired again", "must be 0", (double)f->twice, 0 },
+                { "fired_early", "fired early", "must be 0", (double)f->early, 0 },
+                { "lost", "lost", "must be 0", (double)f->lost, 0 },
         };
         for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
                 report_figure_add(r, &figures[i]);

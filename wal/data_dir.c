@@ -407,6 +407,17 @@ int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why)
         return dir_lock_announce(dir->lock_fd, endpoint, why);
 }
 
+bool data_dir_is_held(const char *path)
+{
+        struct dir_holder holder;
+        int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return false;
+        int err = dir_lock_holder(dir_fd, &holder);
+        close(dir_fd);
+        return err == 0;
+}
+
 int data_dir_holder(const char *path, char *buf, size_t size)
 {
         struct dir_holder holder;

@@ -111,7 +111,8 @@ class Bench(CliTest):
 
     def test_recovery_has_a_row_for_each_number_and_kind(self):
         columns = (
-            "runs kind disk_bytes_per_run lag_bytes ready_ms bound_ms ok first_step_ms all_done_ms rss_bytes "
+            "runs kind disk_bytes_per_run lag_bytes ready_ms ready_cpu_ms bound_ms ok first_step_ms all_done_ms "
+            "rss_bytes "
             "anon_bytes"
         )
         document = self.bench("recover", "--runs", "10,200", "--to-end", tables={"points": columns})
