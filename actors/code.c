@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/code.h"
 
+#include "actors/code_channel.h"
 #include "base/buffer.h"
 #include "base/run_id.h"
 #include "base/value.h"
@@ -13,7 +14,7 @@ enum {
         UNUSED_STEPS_MAX = 64, /* one that grew larger is not kept */
 };
 
-static struct bytes keep(struct stet_run *code, struct bytes data)
+struct bytes code_keep(struct stet_run *code, struct bytes data)
 {
         if (!data.size)
                 return bytes_of(NULL, 0);
@@ -27,18 +28,18 @@ static struct bytes keep(struct stet_run *code, struct bytes data)
 
 static void deliver_start(struct stet_run *code, const struct event *e)
 {
-        code->input = keep(code, e->value);
+        code->input = code_keep(code, e->value);
         code->random_state = e->seed;
         if (e->id.size)
-                code->workflow_id = (char *)(uintptr_t)keep(code, e->id).data;
+                code->workflow_id = (char *)(uintptr_t)code_keep(code, e->id).data;
 }
 
-static void finish_step(struct stet_run *code, struct step *step, uint32_t err, struct bytes value)
+void code_step_done(struct stet_run *code, struct step *step, uint32_t err, struct bytes value)
 {
         step->done = true;
         step->code = err;
         step->done_order = ++code->done_count;
-        step->value = keep(code, value);
+        step->value = value;
 }
 
 static void deliver_outcome(struct stet_run *code, const struct event *e)
@@ -48,25 +49,12 @@ static void deliver_outcome(struct stet_run *code, const struct event *e)
         struct step *step = &code->steps[e->op - 1];
         if (step->done)
                 return;
-        step->kind = keep(code, e->kind);
-        step->text = keep(code, e->text);
-        finish_step(code, step, e->code, e->value);
-}
-
-/* The oldest wait for that name takes it; without one it is kept. */
-static void deliver_signal(struct stet_run *code, const struct event *e)
-{
-        for (uint32_t i = 0; i < code->steps_count; i++) {
-                struct step *step = &code->steps[i];
-                if (step->effect == EFFECT_WAIT_SIGNAL && !step->done && bytes_equal(step->name, e->name)) {
-                        finish_step(code, step, STET_OK, e->value);
-                        return;
-                }
+        if (e->kind.size || e->text.size) {
+                step->failure = arena_alloc(&code->arena, sizeof *step->failure);
+                step->failure->kind = code_keep(code, e->kind);
+                step->failure->text = code_keep(code, e->text);
         }
-        struct code_signal *signal = arena_alloc(&code->arena, sizeof *signal);
-        *signal = (struct code_signal){ .name = keep(code, e->name), .value = keep(code, e->value) };
-        *code->signals_end = signal;
-        code->signals_end = &signal->next;
+        code_step_done(code, step, e->code, code_keep(code, e->value));
 }
 
 void code_deliver(struct stet_run *code, const struct event *e)
@@ -82,7 +70,7 @@ void code_deliver(struct stet_run *code, const struct event *e)
                 deliver_outcome(code, e);
                 break;
         case EVENT_SIGNAL:
-                deliver_signal(code, e);
+                code_signal_come(code, e->name, e->value);
                 break;
         case EVENT_CANCEL:
                 code->cancel_requested = true;
@@ -163,7 +151,8 @@ struct stet_run *code_new(struct code_env *env, stet_workflow_fn *fn, uint64_t r
         struct stet_run *code = take_unused(env);
         code->fn = fn;
         code->workflow_id = code->run_id;
-        code->signals_end = &code->signals;
+        name_set_init(&code->channels);
+        list_init(&code->signals);
         run_id_print(run_id, code->run_id);
         code->coroutine = coroutine_new(env->stacks, code_main, code);
         if (!code->coroutine) {
@@ -177,6 +166,7 @@ struct stet_run *code_new(struct code_env *env, stet_workflow_fn *fn, uint64_t r
 static void recycle(struct stet_run *code)
 {
         struct code_env *env = code->env;
+        name_set_fini(&code->channels);
         struct stet_run empty = { .env = env,
                                   .next = env->unused,
                                   .arena = code->arena,
@@ -190,6 +180,7 @@ static void recycle(struct stet_run *code)
 
 static void discard(struct stet_run *code)
 {
+        map_fini(&code->channels.by_hash);
         arena_fini(&code->arena);
         free(code->steps);
         free(code);

@@ -13,6 +13,7 @@
 #include "actors/coroutine.h"
 #include "actors/vocabulary.h"
 #include "base/arena.h"
+#include "base/name_set.h"
 #include "stet/workflow.h"
 
 typedef void code_log_fn(void *ctx, const struct stet_run *run, stet_log_level level, const char *line);
@@ -34,16 +35,33 @@ struct step {
         bool done;
         uint32_t code;       /* enum stet_error, when done */
         uint64_t done_order; /* the how manieth to be done */
-        struct bytes name;   /* WAIT_SIGNAL: of the signal */
         struct bytes value;
+        struct step_failure *failure; /* NULL: nothing is to be said of it */
+        struct code_channel *channel; /* WAIT_SIGNAL, open */
+        uint32_t wait_before;         /* ops that stand in the channel before and behind it; 0: none */
+        uint32_t wait_behind;
+};
+
+struct step_failure {
         struct bytes kind;
         struct bytes text;
 };
 
+/* A signal that came and was not taken. */
 struct code_signal {
-        struct code_signal *next;
+        struct list in_code;
+        struct code_signal *next; /* in its channel */
         struct bytes name;
         struct bytes value;
+};
+
+/* A signal's name: what waits for it, or what was kept of it. */
+struct code_channel {
+        struct name_node in_code;
+        uint32_t first_wait; /* op; 0: none */
+        uint32_t last_wait;
+        struct code_signal *kept; /* the oldest */
+        struct code_signal **kept_end;
 };
 
 struct code_patch {
@@ -76,8 +94,8 @@ struct stet_run {
         uint32_t steps_count;
         uint32_t steps_capacity;
         uint64_t done_count;
-        struct code_signal *signals; /* that came and were not taken, oldest first */
-        struct code_signal **signals_end;
+        struct name_set channels; /* one for each name that a signal or a wait has had */
+        struct list signals;      /* that came and were not taken, of whatever name, the oldest first */
         struct code_patch *patches;
         struct code_query *queries;
 
@@ -104,6 +122,12 @@ void code_free(struct stet_run *code); /* harmless on NULL */
 
 /* Hands an event over (copied). Nothing runs. */
 void code_deliver(struct stet_run *code, const struct event *event);
+
+/* A copy that lives as long as the code. */
+struct bytes code_keep(struct stet_run *code, struct bytes data);
+
+/* The step's outcome is there; the value lives as long as the code. */
+void code_step_done(struct stet_run *code, struct step *step, uint32_t err, struct bytes value);
 
 /* It is activated soon: brings what that needs nearer, in steps 0, 1 (each reads what the one before has
  * brought). */

@@ -46,7 +46,8 @@ static bool listed(struct bytes list, struct bytes kind)
 static int64_t interval_ms(const struct retry_policy *p, uint32_t tries, uint64_t random)
 {
         double interval = (double)p->initial_interval_ms;
-        for (uint32_t i = 1; i < tries && interval < (double)p->max_interval_ms; i++)
+        bool grows = p->backoff_factor > 1;
+        for (uint32_t i = 1; grows && i < tries && interval < (double)p->max_interval_ms; i++)
                 interval *= p->backoff_factor;
         if (interval > (double)p->max_interval_ms)
                 interval = (double)p->max_interval_ms;

@@ -82,6 +82,7 @@ enum run_verdict run_judge(const struct run *run, const struct run_tables *table
 static void apply_start(struct run *run, const struct event *e, uint64_t lsn, int64_t time_ns)
 {
         run_set_names(run, e->ns, e->workflow, e->id);
+        run_set_attributes(run, e->attributes);
         run->parent = e->sender;
         run->parent_op = e->sender_op;
         run->abandon = e->abandon;
@@ -89,29 +90,6 @@ static void apply_start(struct run *run, const struct event *e, uint64_t lsn, in
         run->seed = e->seed;
         run->started_ns = time_ns;
         run->first_lsn = lsn;
-}
-
-static struct op *waiting_for(const struct run *run, struct bytes signal)
-{
-        list_each(at, &run->ops)
-        {
-                struct op *op = container_of(at, struct op, in_run);
-                if (op->effect == EFFECT_WAIT_SIGNAL && bytes_equal(bytes_str(op->name), signal))
-                        return op;
-        }
-        return NULL;
-}
-
-/* The oldest wait for the name takes it, as in the code (code.c, deliver_signal). */
-static void apply_signal(struct run *run, struct run_tables *tables, const struct event *e)
-{
-        struct op *op = waiting_for(run, e->name);
-        if (op)
-                run_op_close(tables, op);
-        else
-                run_signal_keep(run, e->name, 1);
-        if (e->sender)
-                run_sender_keep(run, e->sender, e->sender_op);
 }
 
 int run_apply_event(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn,
@@ -137,7 +115,9 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
                         op->tries += e->lost ? 0 : 1; /* a RETRY effect follows */
                 break;
         case EVENT_SIGNAL:
-                apply_signal(run, tables, e);
+                run_signal_come(run, tables, e->name);
+                if (e->sender)
+                        run_sender_keep(run, e->sender, e->sender_op);
                 break;
         case EVENT_CANCEL:
                 run->cancel_requested = true;
@@ -155,12 +135,11 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
 
 static void op_open(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn)
 {
-        struct op *op = run_op_open(run, tables, e->op, e->type, e->due_ns);
+        struct op *op = run_op_open(run, tables, e->op, e->type,
+                                    e->type == EFFECT_CALL ? bytes_of(NULL, 0) : e->name, e->due_ns);
         op->abandon = e->abandon;
         op->attempt = e->type == EFFECT_CALL;
         op->lsn = lsn;
-        if (e->type != EFFECT_CALL && e->name.size)
-                op->name = xmemdup(e->name.data, e->name.size);
         if (e->type == EFFECT_CALL) {
                 struct bytes kinds = e->non_retryable;
                 op->retry = (struct retry_policy){ e->max_attempts,    e->initial_interval_ms,
@@ -216,9 +195,10 @@ int run_apply_effect(struct run *run, struct run_tables *tables, const struct ef
         return 0;
 }
 
-void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags)
+void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags, size_t body_size)
 {
         run->last_lsn = lsn;
+        run->history_bytes += body_size;
         run->transitions++;
         if (flags & TRANSITION_ACTIVATED || run->ending != RUN_OPEN)
                 run->pending = 0;
@@ -237,7 +217,7 @@ int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t 
         int err = run_apply_event(run, tables, &event, lsn, flags, time_ns);
         while (!err && effect_decode(&c, &effect))
                 err = run_apply_effect(run, tables, &effect, lsn, time_ns);
-        run_apply_end(run, lsn, flags);
+        run_apply_end(run, lsn, flags, body.size);
         return c.failed ? STET_ECORRUPT : err;
 }
 

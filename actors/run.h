@@ -15,6 +15,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/name_set.h"
 
 struct run;
 
@@ -35,8 +36,10 @@ struct op {
         int64_t due_ns;   /* TIMER; CALL: of the current attempt, when it is a retry */
         bool noted;   /* CALL: its executor is known to run it for long; CHILD: it is known to have started */
         uint64_t lsn; /* of the record whose effect started it: its arguments are there */
-        struct retry_policy retry; /* CALL */
-        char *name;                /* of the signal or workflow; NULL for activities and timers */
+        struct retry_policy retry;   /* CALL */
+        char *name;                  /* of the signal or workflow; NULL for activities and timers */
+        struct run_channel *channel; /* WAIT_SIGNAL: whose the name is */
+        struct list in_channel;
 };
 
 static inline uint64_t op_key(uint64_t run, uint32_t op)
@@ -44,10 +47,12 @@ static inline uint64_t op_key(uint64_t run, uint32_t op)
         return hash_u64(run) + op;
 }
 
-/* Signals of one name that came and that no wait has taken yet. */
-struct run_signal {
-        struct list in_run;
-        uint64_t count;
+/* A signal's name that waits are open for, or that signals came for which no wait has taken: one or the
+ * other, and it goes when there is neither. */
+struct run_channel {
+        struct name_node in_run;
+        struct list waits; /* struct op.in_channel, the oldest first */
+        uint64_t kept;     /* signals */
         char name[];
 };
 
@@ -68,10 +73,10 @@ struct run_senders {
 /* A request that was applied: its repeat gets the same answer. */
 struct run_request {
         struct map_node by_hash; /* in the shard's table, by a hash of the id */
-        struct run_request *next;
+        struct list in_run;
         struct run *run;
+        uint64_t lsn;  /* of the record with which it was applied */
         uint8_t event; /* enum event_type: what it asked for */
-        uint64_t lsn;  /* of the record that applied it */
         size_t id_size;
         char id[];
 };
@@ -86,7 +91,7 @@ struct run {
         char *ns; /* the three are one block, ns its start */
         char *workflow;
         char *workflow_id;
-        struct run_request *requests; /* the newest first */
+        struct list requests; /* in the order in which they were applied; the START's among them */
         uint64_t parent;
         uint32_t parent_op;
         bool abandon; /* goes on when its parent ends */
@@ -99,10 +104,12 @@ struct run {
         uint64_t first_lsn;
         uint64_t last_lsn;
         uint32_t transitions;
-        uint32_t pending; /* events delivered since the code ran last */
+        uint64_t history_bytes; /* of the bodies of its records */
+        uint32_t pending;       /* events delivered since the code ran last */
         bool cancel_requested;
         uint64_t seed;
-        uint64_t status_lsn; /* of the record with the last STATUS effect; 0: none */
+        uint64_t status_lsn;     /* of the record with the last STATUS effect; 0: none */
+        struct bytes attributes; /* msgpack map, in memory of its own; empty: none */
 
         struct run_waiter *waiters; /* who wants to know the ending: the shard's own */
         struct list ops;
@@ -110,11 +117,12 @@ struct run {
         uint32_t few_ids[RUN_OPS_FEW]; /* open ops that are found here; 0: none. What has no room is in the
                                           shard's table */
         struct op *few[RUN_OPS_FEW];
-        struct list signals;
+        struct name_set channels;
         struct run_senders *senders; /* NULL: none */
 
         struct stet_run *code; /* NULL while it is parked */
         char *blocked;         /* why its code can't go on, as a sentence; NULL: it can */
+        bool full;             /* … because its history is as long as may be */
 
         /* Of whoever holds it (runtime/run_set.h). */
         bool named;   /* it is in the table of names */
@@ -162,7 +170,7 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
                     uint8_t flags, int64_t time_ns);
 int run_apply_effect(struct run *run, struct run_tables *tables, const struct effect *effect, uint64_t lsn,
                      int64_t time_ns);
-void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags);
+void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags, size_t body_size);
 
 /* The same for a whole record: its body, LSN, flags and time. STET_ECORRUPT also when the body can't be read.
  */

@@ -2,6 +2,7 @@
 #include "actors/run_image.h"
 
 #include "actors/run_parts.h"
+#include "base/attributes.h"
 #include "base/run_id.h"
 #include "stet/error.h"
 
@@ -33,16 +34,22 @@ struct head {
         uint32_t ending;
         int64_t ended_ns;
         uint64_t continued_as;
+        struct bytes attributes;
+        uint64_t history_bytes;
 };
 
 #define HEAD(kind, member) FIELD(struct head, kind, member)
 static const struct field head_fields[] = {
-        HEAD(FIELD_U32, flags),       HEAD(FIELD_STR, ns),         HEAD(FIELD_STR, workflow),
-        HEAD(FIELD_STR, workflow_id), HEAD(FIELD_I64, started_ns), HEAD(FIELD_U64, seed),
-        HEAD(FIELD_U64, first_lsn),   HEAD(FIELD_U64, last_lsn),   HEAD(FIELD_U32, transitions),
-        HEAD(FIELD_U32, parts),       HEAD(FIELD_U32, pending),    HEAD(FIELD_U64, status_lsn),
-        HEAD(FIELD_U64, parent),      HEAD(FIELD_U32, parent_op),  HEAD(FIELD_U64, continued_from),
-        HEAD(FIELD_U32, ending),      HEAD(FIELD_I64, ended_ns),   HEAD(FIELD_U64, continued_as),
+        HEAD(FIELD_U32, flags),          HEAD(FIELD_STR, ns),
+        HEAD(FIELD_STR, workflow),       HEAD(FIELD_STR, workflow_id),
+        HEAD(FIELD_I64, started_ns),     HEAD(FIELD_U64, seed),
+        HEAD(FIELD_U64, first_lsn),      HEAD(FIELD_U64, last_lsn),
+        HEAD(FIELD_U32, transitions),    HEAD(FIELD_U32, parts),
+        HEAD(FIELD_U32, pending),        HEAD(FIELD_U64, status_lsn),
+        HEAD(FIELD_U64, parent),         HEAD(FIELD_U32, parent_op),
+        HEAD(FIELD_U64, continued_from), HEAD(FIELD_U32, ending),
+        HEAD(FIELD_I64, ended_ns),       HEAD(FIELD_U64, continued_as),
+        HEAD(FIELD_VALUE, attributes),   HEAD(FIELD_U64, history_bytes),
 };
 static const struct shape heads[VERSION + 1] = { [VERSION] = SHAPE("run", VERSION, head_fields) };
 
@@ -106,7 +113,8 @@ static const struct shape parts[PART_KINDS] = {
 static uint32_t count_parts(const struct run *run)
 {
         uint32_t count = run->ops_count + (run->senders ? run->senders->count : 0);
-        list_each(at, &run->signals) count++;
+        list_each(at, &run->channels.all) count +=
+            container_of(at, struct run_channel, in_run.in_all)->kept != 0;
         return count;
 }
 
@@ -130,7 +138,9 @@ static void encode_head(const struct run *run, struct buffer *to)
                           .continued_from = run->continued_from,
                           .ending = run->ending,
                           .ended_ns = run->ended_ns,
-                          .continued_as = run->continued_as };
+                          .continued_as = run->continued_as,
+                          .attributes = run->attributes,
+                          .history_bytes = run->history_bytes };
         h.flags = (run->abandon ? IMAGE_ABANDON : 0u) |
                   (run->cancel_requested ? IMAGE_CANCEL_REQUESTED : 0u) | (own_id ? IMAGE_OWN_ID : 0u);
         codec_encode_short(to, &heads[VERSION], &h);
@@ -159,11 +169,12 @@ void run_image_encode(const struct run *run, struct buffer *to)
 {
         encode_head(run, to);
         list_each(at, &run->ops) encode_op(container_of(at, struct op, in_run), to);
-        list_each(at, &run->signals)
+        list_each(at, &run->channels.all)
         {
-                const struct run_signal *signal = container_of(at, struct run_signal, in_run);
-                struct part p = { .name = bytes_str(signal->name), .more = signal->count - 1 };
-                codec_encode_short(to, &parts[PART_SIGNAL], &p);
+                const struct run_channel *channel = container_of(at, struct run_channel, in_run.in_all);
+                struct part p = { .name = channel->in_run.name, .more = channel->kept - 1 };
+                if (channel->kept)
+                        codec_encode_short(to, &parts[PART_SIGNAL], &p);
         }
         if (!run->senders)
                 return;
@@ -197,7 +208,8 @@ static bool head_fits(const struct head *h)
         return text(h->ns) && text(h->workflow) && text(h->workflow_id) && h->flags <= IMAGE_FLAGS_ALL &&
                !(h->flags & IMAGE_OWN_ID && h->workflow_id.size) && h->transitions &&
                h->first_lsn <= h->last_lsn && h->ending <= RUN_CONTINUED &&
-               (h->ending == RUN_OPEN || !h->pending);
+               (h->ending == RUN_OPEN || !h->pending) && !attributes_check(h->attributes, NULL) &&
+               attributes_kept(h->attributes).size == h->attributes.size;
 }
 
 static void take_head(struct run *run, const struct head *h)
@@ -205,6 +217,7 @@ static void take_head(struct run *run, const struct head *h)
         char own[RUN_ID_SIZE];
         run_id_print(run->id, own);
         run_set_names(run, h->ns, h->workflow, h->flags & IMAGE_OWN_ID ? bytes_str(own) : h->workflow_id);
+        run_set_attributes(run, h->attributes);
         run->abandon = h->flags & IMAGE_ABANDON;
         run->cancel_requested = h->flags & IMAGE_CANCEL_REQUESTED;
         run->started_ns = h->started_ns;
@@ -220,6 +233,7 @@ static void take_head(struct run *run, const struct head *h)
         run->ending = h->ending;
         run->ended_ns = h->ended_ns;
         run->continued_as = h->continued_as;
+        run->history_bytes = h->history_bytes;
 }
 
 /* Whether the arithmetic of retries can be done with it, and kinds be looked up in it. */
@@ -236,10 +250,10 @@ static bool retry_fits(const struct part *p)
 static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, const struct part *p)
 {
         bool outlives = effect == EFFECT_CHILD && p->abandon && !p->noted;
-        if ((run->ending != RUN_OPEN && !outlives) || !p->id || run_op(tables, run, p->id) ||
-            !text(p->name) || (effect == EFFECT_CALL && !retry_fits(p)))
+        if ((run->ending != RUN_OPEN && !outlives) || !p->id || (p->abandon && effect != EFFECT_CHILD) ||
+            run_op(tables, run, p->id) || !text(p->name) || (effect == EFFECT_CALL && !retry_fits(p)))
                 return STET_ECORRUPT;
-        struct op *op = run_op_open(run, tables, p->id, effect, p->due_ns);
+        struct op *op = run_op_open(run, tables, p->id, effect, p->name, p->due_ns);
         op->lsn = p->lsn;
         op->attempt = p->attempt;
         op->due_ns = p->due_ns;
@@ -249,8 +263,6 @@ static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, c
         op->retry = (struct retry_policy){ p->max_attempts,    p->initial_interval_ms,
                                            p->max_interval_ms, p->backoff_factor,
                                            p->jitter,          { NULL, 0 } };
-        if (p->name.size)
-                op->name = xmemdup(p->name.data, p->name.size);
         struct bytes kinds = p->non_retryable;
         if (kinds.size)
                 op->retry.non_retryable = bytes_of(xmemdup(kinds.data, kinds.size), kinds.size);
@@ -260,7 +272,7 @@ static int take_op(struct run *run, struct run_tables *tables, uint8_t effect, c
 static int take_signal(struct run *run, const struct part *p)
 {
         if (run->ending != RUN_OPEN || !text(p->name) || p->more == UINT64_MAX ||
-            run_signal_find(run, p->name))
+            run_channel_find(run, p->name))
                 return STET_ECORRUPT;
         run_signal_keep(run, p->name, p->more + 1);
         return 0;

@@ -49,7 +49,8 @@ struct run *run_new(uint64_t id)
         struct run *run = xcalloc(1, sizeof *run);
         run->id = id;
         list_init(&run->ops);
-        list_init(&run->signals);
+        name_set_init(&run->channels);
+        list_init(&run->requests);
         list_init(&run->in_shard);
         list_init(&run->in_awake);
         return run;
@@ -69,6 +70,56 @@ void run_set_names(struct run *run, struct bytes ns, struct bytes workflow, stru
         run->workflow_id = put_name(run->workflow, workflow);
         put_name(run->workflow_id, id);
 }
+
+void run_set_attributes(struct run *run, struct bytes map)
+{
+        if (map.size)
+                run->attributes = bytes_of(xmemdup(map.data, map.size), map.size);
+}
+
+/* --- channels --- */
+
+struct run_channel *run_channel_find(const struct run *run, struct bytes name)
+{
+        struct name_node *node = name_set_find(&run->channels, name);
+        return node ? container_of(node, struct run_channel, in_run) : NULL;
+}
+
+/* The one of that name; a new one if there is none. */
+static struct run_channel *channel_of(struct run *run, struct bytes name)
+{
+        struct run_channel *channel = run_channel_find(run, name);
+        if (channel)
+                return channel;
+        channel = xcalloc(1, sizeof *channel + name.size + 1);
+        list_init(&channel->waits);
+        put_name(channel->name, name);
+        name_set_add(&run->channels, &channel->in_run, bytes_of(channel->name, name.size));
+        return channel;
+}
+
+static void channel_settle(struct run *run, struct run_channel *channel)
+{
+        if (channel->kept || !list_empty(&channel->waits))
+                return;
+        name_set_remove(&run->channels, &channel->in_run);
+        free(channel);
+}
+
+static void channel_join(struct op *op, struct bytes name)
+{
+        op->channel = channel_of(op->run, name);
+        op->name = op->channel->name;
+        list_push(&op->channel->waits, &op->in_channel);
+}
+
+static void channel_leave(struct op *op)
+{
+        list_remove(&op->in_channel);
+        channel_settle(op->run, op->channel);
+}
+
+/* --- ops --- */
 
 static void op_index(struct run_tables *tables, struct op *op)
 {
@@ -94,7 +145,7 @@ static void op_unindex(struct run_tables *tables, struct op *op)
 }
 
 struct op *run_op_open(struct run *run, struct run_tables *tables, uint32_t id, uint8_t effect,
-                       int64_t due_ns)
+                       struct bytes name, int64_t due_ns)
 {
         struct op *op = op_take(tables);
         op->run = run;
@@ -108,6 +159,10 @@ struct op *run_op_open(struct run *run, struct run_tables *tables, uint32_t id, 
                 op->due_ns = due_ns;
                 heap_put(&tables->timers, &op->timer, due_ns);
         }
+        if (effect == EFFECT_WAIT_SIGNAL)
+                channel_join(op, name);
+        else if (name.size)
+                op->name = xmemdup(name.data, name.size);
         return op;
 }
 
@@ -119,7 +174,10 @@ void run_op_close(struct run_tables *tables, struct op *op)
         list_remove(&op->in_run);
         op->run->ops_count--;
         free((void *)(uintptr_t)op->retry.non_retryable.data);
-        free(op->name);
+        if (op->channel)
+                channel_leave(op);
+        else
+                free(op->name);
         op_give(tables, op);
 }
 
@@ -131,8 +189,9 @@ void run_close_all(struct run *run, struct run_tables *tables, bool keep_let_go)
                 if (!keep_let_go || !op->abandon || op->noted)
                         run_op_close(tables, op);
         }
-        list_each_safe(at, after, &run->signals) free(container_of(at, struct run_signal, in_run));
-        list_init(&run->signals);
+        list_each_safe(at, after, &run->channels.all)
+            free(container_of(at, struct run_channel, in_run.in_all));
+        name_set_fini(&run->channels);
 }
 
 static void senders_free(struct run *run)
@@ -150,6 +209,7 @@ void run_free(struct run *run, struct run_tables *tables)
         senders_free(run);
         run_requests_forget(run, tables, UINT64_MAX);
         free(run->ns);
+        free((void *)(uintptr_t)run->attributes.data);
         free(run->blocked);
         free(run);
 }
@@ -170,38 +230,27 @@ struct op *run_op(const struct run_tables *tables, const struct run *run, uint32
 
 /* --- signals --- */
 
-struct run_signal *run_signal_find(const struct run *run, struct bytes name)
-{
-        list_each(at, &run->signals)
-        {
-                struct run_signal *signal = container_of(at, struct run_signal, in_run);
-                if (bytes_equal(bytes_str(signal->name), name))
-                        return signal;
-        }
-        return NULL;
-}
-
 void run_signal_keep(struct run *run, struct bytes name, uint64_t count)
 {
-        struct run_signal *signal = run_signal_find(run, name);
-        if (!signal) {
-                signal = xmalloc(sizeof *signal + name.size + 1);
-                signal->count = 0;
-                put_name(signal->name, name)[-1] = 0;
-                list_push(&run->signals, &signal->in_run);
-        }
-        signal->count += count;
+        channel_of(run, name)->kept += count;
+}
+
+void run_signal_come(struct run *run, struct run_tables *tables, struct bytes name)
+{
+        struct run_channel *channel = run_channel_find(run, name);
+        if (channel && !list_empty(&channel->waits))
+                run_op_close(tables, container_of(channel->waits.next, struct op, in_channel));
+        else
+                run_signal_keep(run, name, 1);
 }
 
 bool run_signal_take(struct run *run, struct bytes name)
 {
-        struct run_signal *signal = run_signal_find(run, name);
-        if (!signal)
+        struct run_channel *channel = run_channel_find(run, name);
+        if (!channel || !channel->kept)
                 return false;
-        if (--signal->count == 0) {
-                list_remove(&signal->in_run);
-                free(signal);
-        }
+        channel->kept--;
+        channel_settle(run, channel);
         return true;
 }
 

@@ -49,25 +49,24 @@ void run_request_keep(struct run *run, struct run_tables *tables, const struct e
                 return;
         struct run_request *r = xmalloc(sizeof *r + e->request_id.size);
         r->run = run;
-        r->event = e->type;
         r->lsn = lsn;
+        r->event = e->type;
         r->id_size = e->request_id.size;
         memcpy(r->id, e->request_id.data, e->request_id.size);
-        r->next = run->requests;
-        run->requests = r;
+        list_push(&run->requests, &r->in_run);
         map_put(&tables->requests, &r->by_hash,
                 request_hash(e->type, bytes_str(run->ns), run_request_scope(run, e->type), e->request_id));
 }
 
 void run_requests_forget(struct run *run, struct run_tables *tables, uint64_t up_to_lsn)
 {
-        struct run_request **link = &run->requests;
-        while (*link && (*link)->lsn > up_to_lsn)
-                link = &(*link)->next;
-        for (struct run_request *r = *link, *next; r; r = next) {
-                next = r->next;
+        list_each_safe(at, after, &run->requests)
+        {
+                struct run_request *r = container_of(at, struct run_request, in_run);
+                if (r->lsn > up_to_lsn)
+                        return;
                 map_remove(&tables->requests, &r->by_hash);
+                list_remove(at);
                 free(r);
         }
-        *link = NULL;
 }

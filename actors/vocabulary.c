@@ -9,10 +9,10 @@
 #define EF(kind, member) FIELD(struct effect, kind, member)
 
 static const struct field start_fields[] = {
-        EV(FIELD_STR, workflow),       EV(FIELD_STR, id),         EV(FIELD_VALUE, value),
-        EV(FIELD_U64, seed),           EV(FIELD_STR, request_id), EV(FIELD_STR, ns),
-        EV(FIELD_U64, sender),         EV(FIELD_U32, sender_op),  EV(FIELD_BOOL, abandon),
-        EV(FIELD_U64, continued_from),
+        EV(FIELD_STR, workflow),       EV(FIELD_STR, id),           EV(FIELD_VALUE, value),
+        EV(FIELD_U64, seed),           EV(FIELD_STR, request_id),   EV(FIELD_STR, ns),
+        EV(FIELD_U64, sender),         EV(FIELD_U32, sender_op),    EV(FIELD_BOOL, abandon),
+        EV(FIELD_U64, continued_from), EV(FIELD_VALUE, attributes),
 };
 static const struct field activity_fields[] = {
         EV(FIELD_U32, op),         EV(FIELD_U32, attempt), EV(FIELD_U32, code), EV(FIELD_VALUE, value),

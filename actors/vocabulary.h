@@ -61,6 +61,7 @@ struct event {
         struct bytes kind;     /* of a failure */
         struct bytes text;     /* of a failure; a reason */
         struct bytes executor;
+        struct bytes attributes; /* START: msgpack map; empty: none */
 };
 
 enum effect_type {

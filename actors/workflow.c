@@ -4,7 +4,7 @@
  * the transition under way and opens a step; each wait looks at its step and, if it is not done, hands the
  * thread back to whoever activated the code.
  */
-#include "actors/code.h"
+#include "actors/code_channel.h"
 #include "actors/retry.h"
 #include "base/name.h"
 #include "stet/client.h"
@@ -178,21 +178,7 @@ stet_future stet_signal_wait_start(stet_run *run, const char *name)
                 return refused(run, STET_EINVAL, invalid);
         struct effect wait = { .type = EFFECT_WAIT_SIGNAL, .name = bytes_str(name) };
         stet_future future = start(run, &wait);
-        struct step *step = &run->steps[future.op - 1];
-        size_t size = wait.name.size;
-        step->name = bytes_of(memcpy(arena_alloc(&run->arena, size), name, size), size);
-
-        struct code_signal **link = &run->signals;
-        while (*link && !bytes_equal((*link)->name, step->name))
-                link = &(*link)->next;
-        if (*link) {
-                step->done = true;
-                step->done_order = ++run->done_count;
-                step->value = (*link)->value;
-                if (!(*link)->next)
-                        run->signals_end = link;
-                *link = (*link)->next;
-        }
+        code_wait_open(run, future.op, wait.name);
         return future;
 }
 
@@ -236,9 +222,9 @@ void stet_cancel_future(stet_run *run, stet_future future)
         struct step *step = &run->steps[future.op - 1];
         if (step->done)
                 return;
-        step->done = true;
-        step->code = STET_ECANCELED;
-        step->done_order = ++run->done_count;
+        if (step->effect == EFFECT_WAIT_SIGNAL)
+                code_wait_close(run, future.op);
+        code_step_done(run, step, STET_ECANCELED, bytes_of(NULL, 0));
         struct effect drop = { .type = EFFECT_DROP, .op = future.op };
         effect_encode(run->effects, &drop);
 }
@@ -259,14 +245,23 @@ static int wait(stet_run *run)
 }
 
 /* An event may have been delivered together with the cancelling: what is done wins over it. */
-static int wait_for(stet_run *run, const stet_future *futures, size_t count, bool all)
+static int wait_for_all(stet_run *run, const stet_future *futures, size_t count)
+{
+        for (size_t i = 0; i < count; i++) /* what is done stays done: none is looked at again */
+                while (!stet_is_done(run, futures[i])) {
+                        int err = wait(run);
+                        if (err)
+                                return err;
+                }
+        return 0;
+}
+
+static int wait_for_any(stet_run *run, const stet_future *futures, size_t count)
 {
         for (;;) {
-                size_t done = 0;
                 for (size_t i = 0; i < count; i++)
-                        done += stet_is_done(run, futures[i]);
-                if (done == count || (done && !all))
-                        return 0;
+                        if (stet_is_done(run, futures[i]))
+                                return 0;
                 int err = wait(run);
                 if (err)
                         return err;
@@ -296,7 +291,9 @@ static int outcome(stet_run *run, stet_future future, stet_value *ret)
         const struct step *step = step_of(run, future);
         int err = error_of(run, future);
         if (err && step) {
-                set_failure(run, step->kind, step->text);
+                static const struct step_failure silent;
+                const struct step_failure *failure = step->failure ? step->failure : &silent;
+                set_failure(run, failure->kind, failure->text);
                 if (!run->failure_kind[0])
                         fail_with(run, err, stet_error_name(err), stet_error_text(err));
         }
@@ -309,13 +306,13 @@ static int outcome(stet_run *run, stet_future future, stet_value *ret)
 
 int stet_await(stet_run *run, stet_future future, stet_value *ret)
 {
-        int err = wait_for(run, &future, 1, true);
+        int err = wait_for_all(run, &future, 1);
         return err ? err : outcome(run, future, ret);
 }
 
 int stet_await_all(stet_run *run, const stet_future *futures, size_t count)
 {
-        int err = wait_for(run, futures, count, true);
+        int err = wait_for_all(run, futures, count);
         for (size_t i = 0; i < count && !err; i++)
                 err = outcome(run, futures[i], NULL);
         return err;
@@ -342,7 +339,7 @@ int stet_await_any(stet_run *run, const stet_future *futures, size_t count, size
 {
         if (count == 0)
                 return fail_with(run, STET_EINVAL, "EINVAL", "there is nothing to wait for");
-        int err = wait_for(run, futures, count, false);
+        int err = wait_for_any(run, futures, count);
         if (!err)
                 *ret_place = first_done(run, futures, count, false);
         return err;

@@ -15,13 +15,22 @@ enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130, OPEN_DIRS_MAX = 16 };
 
 /* The places in the two tables are the same. */
 static const struct bench_options_workload workloads[] = {
-        { "raw", "the log alone, 1 … 10,000 records a commit, 1 … 64 writers; beside it a plain file", 0 },
-        { "ceiling", "chain3's bytes and messages without the engine", BENCH_TAKES_TRANSPORT },
-        { "chain3", "runs of three activities in a row", BENCH_TAKES_TRANSPORT | BENCH_TAKES_ENGINE },
-        { "empty", "runs that start and finish", BENCH_TAKES_TRANSPORT | BENCH_TAKES_ENGINE },
+        { "raw", "the log alone, 1 … 10,000 records a commit, 1 … 64 writers; beside it a plain file" },
+        { "ceiling", "chain3's bytes and messages without the engine" },
+        { "chain3", "runs of three activities in a row" },
+        { "empty", "runs that start and finish" },
+        { "fan", "one run with 1,000 activities in parallel" },
+        { "signals", "durable signals from clients to 1,000 runs and to one, and between two runs" },
+        { "timers", "sleeping runs: what each costs, and how late they wake after a kill -9" },
+        { "recover", "kill -9 with 1,000 … 1,000,000 open runs: time to ready, to the first step" },
+        { "history", "cost of a run's transition near n = 10 … 100,000, and of its replay" },
+        { "steady", "constant load for minutes: whether memory and disk stay where they are" },
 };
 
-static workload_fn *const functions[] = { workload_raw, workload_ceiling, workload_chain3, workload_empty };
+static workload_fn *const functions[] = { workload_raw,    workload_ceiling, workload_chain3,
+                                          workload_empty,  workload_fan,     workload_signals,
+                                          workload_timers, workload_recover, workload_history,
+                                          workload_steady };
 
 enum { WORKLOADS_COUNT = sizeof(workloads) / sizeof(workloads[0]) };
 
@@ -69,13 +78,12 @@ static int measure(const struct bench_options *options, const char *dir, stet_wh
                 return err;
         report_init(&report, options, &machine);
         err = function_of(options->workload)(options, dir, &report, why);
-        if (err)
-                return err;
-        if (options->json)
+        if (!err && options->json)
                 report_print_json(&report, stdout);
-        else
+        else if (!err)
                 report_print_text(&report, stdout);
-        return 0;
+        report_fini(&report);
+        return err;
 }
 
 int stet_bench_main(int argc, char **argv)

@@ -105,6 +105,7 @@ static int open_node(const struct bench_options *options, const stet_app *app, c
         node.app = app;
         node.level = options->level;
         node.threads = true;
+        node.no_checkpoint = options->checkpoint == BENCH_CHECKPOINT_OFF;
         node.executors = apart ? 0 : options->executors;
         node.no_activities = apart;
         node.listen = apart ? (const char *const[]){ endpoint, NULL } : NULL;
@@ -143,27 +144,4 @@ void engine_close(struct engine *e)
         if (e->ready_fd >= 0)
                 close(e->ready_fd);
         stet_node_close(e->node);
-}
-
-static uint64_t count_of(const stet_value *log, const char *key)
-{
-        stet_value item = stet_value_get(log, key);
-        return (uint64_t)stet_value_int(&item, 0);
-}
-
-int engine_log(const struct engine *e, struct engine_log *ret, stet_why *why)
-{
-        stet_value stats = { 0 };
-        int err = stet_client_stats(e->client, &stats, why);
-        if (err)
-                return err;
-        stet_value log = stet_value_get(&stats, "log");
-        *ret = (struct engine_log){
-                .commits = count_of(&log, "commits"),
-                .records = count_of(&log, "records"),
-                .bytes = count_of(&log, "bytes"),
-                .disk_bytes = count_of(&log, "disk_bytes"),
-        };
-        stet_value_free(&stats);
-        return 0;
 }

@@ -27,13 +27,4 @@ int engine_open(const struct bench_options *options, const stet_app *app, const 
 /* Ends everything, the executors' process included, so that what it used is counted. */
 void engine_close(struct engine *e);
 
-struct engine_log {
-        uint64_t commits;
-        uint64_t records;
-        uint64_t bytes;
-        uint64_t disk_bytes;
-};
-
-int engine_log(const struct engine *e, struct engine_log *ret, stet_why *why);
-
 #endif

@@ -9,7 +9,19 @@
 #include "bench/workload.h"
 #include "stet/stet.h"
 
-/* Runs the app's first workflow, which makes so many activities in a row. */
+/* A value of so many bytes: what the runs are given. */
+int engine_workload_input(uint32_t payload_bytes, stet_value *ret, stet_why *why);
+
+/* Runs the app's first workflow with that input (NULL: bytes, as many as the options say) and fills the
+ * report. */
+int engine_workload_measure(const struct bench_options *options, const char *dir, const stet_app *app,
+                            const stet_value *input, struct report *r, stet_why *why);
+
+/* How many runs, when the options don't say. */
+uint64_t engine_workload_runs(const struct bench_options *options);
+
+/* The same, and beside it the ceiling for runs that make so many activities in a row; or, with --checkpoint
+ * both, the same without checkpoints. */
 int engine_workload(const struct bench_options *options, const char *dir, const stet_app *app, uint32_t steps,
                     struct report *r, stet_why *why);
 

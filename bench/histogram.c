@@ -59,3 +59,12 @@ double histogram_us(const struct histogram *h, double share)
         }
         return (double)h->max_ns / 1000.0;
 }
+
+void histogram_merge(struct histogram *into, const struct histogram *from)
+{
+        into->count += from->count;
+        if (from->max_ns > into->max_ns)
+                into->max_ns = from->max_ns;
+        for (size_t i = 0; i < HISTOGRAM_SLOTS; i++)
+                into->slots[i] += from->slots[i];
+}

@@ -26,6 +26,9 @@ void histogram_clear(struct histogram *h);
 /* Counts one duration; a negative one counts as 0. */
 void histogram_add(struct histogram *h, int64_t ns);
 
+/* Counts all that from has counted, too. */
+void histogram_merge(struct histogram *into, const struct histogram *from);
+
 /* The duration that the given share (0 … 1) of all does not exceed, in microseconds; NAN when nothing was
  * counted. Never more than the longest one. */
 double histogram_us(const struct histogram *h, double share);

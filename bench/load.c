@@ -74,6 +74,8 @@ static int take_answers(struct driver *d, int64_t timeout_ms, size_t *ret_count,
                 err = start_run(d, answer->tag, why);
         }
         progress_show(&d->progress, d->ended, now_ns);
+        if (!err && d->load->look)
+                err = d->load->look(d->load->look_context, d->ended, now_ns, why);
         if (!err && progress_interrupted())
                 err = stet_why_set(why, STET_ECANCELED, "interrupted");
         *ret_count = count;

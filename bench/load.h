@@ -22,6 +22,10 @@ struct load {
         uint32_t in_flight; /* closed loop */
         double rate;        /* open loop: runs a second; 0: closed loop */
         const char *what;   /* for the progress line */
+
+        /* Asked again and again while it goes on; an error ends it. NULL: nobody. */
+        int (*look)(void *context, uint64_t ended, int64_t now_ns, stet_why *why);
+        void *look_context;
 };
 
 struct load_result {

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,13 +16,35 @@
 #include "bench/block_log.h"
 #include "bench/histogram.h"
 
-enum { SYNCS_COUNT = 300, SYNC_BYTES = 4096, COMMIT_RECORD_BYTES = 120 };
+enum { SYNCS_MAX = 300, SYNCS_MIN = 30, SYNC_BYTES = 4096, COMMIT_RECORD_BYTES = 120 };
+
+static const int64_t SYNCS_NS = 500000000; /* a slow disk is measured by fewer */
 
 int64_t machine_now_ns(void)
 {
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t machine_wall_ms(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+uint64_t machine_disk_bytes(const char *dir, const char *word)
+{
+        char *paths[] = { (char *)(uintptr_t)dir, NULL };
+        uint64_t bytes = 0;
+        FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        for (FTSENT *entry; tree && (entry = fts_read(tree));)
+                if (entry->fts_info == FTS_F && (!word || strstr(entry->fts_path + strlen(dir), word)))
+                        bytes += (uint64_t)entry->fts_statp->st_blocks * 512;
+        if (tree)
+                fts_close(tree);
+        return bytes;
 }
 
 static double seconds_of(struct timeval t)
@@ -65,6 +89,11 @@ int machine_file_system(const char *dir, char *buf, size_t size, stet_why *why)
         return 0;
 }
 
+static bool enough(int count, int64_t first_ns)
+{
+        return count >= SYNCS_MAX || (count >= SYNCS_MIN && machine_now_ns() - first_ns > SYNCS_NS);
+}
+
 static int measure_fdatasync(const char *dir, double *ret_p50_us, stet_why *why)
 {
         char path[4096];
@@ -75,8 +104,9 @@ static int measure_fdatasync(const char *dir, double *ret_p50_us, stet_why *why)
         int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
         if (fd < 0)
                 return stet_why_set(why, STET_EIO, "%s: %s", path, strerror(errno));
+        int64_t first_ns = machine_now_ns();
         int err = 0;
-        for (int i = 0; i < SYNCS_COUNT && !err; i++) {
+        for (int i = 0; !err && !enough(i, first_ns); i++) {
                 int64_t start_ns = machine_now_ns();
                 if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block) || fdatasync(fd) != 0)
                         err = stet_why_set(why, STET_EIO, "%s: %s", path, strerror(errno));
@@ -98,7 +128,8 @@ static int measure_commit(const char *dir, double *ret_p50_us, stet_why *why)
         int err = block_log_open(dir, "commit", STET_LEVEL_SYNC, &log, why);
         if (err)
                 return err;
-        for (int i = 0; i < SYNCS_COUNT && !err; i++) {
+        int64_t first_ns = machine_now_ns();
+        for (int i = 0; !err && !enough(i, first_ns); i++) {
                 int64_t start_ns = machine_now_ns();
                 err = block_log_append(log, record, sizeof(record), why);
                 histogram_add(&h, machine_now_ns() - start_ns);

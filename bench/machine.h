@@ -27,6 +27,12 @@ int machine_file_system(const char *dir, char *buf, size_t size, stet_why *why);
 /* CLOCK_MONOTONIC. */
 int64_t machine_now_ns(void);
 
+/* Since 1970-01-01 UTC, as nodes count. */
+int64_t machine_wall_ms(void);
+
+/* What the files below dir whose paths have the word in them (NULL: all) take on the disk. */
+uint64_t machine_disk_bytes(const char *dir, const char *word);
+
 struct usage {
         double cpu_s;       /* user and system, of this process and of its children that were waited for */
         uint64_t rss_bytes; /* the peak so far, likewise */

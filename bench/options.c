@@ -1,59 +1,119 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * One table says what each option is called, who takes it and what help says of it; reading and checking go
+ * by it.
+ */
 #include "bench/options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "bench/options_read.h"
+
 static const uint64_t RUNS_MAX = 1000000000;
+static const double RATE_MAX = 10000000;
+static const double MINUTES_MAX = 100000;
 
 enum {
         EXECUTORS_MAX = 256,
         IN_FLIGHT_MAX = 1000000,
         IN_FLIGHT_DEFAULT = 10000,
+        CLIENTS_MAX = 1024,
+        CLIENTS_DEFAULT = 64,
         PAYLOAD_MAX = 1 << 20,
         PAYLOAD_DEFAULT = 100,
-        RATE_MAX = 10000000,
+        WIDTH_MAX = 100000,
+        WIDTH_DEFAULT = 1000,
+        SIGNALS_DEFAULT = 100000,
+        TRANSITIONS_DEFAULT = 100000,
+        TRANSITIONS_MAX = 10000000,
+        STEADY_DEFAULT_MS = 10 * 60 * 1000,
 };
 
 enum option_name {
         OPTION_RUNS = 256,
+        OPTION_PAYLOAD,
+        OPTION_LEVEL,
+        OPTION_DATA,
+        OPTION_OUTPUT,
         OPTION_TRANSPORT,
         OPTION_EXECUTORS,
-        OPTION_LEVEL,
+        OPTION_IN_FLIGHT,
         OPTION_ONE_AT_A_TIME,
         OPTION_RATE,
-        OPTION_IN_FLIGHT,
-        OPTION_PAYLOAD,
-        OPTION_DATA,
         OPTION_NO_CEILING,
+        OPTION_CHECKPOINT,
+        OPTION_WIDTH,
+        OPTION_SIGNALS,
+        OPTION_TRANSITIONS,
+        OPTION_AFTER,
+        OPTION_SPREAD,
+        OPTION_PARKED,
+        OPTION_ACTIVE,
+        OPTION_TO_END,
+        OPTION_MINUTES,
+        OPTION_RETENTION,
         OPTIONS_END,
 };
 
-static const struct option long_options[] = {
-        { "runs", required_argument, NULL, OPTION_RUNS },
-        { "transport", required_argument, NULL, OPTION_TRANSPORT },
-        { "executors", required_argument, NULL, OPTION_EXECUTORS },
-        { "level", required_argument, NULL, OPTION_LEVEL },
-        { "one-at-a-time", no_argument, NULL, OPTION_ONE_AT_A_TIME },
-        { "rate", required_argument, NULL, OPTION_RATE },
-        { "in-flight", required_argument, NULL, OPTION_IN_FLIGHT },
-        { "payload", required_argument, NULL, OPTION_PAYLOAD },
-        { "data", required_argument, NULL, OPTION_DATA },
-        { "no-ceiling", no_argument, NULL, OPTION_NO_CEILING },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+enum { OPTIONS_COUNT = OPTIONS_END - OPTION_RUNS };
+
+static const struct {
+        const char *name;
+        const char *value; /* NULL: a flag */
+        const char *takers;
+        const char *help;
+} entries[OPTIONS_COUNT] = {
+#define ENTRY(name) [OPTION_##name - OPTION_RUNS]
+        ENTRY(RUNS) = { "runs", "N", "raw ceiling chain3 empty fan signals timers recover",
+                        "how many runs (raw: records at each point, at most; recover: a list, N,N,…)" },
+        ENTRY(PAYLOAD) = { "payload", "BYTES", "raw ceiling chain3 empty fan signals steady",
+                           "of each value, 100; 4k and 1m are taken (chain3: a list for a table)" },
+        ENTRY(LEVEL) = { "level", "LEVEL", "",
+                         "sync (default): on the disk before the answer; relaxed: synced once a second; "
+                         "memory" },
+        ENTRY(DATA) = { "data", "DIR", "", "where to make the temporary directory; the current directory" },
+        ENTRY(OUTPUT) = { "output", "FORMAT", "", "text or json on standard output; -o for short" },
+        ENTRY(TRANSPORT) = { "transport", "T", "ceiling chain3 empty fan signals",
+                             "inproc (default), ipc or tcp" },
+        ENTRY(EXECUTORS) = { "executors", "N", "ceiling chain3 empty fan steady",
+                             "threads that run activities; 1" },
+        ENTRY(IN_FLIGHT) = { "in-flight", "N", "ceiling chain3 empty signals",
+                             "runs that are open at the same time, 10000 (signals: clients that each wait "
+                             "for their answer, 64)" },
+        ENTRY(ONE_AT_A_TIME) = { "one-at-a-time", NULL, "ceiling chain3 empty",
+                                 "the next run starts when the last has ended: latency" },
+        ENTRY(RATE) = { "rate", "R", "chain3 empty steady",
+                        "open loop: R runs a second, each timed from when it should have started (steady: "
+                        "a tenth of what it reaches)" },
+        ENTRY(NO_CEILING) = { "no-ceiling", NULL, "chain3 empty", "do not measure the ceiling beside it" },
+        ENTRY(CHECKPOINT) = { "checkpoint", "WHICH", "chain3 empty fan steady",
+                              "on (default), off, or (chain3, empty) both in turn, to compare them" },
+        ENTRY(WIDTH) = { "width", "N", "fan", "activities in parallel; 1000" },
+        ENTRY(SIGNALS) = { "signals", "N", "signals", "how many in each row; 100000" },
+        ENTRY(TRANSITIONS) = { "transitions", "N", "history", "how long the history becomes; 100000" },
+        ENTRY(AFTER) = { "after", "TIME", "timers", "how far ahead the first is due; 20s and 200 µs a run" },
+        ENTRY(SPREAD) = { "spread", "TIME", "timers",
+                          "from the first that is due to the last; 100 µs a run, at least 1s" },
+        ENTRY(PARKED) = { "parked", NULL, "recover", "only runs that wait for a timer or a signal" },
+        ENTRY(ACTIVE) = { "active", NULL, "recover", "only runs with an activity queued" },
+        ENTRY(TO_END) = { "to-end", NULL, "recover", "go on until all activities are done" },
+        ENTRY(MINUTES) = { "minutes", "M", "steady", "how long; 10" },
+        ENTRY(RETENTION) = { "retention", "TIME", "steady", "how long ended runs are kept; 60s" },
+#undef ENTRY
 };
 
 static const char *const levels[] = {
         [STET_LEVEL_SYNC] = "sync",
         [STET_LEVEL_RELAXED] = "relaxed",
         [STET_LEVEL_MEMORY] = "memory",
+        NULL,
 };
+
+static const char *const transports[] = { "inproc", "ipc", "tcp", NULL };
+static const char *const checkpoints[] = { "on", "off", "both", NULL };
+static const char *const outputs[] = { "text", "json", NULL };
 
 const char *bench_level_name(stet_level level)
 {
@@ -64,141 +124,129 @@ static void print_help(const struct bench_options_workload *workloads, size_t co
 {
         puts("usage: bench WORKLOAD [options]\n\nworkloads");
         for (size_t i = 0; i < count; i++)
-                printf("  %-16s %s\n", workloads[i].name, workloads[i].summary);
-        puts("\noptions\n"
-             "  --runs N         how many runs (raw: records at each point, at most)\n"
-             "  --payload BYTES  of each value (raw: of each record); 100\n"
-             "  --level LEVEL    sync (default): on the disk before the answer; relaxed: synced once a "
-             "second; memory\n"
-             "  --data DIR       where to make the temporary directory; the current directory\n"
-             "  -o text|json     what to print on standard output\n"
-             "ceiling, chain3, empty\n"
-             "  --transport T    inproc (default), ipc or tcp\n"
-             "  --executors N    threads that run activities; 1\n"
-             "  --in-flight N    closed loop: runs that are open at the same time; 10000\n"
-             "  --one-at-a-time  the next run starts when the last has ended: latency\n"
-             "chain3, empty\n"
-             "  --rate R         open loop: R runs a second, each timed from when it should have started\n"
-             "  --no-ceiling     do not measure the ceiling beside it\n\n"
-             "What each workload measures and how to read the keys: docs/PERFORMANCE.md");
+                printf("  %-10s %s\n", workloads[i].name, workloads[i].summary);
+        puts("\noptions");
+        for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+                const char *takers = entries[i].takers;
+                printf("  --%s%s%s", entries[i].name, entries[i].value ? " " : "",
+                       entries[i].value ? entries[i].value : "");
+                printf("%s%s%s\n      %s\n", takers[0] ? "   (" : "", takers, takers[0] ? ")" : "",
+                       entries[i].help);
+        }
+        puts("\nWhat each workload measures and how to read the keys: docs/PERFORMANCE.md");
 }
 
-static int read_count(const char *option, const char *text, uint64_t max, uint64_t *ret, stet_why *why)
+static int read_level(const char *text, struct bench_options *o, stet_why *why)
 {
-        char *end;
-        errno = 0;
-        uint64_t value = strtoull(text, &end, 10);
-        if (text[0] < '0' || text[0] > '9' || *end || errno || value < 1 || value > max)
-                return stet_why_set(why, STET_EINVAL,
-                                    "%s takes a whole number from 1 to %" PRIu64 ", not \"%s\"", option, max,
-                                    text);
-        *ret = value;
-        return 0;
-}
-
-static int read_count32(const char *option, const char *text, uint32_t max, uint32_t *ret, stet_why *why)
-{
-        uint64_t value;
-        int err = read_count(option, text, max, &value, why);
-        if (!err)
-                *ret = (uint32_t)value;
+        size_t place = 0;
+        int err = options_read_word("--level", text, levels, &place, why);
+        o->level = (stet_level)place;
         return err;
 }
 
-static int read_rate(const char *text, double *ret, stet_why *why)
+static int read_transport(const char *text, struct bench_options *o, stet_why *why)
 {
-        char *end;
-        double value = strtod(text, &end);
-        if (end == text || *end || !(value > 0) || value > RATE_MAX)
-                return stet_why_set(why, STET_EINVAL,
-                                    "--rate takes runs a second, above 0 and up to %d, not \"%s\"", RATE_MAX,
-                                    text);
-        *ret = value;
-        return 0;
+        size_t place = 0;
+        int err = options_read_word("--transport", text, transports, &place, why);
+        o->transport = transports[place];
+        return err;
 }
 
-static int read_level(const char *text, stet_level *ret, stet_why *why)
+static int read_output(const char *text, struct bench_options *o, stet_why *why)
 {
-        for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-                if (strcmp(text, levels[i]) == 0) {
-                        *ret = (stet_level)i;
-                        return 0;
-                }
-        return stet_why_set(why, STET_EINVAL, "--level is sync, relaxed or memory, not \"%s\"", text);
+        size_t place = 0;
+        int err = options_read_word("-o", text, outputs, &place, why);
+        o->json = place == 1;
+        return err;
 }
 
-static int read_transport(const char *text, const char **ret, stet_why *why)
+static int read_checkpoint(const char *text, struct bench_options *o, stet_why *why)
 {
-        if (strcmp(text, "inproc") != 0 && strcmp(text, "ipc") != 0 && strcmp(text, "tcp") != 0)
-                return stet_why_set(why, STET_EINVAL, "--transport is inproc, ipc or tcp, not \"%s\"", text);
-        *ret = text;
-        return 0;
+        size_t place = 0;
+        int err = options_read_word("--checkpoint", text, checkpoints, &place, why);
+        o->checkpoint = (enum bench_checkpoint)place;
+        return err;
 }
 
-static int read_output(const char *text, bool *ret_json, stet_why *why)
+static int read_minutes(const char *text, struct bench_options *o, stet_why *why)
 {
-        if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
-                return stet_why_set(why, STET_EINVAL, "-o is text or json, not \"%s\"", text);
-        *ret_json = text[0] == 'j';
-        return 0;
+        double minutes = 0;
+        int err = options_read_real("minutes", text, MINUTES_MAX, &minutes, why);
+        o->duration_ms = (int64_t)(minutes * 60 * 1000);
+        return err;
+}
+
+static int read_retention(const char *text, struct bench_options *o, stet_why *why)
+{
+        int64_t ms;
+        o->retention = text;
+        return options_read_duration("retention", text, &ms, why);
+}
+
+static bool set_flag(int option, struct bench_options *o)
+{
+        bool *flag = option == OPTION_ONE_AT_A_TIME ? &o->one_at_a_time
+                     : option == OPTION_NO_CEILING  ? &o->no_ceiling
+                     : option == OPTION_PARKED      ? &o->parked
+                     : option == OPTION_ACTIVE      ? &o->active
+                     : option == OPTION_TO_END      ? &o->to_end
+                                                    : NULL;
+        if (flag)
+                *flag = true;
+        return flag != NULL;
 }
 
 static int read_option(int option, const char *text, struct bench_options *o, stet_why *why)
 {
+        if (set_flag(option, o))
+                return 0;
         switch (option) {
         case OPTION_RUNS:
-                return read_count("--runs", text, RUNS_MAX, &o->runs, why);
-        case OPTION_TRANSPORT:
-                return read_transport(text, &o->transport, why);
-        case OPTION_EXECUTORS:
-                return read_count32("--executors", text, EXECUTORS_MAX, &o->executors, why);
-        case OPTION_LEVEL:
-                return read_level(text, &o->level, why);
-        case OPTION_ONE_AT_A_TIME:
-                o->one_at_a_time = true;
-                return 0;
-        case OPTION_RATE:
-                return read_rate(text, &o->rate, why);
-        case OPTION_IN_FLIGHT:
-                return read_count32("--in-flight", text, IN_FLIGHT_MAX, &o->in_flight, why);
+                return options_read_runs(text, RUNS_MAX, o, why);
         case OPTION_PAYLOAD:
-                return read_count32("--payload", text, PAYLOAD_MAX, &o->payload_bytes, why);
+                return options_read_payload(text, PAYLOAD_MAX, o, why);
+        case OPTION_LEVEL:
+                return read_level(text, o, why);
         case OPTION_DATA:
                 o->parent_dir = text;
                 o->data_dir_given = true;
                 return 0;
-        case OPTION_NO_CEILING:
-                o->no_ceiling = true;
-                return 0;
-        default: /* 'o' */
-                return read_output(text, &o->json, why);
-        }
-}
-
-/* Which workloads take the option; 0: all. */
-static unsigned takers_of(int option)
-{
-        switch (option) {
         case OPTION_TRANSPORT:
+                return read_transport(text, o, why);
         case OPTION_EXECUTORS:
+                return options_read_count32("executors", text, EXECUTORS_MAX, &o->executors, why);
         case OPTION_IN_FLIGHT:
-        case OPTION_ONE_AT_A_TIME:
-                return BENCH_TAKES_TRANSPORT;
+                return options_read_count32("in-flight", text, IN_FLIGHT_MAX, &o->in_flight, why);
         case OPTION_RATE:
-        case OPTION_NO_CEILING:
-                return BENCH_TAKES_ENGINE;
-        default:
-                return 0;
+                return options_read_real("rate", text, RATE_MAX, &o->rate, why);
+        case OPTION_CHECKPOINT:
+                return read_checkpoint(text, o, why);
+        case OPTION_WIDTH:
+                return options_read_count32("width", text, WIDTH_MAX, &o->width, why);
+        case OPTION_SIGNALS:
+                return options_read_count("signals", text, RUNS_MAX, &o->signals, why);
+        case OPTION_TRANSITIONS:
+                return options_read_count("transitions", text, TRANSITIONS_MAX, &o->transitions, why);
+        case OPTION_AFTER:
+                return options_read_duration("after", text, &o->after_ms, why);
+        case OPTION_SPREAD:
+                return options_read_duration("spread", text, &o->spread_ms, why);
+        case OPTION_MINUTES:
+                return read_minutes(text, o, why);
+        case OPTION_RETENTION:
+                return read_retention(text, o, why);
+        default: /* OPTION_OUTPUT, 'o' */
+                return read_output(text, o, why);
         }
 }
 
 static int find_workload(const char *name, const struct bench_options_workload *workloads, size_t count,
-                         const struct bench_options_workload **ret, stet_why *why)
+                         const char **ret, stet_why *why)
 {
         char names[256] = "";
         for (size_t i = 0; i < count; i++) {
                 if (name && strcmp(name, workloads[i].name) == 0) {
-                        *ret = &workloads[i];
+                        *ret = workloads[i].name;
                         return 0;
                 }
                 size_t used = strlen(names);
@@ -210,22 +258,65 @@ static int find_workload(const char *name, const struct bench_options_workload *
         return stet_why_set(why, STET_EINVAL, "there is no workload \"%s\"; there are %s", name, names);
 }
 
-static int check_together(const struct bench_options_workload *workload, const struct bench_options *o,
-                          const bool *given, stet_why *why)
+/* Whether the word stands in a list of words with spaces between them. */
+static bool is_among(const char *word, const char *list)
 {
-        for (int option = OPTION_RUNS; option < OPTIONS_END; option++) {
-                unsigned takers = takers_of(option);
-                if (given[option - OPTION_RUNS] && takers && !(workload->takes & takers))
-                        return stet_why_set(why, STET_EINVAL, "%s does not take --%s", workload->name,
-                                            long_options[option - OPTION_RUNS].name);
+        size_t size = strlen(word);
+        for (const char *at = list; *at; at += strspn(at, " ")) {
+                size_t length = strcspn(at, " ");
+                if (length == size && memcmp(at, word, size) == 0)
+                        return true;
+                at += length;
         }
+        return !*list;
+}
+
+static bool is(const struct bench_options *o, const char *workload)
+{
+        return strcmp(o->workload, workload) == 0;
+}
+
+static int check_together(const struct bench_options *o, const bool *given, stet_why *why)
+{
+        for (size_t i = 0; i < OPTIONS_COUNT; i++)
+                if (given[i] && !is_among(o->workload, entries[i].takers))
+                        return stet_why_set(why, STET_EINVAL, "%s does not take --%s", o->workload,
+                                            entries[i].name);
         if (o->one_at_a_time && o->rate > 0)
                 return stet_why_set(why, STET_EINVAL,
                                     "--one-at-a-time waits for each run, --rate for none: give one of them");
         if (given[OPTION_IN_FLIGHT - OPTION_RUNS] && (o->one_at_a_time || o->rate > 0))
                 return stet_why_set(why, STET_EINVAL, "--in-flight is for the closed loop, not for %s",
                                     o->one_at_a_time ? "--one-at-a-time" : "--rate");
+        if (is(o, "signals") && o->in_flight > CLIENTS_MAX)
+                return stet_why_set(why, STET_EINVAL,
+                                    "signals takes at most --in-flight %d: each is a client", CLIENTS_MAX);
+        if (o->runs_count > 1 && !is(o, "recover"))
+                return stet_why_set(why, STET_EINVAL, "%s takes one number of --runs", o->workload);
+        if (o->payload_count > 1 && !is(o, "chain3"))
+                return stet_why_set(why, STET_EINVAL, "%s takes one size of --payload", o->workload);
+        if (o->checkpoint == BENCH_CHECKPOINT_BOTH && !is(o, "chain3") && !is(o, "empty"))
+                return stet_why_set(why, STET_EINVAL, "%s takes --checkpoint on or off", o->workload);
+        if (o->checkpoint == BENCH_CHECKPOINT_BOTH &&
+            (strcmp(o->transport, "inproc") != 0 || o->payload_count > 1))
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "--checkpoint both is for one size of values, inproc: its two nodes are in "
+                    "one process");
+        if (o->to_end && o->parked && !o->active)
+                return stet_why_set(why, STET_EINVAL,
+                                    "--to-end is for runs with an activity, --parked leaves them out");
         return 0;
+}
+
+static void fill_defaults(struct bench_options *o)
+{
+        if (!o->in_flight)
+                o->in_flight = is(o, "signals") ? CLIENTS_DEFAULT : IN_FLIGHT_DEFAULT;
+        if (o->one_at_a_time)
+                o->in_flight = 1;
+        if (!o->parked && !o->active)
+                o->parked = o->active = true;
 }
 
 /* getopt could make nothing of it. A short option may stand in the middle of its argument: then only its
@@ -239,9 +330,16 @@ static int refuse_option(int option, char **argv, stet_why *why)
                 snprintf(name, sizeof(name), "%s", argv[optind - 1]);
         if (option == ':')
                 return stet_why_set(why, STET_EINVAL, "%s needs a value", name);
-        if (optopt >= OPTION_RUNS)
-                return stet_why_set(why, STET_EINVAL, "%s: this option takes no value", name);
-        return stet_why_set(why, STET_EINVAL, "%s is not an option of bench (bench --help lists them)", name);
+        return stet_why_set(why, STET_EINVAL, "there is no option %s (bench --help lists them)", name);
+}
+
+static void make_long_options(struct option *ret)
+{
+        for (int i = 0; i < OPTIONS_COUNT; i++)
+                ret[i] = (struct option){ entries[i].name, entries[i].value ? required_argument : no_argument,
+                                          NULL, OPTION_RUNS + i };
+        ret[OPTIONS_COUNT] = (struct option){ "help", no_argument, NULL, 'h' };
+        ret[OPTIONS_COUNT + 1] = (struct option){ NULL, 0, NULL, 0 };
 }
 
 int bench_options_parse(int argc, char **argv, const struct bench_options_workload *workloads,
@@ -250,11 +348,20 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
         struct bench_options o = {
                 .transport = "inproc",
                 .parent_dir = ".",
+                .level = STET_LEVEL_SYNC,
                 .executors = 1,
-                .in_flight = IN_FLIGHT_DEFAULT,
                 .payload_bytes = PAYLOAD_DEFAULT,
+                .width = WIDTH_DEFAULT,
+                .signals = SIGNALS_DEFAULT,
+                .transitions = TRANSITIONS_DEFAULT,
+                .after_ms = -1,
+                .spread_ms = -1,
+                .duration_ms = STEADY_DEFAULT_MS,
+                .retention = "60s",
         };
-        bool given[OPTIONS_END - OPTION_RUNS] = { false };
+        struct option long_options[OPTIONS_COUNT + 2];
+        bool given[OPTIONS_COUNT] = { false };
+        make_long_options(long_options);
         optind = 0; /* start anew: the command line before us may have used getopt, too */
         for (int option; (option = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1;) {
                 if (option == 'h') {
@@ -272,15 +379,12 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
         if (argc - optind > 1)
                 return stet_why_set(why, STET_EINVAL, "one workload at a time: what is \"%s\"?",
                                     argv[optind + 1]);
-        const struct bench_options_workload *workload = NULL;
-        int err = find_workload(argv[optind], workloads, workloads_count, &workload, why);
+        int err = find_workload(argv[optind], workloads, workloads_count, &o.workload, why);
         if (!err)
-                err = check_together(workload, &o, given, why);
+                err = check_together(&o, given, why);
         if (err)
                 return err;
-        o.workload = workload->name;
-        if (o.one_at_a_time)
-                o.in_flight = 1;
+        fill_defaults(&o);
         *ret = o;
         return 0;
 }

@@ -10,32 +10,44 @@
 
 #include "stet/node.h"
 
+enum { BENCH_LIST_MAX = 16 };
+
+enum bench_checkpoint { BENCH_CHECKPOINT_ON, BENCH_CHECKPOINT_OFF, BENCH_CHECKPOINT_BOTH };
+
 struct bench_options {
         const char *workload;
         const char *transport;  /* "inproc", "ipc", "tcp" */
         const char *parent_dir; /* where the temporary directory is made */
         stet_level level;
-        uint64_t runs; /* 0: the workload's own number */
+        uint64_t runs; /* 0: the workload's own number; the first of the list */
+        uint64_t runs_list[BENCH_LIST_MAX];
+        size_t runs_count;
         uint32_t executors;
         uint32_t in_flight;
-        uint32_t payload_bytes;
+        uint32_t payload_bytes; /* the first of the list */
+        uint32_t payload_list[BENCH_LIST_MAX];
+        size_t payload_count;
         double rate; /* runs a second, open loop; 0: closed loop */
+        uint32_t width;
+        uint64_t signals;
+        uint64_t transitions;
+        int64_t after_ms;    /* -1: the workload's own */
+        int64_t spread_ms;   /* likewise */
+        int64_t duration_ms; /* of steady */
+        const char *retention;
+        enum bench_checkpoint checkpoint;
+        bool parked;
+        bool active;
+        bool to_end;
         bool one_at_a_time;
         bool no_ceiling;
         bool json;
         bool data_dir_given;
 };
 
-/* Which options a workload takes beside --level, --data, --payload, --runs, -o and --help. */
-enum {
-        BENCH_TAKES_TRANSPORT = 1, /* --transport, --executors, --in-flight, --one-at-a-time */
-        BENCH_TAKES_ENGINE = 2,    /* --rate, --no-ceiling */
-};
-
 struct bench_options_workload {
         const char *name;
         const char *summary;
-        unsigned takes;
 };
 
 /* Reads argv. 0; STET_ECANCELED when help was asked for (and printed to standard output); STET_EINVAL with a

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/machine.h"
@@ -58,4 +59,12 @@ void progress_end(struct progress *p)
 {
         if (p && p->terminal)
                 fputs("\r\033[K", stderr);
+}
+
+int progress_pause(int64_t ms, stet_why *why)
+{
+        struct timespec rest = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+        while (!progress_interrupted() && nanosleep(&rest, &rest) != 0)
+                ;
+        return progress_interrupted() ? stet_why_set(why, STET_ECANCELED, "interrupted") : 0;
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "stet/error.h"
+
 struct progress {
         const char *what;
         uint64_t total;
@@ -25,5 +27,8 @@ void progress_begin(struct progress *p, const char *what, uint64_t total);
 /* Cheap: writes at most five times a second. p may be NULL. */
 void progress_show(struct progress *p, uint64_t done, int64_t now_ns);
 void progress_end(struct progress *p);
+
+/* Sleeps for a while, or until the user interrupts: STET_ECANCELED. */
+int progress_pause(int64_t ms, stet_why *why);
 
 #endif

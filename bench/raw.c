@@ -78,6 +78,28 @@ struct raw {
         uint64_t points_done;
         struct progress progress;
         struct report *report;
+        struct report_table *points;
+};
+
+enum {
+        COLUMN_LOG,
+        COLUMN_WRITERS,
+        COLUMN_GROUP,
+        COLUMN_RECORDS_PER_S,
+        COLUMN_RECORDS_PER_COMMIT,
+        COLUMN_P50,
+        COLUMN_P99,
+        COLUMNS_COUNT,
+};
+
+static const struct report_column columns[COLUMNS_COUNT] = {
+        [COLUMN_LOG] = { "log", "log", -6, REPORT_WORD },
+        [COLUMN_WRITERS] = { "writers", "writers", 8, 0 },
+        [COLUMN_GROUP] = { "group", "group", 8, 0 },
+        [COLUMN_RECORDS_PER_S] = { "records_per_s", "records/s", 14, 1 },
+        [COLUMN_RECORDS_PER_COMMIT] = { "records_per_commit", "a commit", 10, 1 },
+        [COLUMN_P50] = { "p50_us", "p50 µs", 12, REPORT_MICROS },
+        [COLUMN_P99] = { "p99_us", "p99 µs", 12, REPORT_MICROS },
 };
 
 static bool over(const struct raw *raw, uint64_t records, int64_t start_ns)
@@ -89,16 +111,19 @@ static bool over(const struct raw *raw, uint64_t records, int64_t start_ns)
 static void point_done(struct raw *raw, const char *log, uint32_t writers, uint32_t group, uint64_t records,
                        uint64_t commits, double seconds, const struct histogram *h)
 {
-        struct report_point point = {
-                .log = log,
-                .writers = writers,
-                .group = group,
-                .records_per_s = (double)records / seconds,
-                .records_per_commit = (double)records / (double)commits,
-                .p50_us = histogram_us(h, 0.5),
-                .p99_us = histogram_us(h, 0.99),
+        struct report_cell point[COLUMNS_COUNT] = {
+                [COLUMN_LOG] = { .word = log },
+                [COLUMN_WRITERS] = { .number = writers },
+                [COLUMN_GROUP] = { .number = group ? (double)group : (double)NAN },
+                [COLUMN_RECORDS_PER_S] = { .number = (double)records / seconds },
+                [COLUMN_RECORDS_PER_COMMIT] = { .number = (double)records / (double)commits },
+                [COLUMN_P50] = { .number = histogram_us(h, 0.5) },
+                [COLUMN_P99] = { .number = histogram_us(h, 0.99) },
         };
-        report_point_add(raw->report, &point);
+        report_table_add(raw->points, point);
+        double records_per_s = point[COLUMN_RECORDS_PER_S].number;
+        if (strcmp(log, "lmdb") == 0 && !(records_per_s <= raw->report->transitions_per_s)) /* at first NAN */
+                raw->report->transitions_per_s = records_per_s;
         raw->records += records;
         progress_show(&raw->progress, ++raw->points_done, machine_now_ns());
 }
@@ -218,15 +243,6 @@ static void commit_all(struct committer *c)
         buffer_fini(&group);
 }
 
-static void histogram_merge(struct histogram *into, const struct histogram *from)
-{
-        into->count += from->count;
-        if (from->max_ns > into->max_ns)
-                into->max_ns = from->max_ns;
-        for (size_t i = 0; i < HISTOGRAM_SLOTS; i++)
-                into->slots[i] += from->slots[i];
-}
-
 static int run_writers(struct committer *c, struct writer *writers, uint32_t count, stet_why *why)
 {
         uint32_t started = 0;
@@ -302,6 +318,7 @@ int workload_raw(const struct bench_options *options, const char *dir, struct re
                 .dir = dir,
                 .records_max = options->runs ? options->runs : UINT64_MAX,
                 .report = r,
+                .points = report_table_begin(r, "points", columns, COLUMNS_COUNT),
         };
         struct usage before = machine_usage();
         uint8_t *records = xcalloc(GROUP_MAX, options->payload_bytes);
@@ -316,9 +333,5 @@ int workload_raw(const struct bench_options *options, const char *dir, struct re
         r->seconds = (double)(machine_now_ns() - start_ns) / 1e9;
         r->cpu_s_per_m = (after.cpu_s - before.cpu_s) * 1e6 / (double)raw.records;
         r->rss_bytes = (double)after.rss_bytes;
-        for (size_t i = 0; i < r->points_count; i++)
-                if (strcmp(r->points[i].log, "lmdb") == 0 &&
-                    !(r->points[i].records_per_s <= r->transitions_per_s)) /* the first one: still NAN */
-                        r->transitions_per_s = r->points[i].records_per_s;
         return 0;
 }

@@ -11,19 +11,18 @@
 #include "bench/histogram.h"
 #include "bench/machine.h"
 #include "bench/options.h"
+#include "bench/report_table.h"
 
-/* One row of `raw`. */
-struct report_point {
-        const char *log; /* "lmdb", "file" */
-        uint32_t writers;
-        uint32_t group; /* records a commit; 0: as it came */
-        double records_per_s;
-        double records_per_commit;
-        double p50_us;
-        double p99_us;
+/* A figure that only this workload has. */
+struct report_figure {
+        const char *key;   /* in JSON; borrowed, as the words */
+        const char *label; /* for people; NULL: in JSON only */
+        const char *note;  /* behind the number; NULL: none */
+        double value;
+        int decimals; /* as in struct report_column */
 };
 
-enum { REPORT_POINTS_MAX = 32 };
+enum { REPORT_FIGURES_MAX = 48, REPORT_TABLES_MAX = 3 };
 
 struct report {
         const char *workload;
@@ -58,8 +57,12 @@ struct report {
         double in_flight; /* closed loop; else null */
         double rate;      /* open loop; else null */
 
-        struct report_point points[REPORT_POINTS_MAX];
-        size_t points_count;
+        struct report_figure figures[REPORT_FIGURES_MAX];
+        size_t figures_count;
+        struct report_table tables[REPORT_TABLES_MAX];
+        size_t tables_count;
+        bool live; /* for people: tables may print their rows as they come */
+        bool head_shown;
 };
 
 /* All numbers null but those known from the start. The report borrows from both. */
@@ -71,7 +74,18 @@ void report_latency(struct report *r, const struct histogram *h);
 void report_work(struct report *r, uint64_t runs, double seconds, uint64_t records, uint64_t commits,
                  double cpu_s);
 
-void report_point_add(struct report *r, const struct report_point *point);
+/* The number's key must not be one of the above. */
+void report_figure_add(struct report *r, const struct report_figure *figure);
+
+/* A new table; the report frees it. The columns are borrowed. */
+struct report_table *report_table_begin(struct report *r, const char *key,
+                                        const struct report_column *columns, size_t count);
+
+/* For people: prints the rows that the table got since the last time, so that a long measurement can be
+ * watched. Does nothing for JSON. */
+void report_show_rows(struct report *r, struct report_table *t);
+
+void report_fini(struct report *r);
 
 void report_print_json(const struct report *r, FILE *out);
 void report_print_text(const struct report *r, FILE *out);

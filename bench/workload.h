@@ -16,6 +16,12 @@ workload_fn workload_raw;
 workload_fn workload_ceiling;
 workload_fn workload_chain3;
 workload_fn workload_empty;
+workload_fn workload_fan;
+workload_fn workload_signals;
+workload_fn workload_timers;
+workload_fn workload_recover;
+workload_fn workload_history;
+workload_fn workload_steady;
 
 /* Measures the ceiling for runs of so many activities in a row and fills the report's ceiling_ keys and
  * hop_us. r's own figures, as far as it has any, are compared with it. */

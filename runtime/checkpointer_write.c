@@ -120,7 +120,9 @@ static void write_requests(struct checkpointer *c, const struct run *run)
 {
         uint8_t value[8];
         be64_put(value, run->id);
-        for (const struct run_request *r = run->requests; r; r = r->next) {
+        list_each(at, &run->requests)
+        {
+                const struct run_request *r = container_of(at, struct run_request, in_run);
                 struct bytes scope = run_request_scope(run, r->event);
                 struct run_key key = run_key_request(&c->store, r->event, bytes_str(run->ns), scope,
                                                      bytes_of(r->id, r->id_size));

@@ -36,7 +36,7 @@ static void step(struct checkpoints_inline *t, uint64_t lsn, int64_t now_ns)
         atomic_fetch_add(&c->bytes, bytes);
         atomic_store(&c->store_bytes, t->store->stats.disk_bytes);
         atomic_store_explicit(&c->lsn, reached, memory_order_release);
-        log_trim(t->log, t->log->epoch, reached + 1, NULL);
+        log_trim(t->log, reached + 1);
         t->due_ns = reached < lsn ? now_ns : INT64_MAX;
 }
 

@@ -131,7 +131,7 @@ static int step(struct checkpoints_thread *t)
                 atomic_fetch_add(&c->bytes, bytes);
                 atomic_store(&c->store_bytes, t->store->stats.disk_bytes);
                 atomic_store_explicit(&c->lsn, reached, memory_order_release);
-                log_trim(t->log, t->log->epoch, reached + 1, NULL);
+                log_trim(t->log, reached + 1);
         }
         announce(t);
         return err;

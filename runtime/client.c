@@ -150,6 +150,11 @@ static int check_client(const stet_client *c, const void *ret, stet_why *why)
 
 /* --- starting --- */
 
+static struct bytes payload_of(const stet_value *value)
+{
+        return value ? bytes_of(value->data, value->size) : bytes_of(NULL, 0);
+}
+
 struct message client_start_message(const stet_client *c, const stet_start *start)
 {
         return (struct message){
@@ -157,10 +162,11 @@ struct message client_start_message(const stet_client *c, const stet_start *star
                 .ns = bytes_str(start->name_space ? start->name_space : c->name_space),
                 .name = bytes_str(start->workflow),
                 .id = bytes_str(start->id),
-                .value = start->input ? bytes_of(start->input->data, start->input->size) : bytes_of(NULL, 0),
+                .value = payload_of(start->input),
                 .request_id = bytes_str(start->request_id),
                 .conflict = (uint32_t)start->on_conflict,
                 .reuse = (uint32_t)start->on_reuse,
+                .attributes = payload_of(start->attributes),
         };
 }
 
@@ -319,6 +325,12 @@ int stet_client_terminate(stet_client *client, const char *run, const char *reas
                           stet_why *why)
 {
         return command_with_reason(client, MSG_TERMINATE, run, reason, request_id, why);
+}
+
+int stet_client_delete(stet_client *client, const char *run, const char *request_id, stet_why *why)
+{
+        struct message m = { .type = MSG_DELETE };
+        return command_run(client, &m, run, request_id, why);
 }
 
 int stet_client_query(stet_client *client, const char *run, const char *name, const stet_value *in,

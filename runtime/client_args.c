@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/client_args.h"
 
+#include "base/attributes.h"
 #include "base/name.h"
 #include "base/unpack.h"
 
@@ -61,6 +62,8 @@ int check_start(const stet_start *start, stet_why *why)
                 err = check_optional(start->name_space, "the namespace", why);
         if (!err)
                 err = check_value(start->input, "the input", why);
+        if (!err && start->attributes)
+                err = attributes_check(bytes_of(start->attributes->data, start->attributes->size), why);
         return err ? err : check_policies(start, why);
 }
 

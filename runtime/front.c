@@ -131,12 +131,31 @@ static void send_frame(struct front *f, struct peer *p)
         }
 }
 
+/* An answer that no frame can hold would take the connection with it. */
+static void refuse_to_say(struct front *f, uint64_t id, const struct message *m, size_t size)
+{
+        stet_why why;
+        struct message refusal = { .type = MSG_REPLY, .correlation = m->correlation };
+        refusal.code =
+            (uint32_t)stet_why_set(&why, STET_ETOOBIG,
+                                   "the answer has %zu bytes, and a frame takes at most %d; ask for "
+                                   "less of it",
+                                   size, WIRE_FRAME_MAX);
+        refusal.text = bytes_str(why.text);
+        front_to_peer(f, id, &refusal);
+}
+
 void front_to_peer(struct front *f, uint64_t id, const struct message *m)
 {
+        enum { REST_MAX = 4096 }; /* all that is not value, kind or text */
         struct peer *p = peer_find(f, id);
         if (!p || p->gone)
                 return; /* it left; what it asked is in the log */
         size_t more = m->value.size + m->text.size;
+        if (more + m->kind.size > WIRE_FRAME_MAX - REST_MAX) {
+                refuse_to_say(f, id, m, more + m->kind.size);
+                return;
+        }
         if (p->frame.size && p->frame.size + more > WIRE_FRAME_AIM)
                 send_frame(f, p);
         if (p->gone)
@@ -213,7 +232,7 @@ static void refuse_too_long(struct front *f, const struct peer *p, struct messag
         char text[100];
         too_long(m, text, sizeof text);
         m->peer = p->id;
-        if (m->type >= MSG_START && m->type <= MSG_READ)
+        if ((m->type >= MSG_START && m->type <= MSG_READ) || m->type == MSG_DELETE)
                 reply(f, m, STET_ETOOBIG, text);
         if (m->type == MSG_HELLO)
                 front_to_peer(f, p->id,
@@ -245,12 +264,15 @@ static void to_its_shard(struct front *f, const struct message *m)
         f->sink.to_shard(f->sink.ctx, shard_of(f->options.shards_count, ns, m->id, m->request_id), m);
 }
 
-/* Why no run may start now: an error and its sentence, or 0. */
-static int start_refusal(const struct front *f, char *text, size_t size)
+int front_start_refusal(const struct front *f, char *text, size_t size)
 {
         struct scheduler_stats stats;
         if (f->disk_full) {
                 snprintf(text, size, "the disk is full; no run can start until there is room");
+                return STET_EFULL;
+        }
+        if (disk_reserve_is_short(&f->reserve)) {
+                disk_reserve_sentence(&f->reserve, text, size);
                 return STET_EFULL;
         }
         scheduler_stats(f->scheduler, &stats);
@@ -265,10 +287,26 @@ static int start_refusal(const struct front *f, char *text, size_t size)
  */
 static void receive_start(struct front *f, struct message *m)
 {
-        char text[200] = "";
-        m->code = (uint32_t)start_refusal(f, text, sizeof text);
+        char text[300] = "";
+        m->code = (uint32_t)front_start_refusal(f, text, sizeof text);
         m->text = bytes_str(text);
         to_its_shard(f, m);
+}
+
+/* A result that is no value within the limits can be applied by no run, and the next try would give the same.
+ * Workers of this process have checked theirs. */
+static void receive_done(struct front *f, const struct peer *p, struct message *m)
+{
+        stet_why why;
+        int err = p->local ? 0 : wire_value_check(m->value, "the result", &why);
+        if (err) {
+                m->code = STET_EFAILED;
+                m->kind = bytes_str(stet_error_name(err));
+                m->text = bytes_str(why.text);
+                m->value = bytes_of(NULL, 0);
+                m->permanent = true;
+        }
+        scheduler_receive(f->scheduler, p->id, m, f->now_ns);
 }
 
 /* Nothing more comes from it. A worker may still hear its ACKs; nobody else is waiting for anything. */
@@ -307,6 +345,7 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
         case MSG_SIGNAL:
         case MSG_CANCEL:
         case MSG_TERMINATE:
+        case MSG_DELETE:
         case MSG_QUERY:
         case MSG_WAIT:
                 to_its_shard(f, m);
@@ -314,8 +353,10 @@ static void receive_message(struct front *f, struct peer *p, struct message *m)
         case MSG_START:
                 receive_start(f, m);
                 break;
-        case MSG_WINDOW:
         case MSG_DONE:
+                receive_done(f, p, m);
+                break;
+        case MSG_WINDOW:
         case MSG_PULSE:
         case MSG_CLAIM:
         case MSG_RETURN:
@@ -425,6 +466,9 @@ void front_from_shard(struct front *f, const struct message *m, int64_t now_ns)
         case MSG_READ:
                 shard = m->token.attempt;
                 break;
+        case MSG_REMOVE:
+                shard = shard_of_run(m->token.run);
+                break;
         case MSG_CHILD_START:
         case MSG_SEND:
                 shard = shard_of(f->options.shards_count, m->ns, m->id, bytes_of(NULL, 0));
@@ -517,6 +561,19 @@ void front_set_disk_full(struct front *f, bool full)
                     full ? "the disk is full: nothing can be written; it goes on by itself when there is room"
                          : "there is room on the disk again");
         f->disk_full = full;
+}
+
+void front_set_disk_reserve(struct front *f, const struct disk_reserve *reserve)
+{
+        bool was_short = disk_reserve_is_short(&f->reserve), is_short = disk_reserve_is_short(reserve);
+        char sentence[300], line[360];
+        f->reserve = *reserve;
+        if (was_short == is_short || !f->sink.log)
+                return;
+        disk_reserve_sentence(reserve, sentence, sizeof sentence);
+        snprintf(line, sizeof line, "no run can start: %s", sentence);
+        f->sink.log(f->sink.ctx, is_short ? STET_LOG_WARNING : STET_LOG_INFO,
+                    is_short ? line : "the disk has room to spare again: runs can start");
 }
 
 struct front *front_new(const struct front_options *options, struct transport *transport,

@@ -7,6 +7,7 @@
 #ifndef RUNTIME_FRONT_H
 #define RUNTIME_FRONT_H
 
+#include "runtime/disk_reserve.h"
 #include "runtime/transport.h"
 #include "runtime/wire.h"
 #include "stet/app.h"
@@ -58,5 +59,9 @@ bool front_is_heard(const struct front *f, int64_t since_ns);
 
 /* While the disk is full starts are refused (STET_EFULL); everything else waits. */
 void front_set_disk_full(struct front *f, bool full);
+
+/* How much room there is, and how much is kept: while it is less starts are refused (STET_EFULL), and
+ * everything else goes on. Copied. Before it is told the first time there is no reserve. */
+void front_set_disk_reserve(struct front *f, const struct disk_reserve *reserve);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/run_id.h"
 #include "runtime/front_state.h"
 #include "runtime/shard.h"
+#include "stet/value.h"
 
 #include <stdlib.h>
 
@@ -105,6 +106,16 @@ static uint64_t limit_of(const struct message *m)
         return cursor_uint(&c);
 }
 
+/* As many from the front as one value can hold. */
+static size_t fitting(const struct row *rows, size_t count)
+{
+        enum { HEAD = 5 };
+        size_t size = HEAD, fits = 0;
+        while (fits < count && (size += rows[fits].map.size) <= STET_VALUE_SIZE_MAX)
+                fits++;
+        return fits;
+}
+
 static void finish_list(struct front *f, const struct message *m)
 {
         struct cursor c = cursor_of(m->names);
@@ -122,6 +133,7 @@ static void finish_list(struct front *f, const struct message *m)
         uint64_t limit = limit_of(m);
         if (count > (limit ? limit : LIST_LIMIT))
                 count = limit ? limit : LIST_LIMIT;
+        count = fitting(rows, count);
         struct buffer value = { 0 };
         pack_array(&value, (uint32_t)count);
         for (size_t i = 0; i < count; i++)
@@ -132,9 +144,12 @@ static void finish_list(struct front *f, const struct message *m)
 
 /* --- stats: sums over the shards --- */
 
-static const char *const run_keys[] = { "open",      "completed", "failed", "canceled", "terminated",
-                                        "continued", "blocked",   "awake",  "owed",     "timers" };
+static const char *const run_keys[] = { "open",       "completed", "failed",    "canceled",
+                                        "terminated", "continued", "blocked",   "awake",
+                                        "owed",       "timers",    "in_memory", "removed" };
 static const char *const log_keys[] = { "commits", "records", "bytes", "disk_bytes", "lsn", "epoch" };
+
+static const char *const store_keys[] = { "checkpoint_lsn", "lag_bytes", "store_bytes" };
 
 static uint64_t sum(struct bytes parts, const char *key)
 {
@@ -169,6 +184,7 @@ static void finish_stats(struct front *f, const struct message *m)
         table_uint(&t, "shards", f->options.shards_count);
         put_sums(&t, "runs", run_keys, sizeof run_keys / sizeof run_keys[0], m->names);
         put_sums(&t, "log", log_keys, sizeof log_keys / sizeof log_keys[0], m->names);
+        put_sums(&t, "store", store_keys, sizeof store_keys / sizeof store_keys[0], m->names);
         table_key(&t, "scheduler");
         struct table inner = table_begin(&value);
         table_uint(&inner, "tasks", stats.tasks);
@@ -184,7 +200,11 @@ static void finish_stats(struct front *f, const struct message *m)
         table_uint(&peers, "unsent_bytes", f->unsent_bytes);
         table_uint(&peers, "refused", f->frames_refused);
         table_end(&peers);
+        char refusal[300];
         table_bool(&t, "disk_full", f->disk_full);
+        table_uint(&t, "disk_free_bytes", f->reserve.room.free_bytes);
+        table_uint(&t, "disk_reserve_bytes", f->reserve.bytes);
+        table_bool(&t, "starts_refused", front_start_refusal(f, refusal, sizeof refusal) != 0);
         table_end(&t);
         send_value(f, m, &value);
 }

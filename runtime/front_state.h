@@ -41,8 +41,12 @@ struct front {
         size_t unsent_bytes;  /* in all frames and backlogs */
         uint64_t frames_refused;
         bool disk_full;
+        struct disk_reserve reserve;
         int64_t now_ns; /* of the call under way */
 };
+
+/* Why no run may start now: an error and its sentence, or 0. */
+int front_start_refusal(const struct front *f, char *text, size_t size);
 
 /* The last shard's answer to a reading, made whole and sent to the peer that asked. */
 void front_finish_reading(struct front *f, const struct message *m);

@@ -9,6 +9,7 @@
 #include "runtime/node_state.h"
 
 #include "runtime/crash_os.h"
+#include "runtime/disk_room_os.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,6 +111,26 @@ static bool take_frames(stet_node *n)
         return count > 0;
 }
 
+static uint64_t written_bytes(const stet_node *n)
+{
+        uint64_t sum = n->host.shard ? shard_written_bytes(n->host.shard) : 0;
+        for (uint32_t i = 0; n->threads && i < n->dir.shards; i++)
+                sum += shard_thread_written_bytes(n->threads[i]);
+        return sum;
+}
+
+/* Before the frames of a turn are taken, so that a start finds what is true now. */
+static void watch_disk(stet_node *n)
+{
+        uint64_t written = written_bytes(n);
+        struct disk_room room = n->reserve.room;
+        if (!disk_reserve_due(&n->reserve, n->now_ns, written))
+                return;
+        disk_room_look(n->dir.path, &room);
+        disk_reserve_looked(&n->reserve, room, n->now_ns, written);
+        front_set_disk_reserve(n->front, &n->reserve);
+}
+
 /* Returns whether something came from the shards. */
 static bool turn_threads(stet_node *n)
 {
@@ -158,6 +179,7 @@ static bool node_turn(stet_node *n)
         if (n->error)
                 return false;
         n->now_ns = node_now(n);
+        watch_disk(n);
         bool more = take_frames(n);
         if (n->threads)
                 more |= turn_threads(n);

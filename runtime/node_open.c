@@ -7,11 +7,13 @@
 
 #include "runtime/client.h"
 #include "runtime/context_zmq.h"
+#include "runtime/disk_room_os.h"
 #include "runtime/endpoint.h"
 #include "base/map.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,8 @@ enum {
         RUNS_MAX_DEFAULT = 100000,
         IDLE_MS_DEFAULT = 5000,
         LEASE_MS_DEFAULT = 5000,
+        HISTORY_TRANSITIONS_DEFAULT = 500000,
+        HISTORY_BYTES_DEFAULT = 512 << 20,
         CRASHES_MAX = 3, /* of one run's code; then it is set aside */
         STOP_TIMEOUT_MS = 10000,
 };
@@ -79,7 +83,11 @@ static int check_options(stet_node *n, stet_why *why)
                 n->options.lease_ms = LEASE_MS_DEFAULT;
         if (!n->options.queued_bytes_max)
                 n->options.queued_bytes_max = (size_t)1 << 30;
-        return 0;
+        if (!n->options.history_max_transitions)
+                n->options.history_max_transitions = HISTORY_TRANSITIONS_DEFAULT;
+        if (!n->options.history_max_bytes)
+                n->options.history_max_bytes = HISTORY_BYTES_DEFAULT;
+        return retention_parse(o->retention, &n->retention, why);
 }
 
 /* --- descriptors --- */
@@ -225,6 +233,9 @@ static int open_shards(stet_node *n, stet_why *why)
                                         .stack_size = n->options.stack_size,
                                         .stacks_max = n->options.stacks_max,
                                         .crashes_fd = &n->crashes_fd,
+                                        .history_max_transitions = n->options.history_max_transitions,
+                                        .history_max_bytes = n->options.history_max_bytes,
+                                        .retention = n->retention,
                                         .lease_ns = n->options.lease_ms * 1000000 };
         struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log };
         int err = refuse_missing_logs(n, why);
@@ -266,6 +277,8 @@ static int resume_shards(stet_node *n, stet_why *why)
         clock_os_init(&n->clock, last_ns);
         n->now_ns = clock_now(&n->clock.clock);
         n->front = front_new(&fo, router_transport(n->router), &sink);
+        disk_reserve_init(&n->reserve, n->options.disk_reserve_bytes, n->reserve.room, n->now_ns);
+        front_set_disk_reserve(n->front, &n->reserve);
         if (!n->threads)
                 shard_resume(n->host.shard, n->now_ns);
         int err = 0;
@@ -293,6 +306,20 @@ static int open_executors(stet_node *n, stet_why *why)
         return err ? err : watch(n, executor_inline_fd(n->inline_executor), why);
 }
 
+/* --- the disk --- */
+
+/* A reserve that the file system can't hold would refuse every start for ever. */
+static int measure_disk(stet_node *n, stet_why *why)
+{
+        uint64_t wanted = n->options.disk_reserve_bytes;
+        if (!disk_room_look(n->dir.path, &n->reserve.room) || wanted <= n->reserve.room.size_bytes)
+                return 0;
+        return stet_why_set(why, STET_EINVAL,
+                            "a disk reserve of %" PRIu64 " bytes is more than the file system of \"%s\" has, "
+                            "which is %" PRIu64,
+                            wanted, n->dir.path, n->reserve.room.size_bytes);
+}
+
 /* --- open and close --- */
 
 static int open_all(stet_node *n, stet_why *why)
@@ -301,7 +328,9 @@ static int open_all(stet_node *n, stet_why *why)
         if (err)
                 return err;
         n->dir_open = true;
-        err = open_descriptors(n, why);
+        err = measure_disk(n, why);
+        if (!err)
+                err = open_descriptors(n, why);
         if (!err)
                 err = bind_all(n, why);
         if (!err)
@@ -375,6 +404,7 @@ void stet_node_close(stet_node *n)
         close_fd(n->epoll_fd);
         if (n->dir_open)
                 data_dir_close(&n->dir);
+        retention_free(n->retention);
         free(n);
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/executor.h"
 #include "runtime/front.h"
 #include "runtime/parcel.h"
+#include "runtime/retention.h"
 #include "runtime/router_zmq.h"
 #include "runtime/shard_thread_zmq.h"
 #include "stet/node.h"
@@ -34,6 +35,8 @@ struct stet_node {
         int64_t now_ns; /* of the turn under way */
         int64_t sync_due_ns;
         int64_t disk_retry_ns;
+        struct disk_reserve reserve;
+        struct retention *retention;
         int epoll_fd;
         int wake_fd;
         int crashes_fd;

@@ -30,7 +30,6 @@ struct connection {
         struct list running; /* tasks, by hand-out */
         uint32_t running_count;
         uint32_t window;
-        bool paused; /* it gave something back: nothing more until it says that it is free */
         bool gone;
         int64_t gone_ns;
         struct list in_gone;  /* the scheduler's list, while its attempts may be claimed */
@@ -66,7 +65,7 @@ void roster_part(struct roster *r, struct lanes *lanes, struct connection *c);
 /* For a connection that serves something: one that is gone serves nothing. */
 static inline bool connection_has_room(const struct connection *c)
 {
-        return c->running_count < c->window && !c->paused;
+        return c->running_count < c->window;
 }
 
 /* Ends what it serves. */

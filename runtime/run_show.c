@@ -25,6 +25,7 @@ void run_show_summary(struct table *t, const struct run *run)
         table_uint(t, "started_ms", (uint64_t)run->started_ns / 1000000);
         if (run->ending != RUN_OPEN)
                 table_uint(t, "ended_ms", (uint64_t)run->ended_ns / 1000000);
+        table_value(t, "attributes", run->attributes);
 }
 
 /* --- show --- */
@@ -90,6 +91,7 @@ int run_show(struct table *t, const struct run *run, const struct run_records *r
         struct shown shown = { t, READING_BYTES_MAX };
         run_show_summary(t, run);
         table_uint(t, "transitions", run->transitions);
+        table_uint(t, "history_bytes", run->history_bytes);
         table_bool(t, "cancel_requested", run->cancel_requested);
         table_str(t, "reason", run->blocked);
         if (run->parent) {

@@ -69,8 +69,8 @@ int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct
  *  CLAIM   a current attempt that waits: it now runs with this worker (over its window if need be); one that
  *          runs with another connection of the same executor: moves to this one, and the other gets a DROP
  *          (it may have been given it while the claim was on its way); else DROP.
- *  RETURN  an attempt that runs with this executor goes back to the front of its lane, the same attempt; the
- *          connection that had it gets nothing more until it says DONE, WINDOW or PULSE.
+ *  RETURN  an attempt that runs with this executor goes back to the front of its lane, the same attempt. Who
+ *          has room gets it next; the one that gave it, too, unless it said a smaller WINDOW before.
  *  PULSE   with a token: renews the attempt's heartbeat, and claims it if the connection that had it is gone;
  *          if it is not running with this executor: DROP.
  *  BYE     the connection ends in order; what it runs goes back to the front of its lanes. Of another peer:

@@ -103,7 +103,6 @@ int scheduler_hello(struct scheduler *s, uint64_t peer, bool local, const struct
 static void receive_window(struct scheduler *s, struct connection *c, const struct message *m, int64_t now_ns)
 {
         c->window = m->count;
-        c->paused = false;
         scheduler_settle(s, c, now_ns);
 }
 
@@ -138,7 +137,6 @@ static void receive_done(struct scheduler *s, struct connection *c, const struct
                                    .executor = c->executor->name };
         struct connection *with = scheduler_leave(s, t);
         t->lost_count = 0;
-        c->paused = false;
         scheduler_decide(s, t, TASK_DONE, &outcome);
         if (with && with != c) {
                 scheduler_drop(s, t, with);
@@ -168,11 +166,8 @@ static void move(struct scheduler *s, struct task *t, struct connection *c, int6
 
 static void receive_pulse(struct scheduler *s, struct connection *c, const struct message *m, int64_t now_ns)
 {
-        if (!m->token.run) {
-                c->paused = false;
-                scheduler_settle(s, c, now_ns);
-                return;
-        }
+        if (!m->token.run)
+                return; /* a sign of life, and nothing else */
         struct task *t = running_with(s, c, m);
         if (!t) {
                 unwanted(s, c, m);
@@ -205,16 +200,17 @@ static void receive_claim(struct scheduler *s, struct connection *c, const struc
         move(s, t, c, now_ns);
 }
 
-/* Of what runs with this connection or another of its executor, whose thread may be busy. That one is paused,
- * lest it get back at once what it gave. */
+/* Of what runs with this connection or another of its executor. It goes to others first: the place that it
+ * leaves is free only then. A worker that is busy said WINDOW 0 before, lest it get back what it gave. */
 static void receive_return(struct scheduler *s, struct connection *c, const struct message *m, int64_t now_ns)
 {
         struct task *t = running_with(s, c, m);
         if (!t)
                 return;
         struct connection *with = scheduler_leave(s, t);
-        with->paused = true;
+        with->running_count++;
         scheduler_put_back(s, t, now_ns);
+        with->running_count--;
         scheduler_settle(s, with, now_ns);
 }
 

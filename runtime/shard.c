@@ -158,6 +158,11 @@ uint64_t shard_lag_bytes(const struct shard *s)
         return written > done ? written - done : 0;
 }
 
+uint64_t shard_written_bytes(const struct shard *s)
+{
+        return s->log_stats.bytes;
+}
+
 bool shard_full(const struct shard *s)
 {
         return s->failed || (s->options.lag_bytes_max && shard_lag_bytes(s) > s->options.lag_bytes_max) ||
@@ -319,6 +324,7 @@ void shard_receive(struct shard *s, const struct message *m, int64_t now_ns)
         case MSG_CANCEL:
         case MSG_TERMINATE:
         case MSG_WAIT:
+        case MSG_DELETE:
                 shard_command(s, m, now_ns);
                 break;
         case MSG_QUERY:
@@ -378,6 +384,7 @@ void shard_tick(struct shard *s, int64_t now_ns)
                 shard_step(s, op->run, &fired, s->last_time_ns);
         }
         shard_sweep(s, now_ns);
+        shard_retire(s, now_ns);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -390,6 +397,7 @@ int64_t shard_deadline(const struct shard *s)
         struct heap_node *first = heap_min(&s->set.tables.timers);
         int64_t deadline = first && !shard_full(s) ? first->due_ns : INT64_MAX;
         deadline = earlier(deadline, shard_runs_deadline(s));
+        deadline = earlier(deadline, shard_retire_deadline(s));
         return earlier(deadline, checkpoints_deadline(s->options.checkpoints));
 }
 
@@ -517,10 +525,11 @@ static void mix_run(void *ctx, const struct run *run)
                 hash = mix(mix(mix(hash, op->id), op->effect), op->attempt);
                 hash = mix(mix(mix(hash, op->tries), (uint64_t)op->due_ns), op->lsn);
         }
-        list_each(in, &run->signals)
+        list_each(in, &run->channels.all)
         {
-                const struct run_signal *signal = container_of(in, struct run_signal, in_run);
-                hash = mix(mix(hash, hash_bytes(0, 0, bytes_str(signal->name))), signal->count);
+                const struct run_channel *channel = container_of(in, struct run_channel, in_run.in_all);
+                if (channel->kept) /* waits are among the ops */
+                        hash = mix(mix(hash, hash_bytes(0, 0, channel->in_run.name)), channel->kept);
         }
         hash = mix(mix(mix(hash, run->status_lsn), run->continued_as), run->seed);
         c->hash = mix_senders(hash, run->senders);

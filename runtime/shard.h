@@ -28,6 +28,8 @@ struct shard_sink {
         void (*log)(void *ctx, stet_log_level level, const char *line);
 };
 
+struct retention;
+
 struct shard_options {
         uint32_t index;
         uint32_t count; /* of the node's shards */
@@ -46,7 +48,10 @@ struct shard_options {
         size_t stack_size;
         uint32_t stacks_max;
         const int *crashes_fd; /* where crashes of workflows are noted (runtime/executor.h); NULL: nowhere */
-        int64_t lease_ns;      /* how long a noted attempt is left to its executor after a restart */
+        uint64_t history_max_transitions;  /* of a run, and */
+        uint64_t history_max_bytes;        /* of them; 0: any */
+        const struct retention *retention; /* borrowed; NULL: ended runs are kept */
+        int64_t lease_ns; /* how long a noted attempt is left to its executor after a restart */
         void (*progress)(void *ctx, uint64_t done,
                          uint64_t of); /* of coming back, now and then; may be NULL */
         void *progress_ctx;
@@ -94,7 +99,8 @@ int shard_collect(struct shard *s, stet_why *why);
 bool shard_idle(const struct shard *s); /* nothing is waiting to be written or released */
 bool shard_disk_full(
     const struct shard *s); /* the last try to write found no room: flush again after a while */
-uint64_t shard_lag_bytes(const struct shard *s); /* of the log that are not in the store yet */
+uint64_t shard_lag_bytes(const struct shard *s);     /* of the log that are not in the store yet */
+uint64_t shard_written_bytes(const struct shard *s); /* of records, since the opening */
 bool shard_full(const struct shard *s); /* enough is waiting: take no more from clients until it is less */
 
 /* The shard that a workflow id belongs to; a start without an id goes by its request id; a run id names its

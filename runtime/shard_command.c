@@ -4,6 +4,7 @@
  * answered as the first was and changes nothing.
  */
 #include "base/app.h"
+#include "base/attributes.h"
 #include "base/name.h"
 #include "base/run_id.h"
 #include "runtime/shard_state.h"
@@ -130,15 +131,7 @@ bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *w
         return false;
 }
 
-static bool value_valid(struct bytes value)
-{
-        static const struct unpack_limits limits = { .depth_max = STET_VALUE_DEPTH_MAX + 1,
-                                                     .nodes_max = STET_VALUE_NODES_MAX };
-        return !value.size ||
-               (value.size <= STET_VALUE_SIZE_MAX && unpack_validate(value, &limits, 1, NULL) == 0);
-}
-
-/* What is wrong with a command's names and value: an error and its sentence, or 0. */
+/* What is wrong with a command's names, value and attributes: an error and its sentence, or 0. */
 static int command_invalid(const struct message *m, bool needs_name, stet_why *why)
 {
         if (needs_name && !name_valid(m->name, NAME_SIZE_MAX))
@@ -152,13 +145,8 @@ static int command_invalid(const struct message *m, bool needs_name, stet_why *w
                 return stet_why_set(
                     why, STET_EINVAL,
                     "a request id or namespace must have 1 to 255 bytes of UTF-8 without control characters");
-        if (m->value.size > STET_VALUE_SIZE_MAX)
-                return stet_why_set(why, STET_ETOOBIG, "the value has %zu bytes; the most is %d",
-                                    m->value.size, STET_VALUE_SIZE_MAX);
-        if (!value_valid(m->value))
-                return stet_why_set(why, STET_EPROTOCOL,
-                                    "the value is not one msgpack value within the limits");
-        return 0;
+        int err = wire_value_check(m->value, "the value", why);
+        return err ? err : attributes_check(m->attributes, why);
 }
 
 static struct bytes namespace_of(const struct message *m)
@@ -251,7 +239,8 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
                                .workflow = m->name,
                                .id = m->id,
                                .value = m->value,
-                               .request_id = m->request_id };
+                               .request_id = m->request_id,
+                               .attributes = attributes_kept(m->attributes) };
         struct run *run = shard_start(s, &start, now_ns);
         reply_run(s, m, run, false);
         if (m->wait)
@@ -263,14 +252,23 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
 /* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
 static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
 {
-        bool repeated = shard_run_by_request(s, event, bytes_str(run->ns), bytes_str(run->workflow_id),
-                                             m->request_id) != NULL;
+        const struct run *repeated =
+            shard_run_by_request(s, event, bytes_str(run->ns), bytes_str(run->workflow_id), m->request_id);
         bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
         if (repeated)
-                shard_reply(s, m, STET_OK, run->id, run->workflow_id, NULL);
+                /* The run that it was carried out on: the id may be another one's by now. */
+                shard_reply(s, m, STET_OK, repeated->id, repeated->workflow_id, NULL);
         else if (done)
                 reply_unrecorded(s, m, run);
         return repeated || done;
+}
+
+static void refuse_full(const struct shard *s, const struct run *run, stet_why *why)
+{
+        char sentence[400];
+        shard_history_sentence(s, run, sentence, sizeof sentence);
+        stet_why_set(why, STET_ETOOBIG, "run %016llx takes no signal: %s", (unsigned long long)run->id,
+                     sentence);
 }
 
 static void handle_run_command(struct shard *s, const struct message *m, uint8_t event, struct run *run,
@@ -290,6 +288,8 @@ static void handle_run_command(struct shard *s, const struct message *m, uint8_t
         if (err == STET_ECLOSED)
                 stet_why_set(&why, err, "run %016llx of \"%s\" has ended: it %s", (unsigned long long)run->id,
                              run->workflow_id, run_ending_name(run->ending));
+        if (err == STET_ETOOBIG && !*why.text)
+                refuse_full(s, run, &why);
         shard_reply(s, m, err, run->id, run->workflow_id, err ? why.text : NULL);
 }
 
@@ -315,6 +315,8 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
         }
         if (m->type == MSG_WAIT)
                 handle_wait(s, m, run);
+        else if (m->type == MSG_DELETE)
+                shard_delete(s, m, run, now_ns);
         else
                 handle_run_command(s, m,
                                    m->type == MSG_SIGNAL   ? EVENT_SIGNAL

@@ -63,6 +63,9 @@ int shard_host_open(struct shard_host *h, const struct shard_host_options *o, co
                                     .stack_size = o->stack_size,
                                     .stacks_max = o->stacks_max,
                                     .crashes_fd = o->crashes_fd,
+                                    .history_max_transitions = o->history_max_transitions,
+                                    .history_max_bytes = o->history_max_bytes,
+                                    .retention = o->retention,
                                     .lease_ns = o->lease_ns };
         err = shard_open(&so, sink, &h->shard, why);
         if (err)

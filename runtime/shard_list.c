@@ -201,13 +201,14 @@ void shard_put_stats(const struct shard *s, struct buffer *parts)
         table_uint(&t, "terminated", s->endings[RUN_TERMINATED]);
         table_uint(&t, "continued", s->endings[RUN_CONTINUED]);
         table_uint(&t, "blocked", s->blocked);
+        table_uint(&t, "removed", s->removed);
         table_uint(&t, "awake", s->awake_count);
-        table_uint(&t, "runs_in_memory", s->set.count);
+        table_uint(&t, "in_memory", s->set.count);
         table_uint(&t, "owed", s->set.tables.ops_count);
         table_uint(&t, "timers", s->set.tables.timers.count);
         table_uint(&t, "lsn", s->durable_lsn);
         table_uint(&t, "checkpoint_lsn", s->checkpoint_lsn);
-        table_uint(&t, "checkpoint_lag_bytes", shard_lag_bytes(s));
+        table_uint(&t, "lag_bytes", shard_lag_bytes(s));
         table_uint(&t, "epoch", s->options.log->epoch);
         table_uint(&t, "commits", s->log_stats.commits);
         table_uint(&t, "records", s->log_stats.records);

@@ -214,7 +214,10 @@ static void gather(struct shard *s, const struct message *m)
         next.token.attempt = (s->options.index + 1) % s->options.count;
         next.type = next.token.attempt != next.token.op ? MSG_READ : MSG_REPLY;
         next.names = buffer_bytes(&parts);
-        shard_hold(s, &next);
+        if (s->disk_full && bytes_equal(m->name, bytes_str("stats")))
+                s->sink.to_node(s->sink.ctx, &next); /* whoever looks after a full disk can't wait for room */
+        else
+                shard_hold(s, &next);
         buffer_fini(&parts);
 }
 
@@ -259,8 +262,10 @@ void shard_query(struct shard *s, const struct message *m)
         struct run *run = shard_run_find(s, m->ns.size ? m->ns : bytes_str("default"), m->id);
         stet_why why = { "" };
         struct bytes value = { NULL, 0 };
-        int err = STET_OK;
-        if (!run)
+        int err = wire_value_check(m->value, "the query's argument", &why);
+        if (err)
+                run = NULL;
+        else if (!run)
                 err = stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
                                    (const char *)m->id.data);
         else if (run->ending != RUN_OPEN)

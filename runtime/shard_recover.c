@@ -254,4 +254,5 @@ void shard_resume(struct shard *s, int64_t now_ns)
         shard_flush(s);
         wake_pending(s, last_before);
         s->sweep_due_ns = now_ns;
+        s->retire_due_ns = now_ns;
 }

@@ -257,8 +257,7 @@ void shard_sweep(struct shard *s, int64_t now_ns)
                 struct run *run = container_of(s->set.all.next, struct run, in_shard);
                 list_remove(&run->in_shard);
                 list_push(&s->set.all, &run->in_shard);
-                if (run->requests)
-                        run_requests_forget(run, &s->set.tables, s->checkpoint_lsn);
+                run_requests_forget(run, &s->set.tables, s->checkpoint_lsn);
                 if (can_leave(s, run, now_ns, pressed, &s->sweep_next_ns))
                         shard_leave(s, run);
         }
@@ -282,6 +281,7 @@ void shard_checkpointed(struct shard *s, int64_t now_ns)
                 return;
         s->checkpoint_lsn = lsn;
         run_set_removed_until(&s->set, lsn);
+        shard_retire_later(s, now_ns);
         s->sweep_due_ns = earlier(s->sweep_due_ns, now_ns);
 }
 

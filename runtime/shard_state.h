@@ -62,6 +62,11 @@ struct shard {
         int64_t stored_due_ns;      /* the first timer of the others */
         struct run_key stored_from; /* where to look for it */
 
+        int64_t retire_due_ns;      /* when the next pass over the ended runs in the store begins */
+        int64_t retire_next_ns;     /* what the one under way has found out about that */
+        struct run_key retire_from; /* where it goes on; empty: none is under way */
+        uint64_t removed;           /* runs, since the opening */
+
         bool careful; /* code has crashed the process: a start is made durable before its code runs */
 
         struct buffer effects; /* of the transition under way */
@@ -126,6 +131,7 @@ void shard_park(struct shard *s, struct run *run); /* drops its code */
 void shard_enter_code(const struct shard *s, const struct run *run, const char *workflow,
                       const struct stet_run *code);
 void shard_leave_code(void);
+void shard_unblock(struct shard *s, struct run *run);
 /* Its code can't or must not go on; the sentence says why. Events are kept for it. */
 void shard_block(struct shard *s, struct run *run, const char *sentence);
 /* Holds the message that makes an effect happen. */
@@ -134,6 +140,12 @@ void shard_issue(struct shard *s, const struct run *run, const struct effect *e,
 /* The ending of an ended run, to a waiter. */
 void shard_tell_ending(struct shard *s, const struct run *run, uint64_t peer, uint64_t correlation);
 void shard_tell_parent(struct shard *s, const struct run *run);
+
+/* --- shard_limit.c --- */
+/* What the length of a run's history allows its code; in words; after a transition. */
+void shard_history_sentence(const struct shard *s, const struct run *run, char *buf, size_t size);
+bool shard_history_allows(struct shard *s, struct run *run);
+void shard_history_grew(struct shard *s, const struct run *run, uint64_t bytes);
 
 /* --- shard_command.c --- */
 void shard_command(struct shard *s, const struct message *m, int64_t now_ns);
@@ -148,6 +160,16 @@ bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *w
 /* --- shard_peer.c --- */
 void shard_from_shard(struct shard *s, const struct message *m, int64_t now_ns);
 void shard_outcome(struct shard *s, const struct message *m, int64_t now_ns);
+
+/* --- shard_remove.c --- */
+/* Removes an ended run for a client, or says why not. */
+void shard_delete(struct shard *s, const struct message *m, struct run *run, int64_t now_ns);
+void shard_remove_check(struct shard *s, const struct message *m);
+void shard_remove_answered(struct shard *s, const struct message *m, int64_t now_ns);
+/* Removes runs whose retention is over, a slice of them. */
+void shard_retire(struct shard *s, int64_t now_ns);
+void shard_retire_later(struct shard *s, int64_t now_ns); /* the store has come further */
+int64_t shard_retire_deadline(const struct shard *s);
 
 /* --- shard_list.c --- */
 struct table;

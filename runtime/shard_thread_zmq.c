@@ -25,7 +25,8 @@ struct shard_thread {
         struct buffer to_shard;
         void *shard_end; /* used by the shard's thread */
         struct buffer to_node;
-        int status; /* last told to the node */
+        int status;             /* last told to the node */
+        uint64_t written_bytes; /* for the node to look at */
         bool stopping;
 };
 
@@ -106,6 +107,7 @@ static void turn(struct shard_thread *t)
                 int err = shard_collect(t->host.shard, &why);
                 if (!err && shard_disk_full(t->host.shard))
                         err = STET_EFULL;
+                __atomic_store_n(&t->written_bytes, shard_written_bytes(t->host.shard), __ATOMIC_RELAXED);
                 tell_status(t, err, why.text);
                 more = receive_parcels(t->shard_end, take, t);
                 shard_tick(t->host.shard, clock_now(&t->clock.clock));
@@ -225,6 +227,11 @@ bool shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const
                           void *ctx)
 {
         return receive_parcels(t->node_end, visit, ctx);
+}
+
+uint64_t shard_thread_written_bytes(const struct shard_thread *t)
+{
+        return __atomic_load_n(&t->written_bytes, __ATOMIC_RELAXED);
 }
 
 int shard_thread_fd(const struct shard_thread *t)

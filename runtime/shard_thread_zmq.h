@@ -31,6 +31,7 @@ void shard_thread_flush(struct shard_thread *t);
  * stopped. True if any came. */
 bool shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
                           void *ctx);
+uint64_t shard_thread_written_bytes(const struct shard_thread *t); /* of records, since the opening */
 int shard_thread_fd(const struct shard_thread *t);
 
 /* Writes and releases what is under way, ends the thread, closes the shard. Harmless on NULL. */

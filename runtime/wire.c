@@ -9,6 +9,8 @@
  */
 #include "runtime/wire.h"
 
+#include "stet/value.h"
+
 #define ENTRY(label, kind, member)                                                                           \
         {                                                                                                    \
                 label, offsetof(struct message, member), kind                                                \
@@ -40,14 +42,15 @@
 #define KIND        ENTRY("kind", FIELD_STR, kind)
 #define TEXT        ENTRY("text", FIELD_STR, text)
 #define ACTIVITIES  ENTRY("activities", FIELD_VALUE, names)
+#define ATTRIBUTES  ENTRY("attributes", FIELD_VALUE, attributes)
 #define QUEUES      ENTRY("queues", FIELD_VALUE, queues)
 
 static const struct field hello[] = { PROTOCOL, ROLE, NAME, ACTIVITIES, QUEUES };
-static const struct field start[] = {
-        CORRELATION, REQUEST_ID, NS, NAME, ID, VALUE, CONFLICT, REUSE, WAIT, DUE
-};
+static const struct field start[] = { CORRELATION, REQUEST_ID, NS,   NAME, ID,        VALUE,
+                                      CONFLICT,    REUSE,      WAIT, DUE,  ATTRIBUTES };
 static const struct field signal[] = { CORRELATION, REQUEST_ID, NS, ID, NAME, VALUE };
 static const struct field cancel[] = { CORRELATION, REQUEST_ID, NS, ID, TEXT };
+static const struct field delete[] = { CORRELATION, REQUEST_ID, NS, ID };
 static const struct field query[] = { CORRELATION, NS, ID, NAME, VALUE };
 static const struct field wait[] = { CORRELATION, NS, ID, DUE };
 static const struct field reading[] = { CORRELATION, NS, NAME, ID, VALUE };
@@ -78,6 +81,7 @@ const struct shape message_shapes[MSG_TYPES] = {
         [MSG_PULSE] = SHAPE("PULSE", MSG_PULSE, token),
         [MSG_CLAIM] = SHAPE("CLAIM", MSG_CLAIM, claim),
         [MSG_RETURN] = SHAPE("RETURN", MSG_RETURN, token),
+        [MSG_DELETE] = SHAPE("DELETE", MSG_DELETE, delete),
         [MSG_WHO] = { "WHO", MSG_WHO, 0, NULL },
         [MSG_WELCOME] = SHAPE("WELCOME", MSG_WELCOME, welcome),
         [MSG_REPLY] = SHAPE("REPLY", MSG_REPLY, reply),
@@ -122,6 +126,20 @@ int frame_check(struct bytes frame, stet_why *why)
                     "values or deeper than %d",
                     offset, frame.size, WIRE_NODES_MAX, WIRE_DEPTH_MAX);
         return 0;
+}
+
+int wire_value_check(struct bytes value, const char *what, stet_why *why)
+{
+        static const struct unpack_limits limits = { .depth_max = STET_VALUE_DEPTH_MAX,
+                                                     .nodes_max = STET_VALUE_NODES_MAX };
+        if (value.size > STET_VALUE_SIZE_MAX)
+                return stet_why_set(why, STET_ETOOBIG, "%s has %zu bytes; the most is %d", what, value.size,
+                                    STET_VALUE_SIZE_MAX);
+        if (!value.size || unpack_validate(value, &limits, 1, NULL) == 0)
+                return 0;
+        return stet_why_set(why, STET_EPROTOCOL,
+                            "%s is not one msgpack value of at most %d parts and %d levels", what,
+                            STET_VALUE_NODES_MAX, STET_VALUE_DEPTH_MAX);
 }
 
 struct cursor frame_cursor(struct bytes frame)

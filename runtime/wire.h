@@ -39,6 +39,8 @@ enum message_type {
         MSG_PULSE = 12,  /* alive; for an attempt (run != 0): it heartbeats, too */
         MSG_CLAIM = 13,  /* I hold this attempt (after a reconnect) */
         MSG_RETURN = 14, /* I have not begun this attempt: give it to someone else */
+        /* from clients */
+        MSG_DELETE = 15, /* forget a run that has ended */
         /* to clients and executors */
         MSG_WHO = 16, /* I don't know you: say HELLO, then CLAIM what you hold and repeat what was not
                          acknowledged */
@@ -60,6 +62,9 @@ enum message_type {
         MSG_PARENT_CHECK = 40, /* shard → shard: is my parent still open? */
         MSG_NOTE = 41,         /* front → shard: remember in the log (long attempts, executors) */
         MSG_WAKE = 42,         /* shard → shard: the run's start is durable: run its code */
+        MSG_REMOVE_CHECK =
+            43, /* shard → shard: does the parent still ask for this child, which is to be removed? */
+        MSG_REMOVE = 44, /* shard → shard: no (code 0), or yes; with the client's DELETE that waits for it */
         MSG_TYPES
 };
 
@@ -109,12 +114,13 @@ struct message {
         struct bytes id;   /* workflow id (or run id, where either fits) */
         struct bytes name; /* workflow, activity, signal, query or reading; HELLO: the executor's name */
         struct bytes queue;
-        struct bytes value;    /* input, result, arguments: one msgpack value, or empty for null */
-        struct bytes kind;     /* a failure's kind */
-        struct bytes text;     /* a failure's message; a reason */
-        struct bytes executor; /* its name */
-        struct bytes names;    /* HELLO: msgpack array of activity names */
-        struct bytes queues;   /* HELLO: msgpack array of queue names */
+        struct bytes value;      /* input, result, arguments: one msgpack value, or empty for null */
+        struct bytes kind;       /* a failure's kind */
+        struct bytes text;       /* a failure's message; a reason */
+        struct bytes executor;   /* its name */
+        struct bytes names;      /* HELLO: msgpack array of activity names */
+        struct bytes queues;     /* HELLO: msgpack array of queue names */
+        struct bytes attributes; /* START: msgpack map */
 };
 
 /* The table of shapes, indexed by type. */
@@ -127,6 +133,10 @@ void frame_put(struct buffer *frame, const struct message *m);
 /* Checks a whole frame from a peer: size, version, well-formed msgpack within the limits. 0 or STET_EPROTOCOL
  * (STET_ETOOBIG for the size), with a sentence. An empty frame is fine (ZeroMQ's probe). */
 int frame_check(struct bytes frame, stet_why *why);
+
+/* Whether a FIELD_VALUE from a peer is one msgpack value within the limits of stet/value.h (or empty: null).
+ * 0, STET_ETOOBIG or STET_EPROTOCOL with a sentence about `what`: "the result". */
+int wire_value_check(struct bytes value, const char *what, stet_why *why);
 
 /* Reads a checked frame: set *c to frame_cursor(frame), then call until it returns 0 at the end. 1: *ret
  * holds a message. Negative: the message was passed over, go on or give up; -STET_EPROTOCOL: not a message;

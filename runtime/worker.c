@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/state.h"
+#include "runtime/worker_window.h"
 
 #include <stdlib.h>
 
@@ -25,11 +26,6 @@
 #define FOREVER INT64_MAX
 
 enum {
-        WINDOW_MAX_DEFAULT = 1024,
-        WINDOW_MAX = 65536,
-        WINDOW_AIM_MS = 10, /* what the tasks in a window take together */
-        WINDOW_UNSAID = -1,
-        AVERAGE_WEIGHT = 8, /* a task's time counts one in eight */
         PULSE_DEFAULT_MS = 1000,
         PULSE_MIN_MS = 10,
         PULSE_MAX_MS = 3600 * 1000,
@@ -37,8 +33,7 @@ enum {
         OVERDUE_MS = 2000, /* an outcome's acknowledgement; doubles while none comes, up to the next */
         OVERDUE_MAX_MS = 16000,
         BEATS_PER_TIMEOUT = 4,
-        AGAIN_MS =
-            60000, /* after the node asked again who we are: by then, everybody has said what he holds */
+        AGAIN_MS = 60000, /* after the node asked again who we are: by then all is said that is held */
         KEEP_CAPACITY = 64 << 10, /* larger buffers are freed with their task */
         CLAIM_SIZE_MAX = 64,
         CONTROL_ROOM = 64, /* what may follow the control messages: WINDOW, BYE */
@@ -80,13 +75,7 @@ struct worker {
         struct list free;
         struct list outbox;
 
-        uint32_t window; /* measured */
-        uint32_t window_max;
-        int64_t window_said; /* or WINDOW_UNSAID */
-        uint32_t finished;   /* since the window grew */
-        int64_t average_ns;  /* a task, from begin to finish */
-        bool measured;
-        bool paused;
+        struct worker_window window;
 
         bool hello_due;
         bool bye_due;
@@ -201,53 +190,13 @@ static void task_drop(struct worker *w, struct task *t)
         list_remove(&t->outbox);
 }
 
-/* --- the window --- */
-
-/* Paused, just what the node knows to be running here: it would fill the place of one that it has dropped,
- * and what it gave would go back and forth until that one ends. */
-static uint32_t window_wanted(const struct worker *w)
-{
-        uint32_t begun = 0;
-        if (!w->paused)
-                return w->window;
-        list_each(at, &w->states[TASK_BEGUN]) begun += !container_of(at, struct task, place)->dropped;
-        return begun;
-}
-
-static uint32_t window_fitting(const struct worker *w)
-{
-        int64_t fits = WINDOW_AIM_MS * MS / (w->average_ns > 0 ? w->average_ns : 1);
-        return fits < 1 ? 1 : fits > w->window_max ? w->window_max : (uint32_t)fits;
-}
-
-static bool window_worth_growing(const struct worker *w, uint32_t grown)
-{
-        return w->finished >= w->window &&
-               (grown >= w->window + (w->window + 1) / 2 || (grown == w->window_max && grown > w->window));
-}
-
-/* Shrinks as soon as the tasks turn out slow; grows by no more than double, and only after as many tasks as
- * it has. Small changes are not worth a message. */
-static void window_measure(struct worker *w, int64_t took_ns)
-{
-        w->average_ns = w->measured ? w->average_ns + (took_ns - w->average_ns) / AVERAGE_WEIGHT : took_ns;
-        w->measured = true;
-        w->finished++;
-        uint32_t fitting = window_fitting(w);
-        uint32_t grown = fitting < 2 * w->window ? fitting : 2 * w->window;
-        if (fitting <= w->window / 2 || window_worth_growing(w, grown)) {
-                w->window = grown;
-                w->finished = 0;
-        }
-}
-
 /* --- what comes from the node --- */
 
 /* Everything that the node has to know of us, from the beginning. */
 static void say_all(struct worker *w)
 {
         w->hello_due = true;
-        w->window_said = WINDOW_UNSAID;
+        worker_window_unsay(&w->window);
         for (enum task_state state = TASK_HELD; state <= TASK_DONE; state++)
                 list_each(at, &w->states[state])
                 {
@@ -355,7 +304,7 @@ void worker_receive(struct worker *w, struct bytes frame, int64_t now_ns)
 
 bool worker_begin(struct worker *w, int64_t now_ns, struct worker_task *ret)
 {
-        w->paused = false;
+        w->window.paused = false;
         if (list_empty(&w->states[TASK_HELD]))
                 return false;
         struct task *t = container_of(w->states[TASK_HELD].next, struct task, place);
@@ -408,7 +357,7 @@ void worker_finish(struct worker *w, const struct token *token, const struct mes
         struct task *t = task_find(w, token);
         if (!t || t->state != TASK_BEGUN)
                 return;
-        window_measure(w, now_ns - t->begun_ns);
+        worker_window_measure(&w->window, now_ns - t->begun_ns);
         if (t->dropped) {
                 task_forget(w, t);
                 return;
@@ -470,7 +419,7 @@ int worker_heartbeat(struct worker *w, const struct token *token, int64_t now_ns
 
 void worker_return(struct worker *w)
 {
-        w->paused = true;
+        w->window.paused = true;
         list_each_safe(at, after, &w->states[TASK_HELD])
         {
                 struct task *t = container_of(at, struct task, place);
@@ -488,13 +437,8 @@ void worker_bye(struct worker *w)
 
 static void put_window(struct worker *w, struct buffer *frame)
 {
-        w->window_said = window_wanted(w);
-        frame_put(frame, &(struct message){ .type = MSG_WINDOW, .count = window_wanted(w) });
-}
-
-static bool window_shrank(const struct worker *w)
-{
-        return w->window_said != WINDOW_UNSAID && window_wanted(w) < w->window_said;
+        uint32_t count = worker_window_say(&w->window);
+        frame_put(frame, &(struct message){ .type = MSG_WINDOW, .count = count });
 }
 
 /* Says what the outbox owes, as far as it fits. A DONE alone always does. */
@@ -526,13 +470,13 @@ bool worker_flush(struct worker *w, int64_t now_ns, struct buffer *ret_frame)
                 w->hello_due = false;
                 w->said_ns = now_ns;
         }
-        if (window_shrank(w))
+        if (worker_window_shrank(&w->window))
                 put_window(w, ret_frame);
         put_owed(w, ret_frame);
         if (list_empty(&w->outbox) && ret_frame->size + w->control.size + CONTROL_ROOM <= WIRE_FRAME_MAX) {
                 buffer_append(ret_frame, w->control.data, w->control.size);
                 buffer_clear(&w->control);
-                if (window_wanted(w) != w->window_said && !w->bye_due)
+                if (!w->bye_due && worker_window_changed(&w->window))
                         put_window(w, ret_frame);
                 if (w->bye_due) {
                         frame_put(ret_frame, &(struct message){ .type = MSG_BYE });
@@ -623,7 +567,7 @@ void worker_stats(const struct worker *w, struct worker_stats *ret)
                 .held = w->counts[TASK_HELD],
                 .begun = w->counts[TASK_BEGUN],
                 .unacknowledged = w->counts[TASK_DONE],
-                .window = w->window_said == WINDOW_UNSAID ? 0 : (uint32_t)w->window_said,
+                .window = w->window.said < 0 ? 0 : (uint32_t)w->window.said,
                 .done = w->done,
                 .stale = w->stale,
                 .bad_frames = w->bad_frames,
@@ -665,16 +609,13 @@ static void encode_hello(struct buffer *b, const struct worker_options *o)
 struct worker *worker_new(const struct worker_options *options)
 {
         struct worker *w = xcalloc(1, sizeof *w);
-        uint32_t max = options->window_max ? options->window_max : WINDOW_MAX_DEFAULT;
 
         encode_hello(&w->hello, options);
         for (enum task_state state = TASK_HELD; state <= TASK_DONE; state++)
                 list_init(&w->states[state]);
         list_init(&w->free);
         list_init(&w->outbox);
-        w->window = 1;
-        w->window_max = max < WINDOW_MAX ? max : WINDOW_MAX;
-        w->window_said = WINDOW_UNSAID;
+        worker_window_init(&w->window, options->window_max);
         w->hello_due = true;
         w->pulse_ns = PULSE_DEFAULT_MS * MS;
         w->beat_due_ns = FOREVER;

@@ -61,7 +61,7 @@ void worker_forget(struct worker *w, const struct token *token);
 int worker_heartbeat(struct worker *w, const struct token *token, int64_t now_ns);
 
 /* Gives back every task that was not begun (the worker is busy with a long one, or is stopping), and asks for
- * no more until worker_begin() is called again. */
+ * none until worker_begin() is called again. */
 void worker_return(struct worker *w);
 
 /* Says goodbye: after the last frame that worker_flush() gives, the connection may be closed. Outcomes that

@@ -160,6 +160,9 @@ static int session_embed(const struct command *c, enum session_kind kind, struct
         options.no_create = kind == SESSION_READ;
         options.no_activities = kind != SESSION_WAIT;
         options.executors = kind == SESSION_WAIT ? EXECUTORS : 0;
+        /* What is kept how long, and how much of it, is for a server to know. */
+        options.retention = "forever";
+        options.history_max_transitions = options.history_max_bytes = UINT64_MAX;
         options.log = c->json ? NULL : session_log;
         options.log_context = &log_least;
         int err = kind == SESSION_READ ? refuse_missing(data_dir, why) : 0;
@@ -188,6 +191,11 @@ int session_open(const struct command *c, enum session_kind kind, struct session
                 err = session_load_modules(c, why);
         if (!err)
                 err = endpoint ? session_connect(endpoint, &s, why) : session_embed(c, kind, &s, why);
+        if (err) {
+                session_close(&s);
+                return err;
+        }
+        err = stet_client_set_namespace(s.client, option_text(&c->options, OPTION_NAMESPACE), why);
         if (err) {
                 session_close(&s);
                 return err;

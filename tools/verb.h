@@ -21,6 +21,7 @@ int verb_export(struct command *c);
 int verb_signal(struct command *c);
 int verb_cancel(struct command *c);
 int verb_terminate(struct command *c);
+int verb_delete(struct command *c);
 int verb_query(struct command *c);
 int verb_verify(struct command *c);
 int verb_backup(struct command *c);

@@ -31,6 +31,7 @@ enum {
 struct server {
         stet_node_options options;
         const char **listen;
+        char *retention;
         char *local; /* the endpoint in the data directory; NULL: its path is too long */
         int log_least;
         stet_node *node;
@@ -78,6 +79,17 @@ static int read_numbers(const struct command *c, struct server *s, stet_why *why
                 err = option_size(&c->options, OPTION_STACK_SIZE, &stack_size, why);
         if (!err)
                 err = option_duration(&c->options, OPTION_LEASE, &s->options.lease_ms, why);
+        if (!err)
+                err = option_count(&c->options, OPTION_HISTORY_TRANSITIONS, 1, UINT32_MAX,
+                                   &s->options.history_max_transitions, why);
+        if (!err)
+                err = option_size(&c->options, OPTION_HISTORY_BYTES, &s->options.history_max_bytes, why);
+        if (!err)
+                err = option_size(&c->options, OPTION_DISK_RESERVE, &s->options.disk_reserve_bytes, why);
+        if (!err && option_given(&c->options, OPTION_HISTORY_BYTES) && !s->options.history_max_bytes)
+                err = stet_why_set(why, STET_EINVAL, "--history-bytes: at least 1");
+        if (!err && option_given(&c->options, OPTION_DISK_RESERVE) && !s->options.disk_reserve_bytes)
+                s->options.disk_reserve_bytes = 1; /* 0 would be the standard one */
         if (!err && option_given(&c->options, OPTION_STACK_SIZE) && stack_size < STACK_SIZE_MIN)
                 err = stet_why_set(why, STET_EINVAL, "--stack-size: a workflow's code needs at least 16k");
         if (!err && option_given(&c->options, OPTION_LEASE) && s->options.lease_ms < LEASE_MS_MIN)
@@ -87,6 +99,19 @@ static int read_numbers(const struct command *c, struct server *s, stet_why *why
         s->options.shards = (uint32_t)shards;
         s->options.stack_size = stack_size;
         return err;
+}
+
+/* The rules of all --retention, one after the other: a later one goes before an earlier one that is alike. */
+static void read_retention(const struct command *c, struct server *s, const char *standard)
+{
+        const char **given = c->options.given[OPTION_RETENTION];
+        s->retention = text_format("%s", standard);
+        for (; given && *given; given++) {
+                char *longer = text_format("%s,%s", s->retention, *given);
+                free(s->retention);
+                s->retention = longer;
+        }
+        s->options.retention = s->retention;
 }
 
 static int read_options(const struct command *c, struct server *s, bool loopback_only, stet_why *why)
@@ -99,6 +124,7 @@ static int read_options(const struct command *c, struct server *s, bool loopback
         s->options.log = session_log;
         s->log_least = option_word(&c->options, OPTION_LOG);
         s->options.log_context = &s->log_least;
+        read_retention(c, s, loopback_only ? "24h" : "30d");
         int err = read_numbers(c, s, why);
         return err ? err : choose_endpoints(c, s, loopback_only, why);
 }
@@ -251,6 +277,7 @@ static int run_server(struct command *c, bool friendly)
                 code = run_until_stopped(c, &s);
         }
         free(s.listen);
+        free(s.retention);
         free(s.local);
         return code;
 }

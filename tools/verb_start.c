@@ -5,6 +5,7 @@
  * The request id is made here rather than in the library, so that a start whose outcome is unknown can be
  * repeated: the error names it.
  */
+#include "tools/attribute.h"
 #include "tools/exit_code.h"
 #include "tools/input.h"
 #include "tools/quantity.h"
@@ -21,6 +22,7 @@ enum { PROGRESS_MS = 1000, ANSWER_MS = 10000 };
 struct starting {
         stet_start start;
         stet_value input;
+        stet_value attributes;
         char request_id[40];
         int64_t timeout_ms; /* of --wait; -1: none */
 };
@@ -37,11 +39,15 @@ static int read_options(const struct command *c, struct starting *s, stet_why *w
                 .request_id = request_id ? request_id : s->request_id,
                 .on_conflict = (stet_on_conflict)option_word(options, OPTION_ON_CONFLICT),
                 .on_reuse = (stet_on_reuse)option_word(options, OPTION_ON_REUSE),
+                .attributes = option_given(options, OPTION_ATTRIBUTE) ? &s->attributes : NULL,
         };
         s->timeout_ms = -1;
         if (option_given(options, OPTION_WAIT_TIMEOUT) && !option_given(options, OPTION_WAIT))
                 return stet_why_set(why, STET_EINVAL, "--timeout says how long to wait: give --wait, too");
         int err = option_duration(options, OPTION_WAIT_TIMEOUT, &s->timeout_ms, why);
+        if (!err)
+                err = attributes_read((const char *const *)options->given[OPTION_ATTRIBUTE], &s->attributes,
+                                      why);
         return err ? err : input_read(option_text(options, OPTION_INPUT), &s->input, why);
 }
 
@@ -211,5 +217,6 @@ int verb_start(struct command *c)
         code = err ? fail_to_start(c, &s, err, &why) : start_and_wait(c, &session, &s);
         session_close(&session);
         stet_value_free(&s.input);
+        stet_value_free(&s.attributes);
         return code;
 }

@@ -8,13 +8,15 @@
 
 #define PLACE  OPTION_DATA, OPTION_CONNECT
 #define ASKING PLACE, OPTION_TIMEOUT, OPTION_MODULE
+#define OF_RUN OPTION_NAMESPACE, ASKING
 
 const struct verb verbs[] = {
         {
             .name = "dev",
             .purpose = "a server on a local data directory, for this machine only",
             .options = { OPTION_DATA, OPTION_MODULE, OPTION_LISTEN, OPTION_EXECUTORS, OPTION_SHARDS,
-                         OPTION_LEVEL, OPTION_STACK_SIZE, OPTION_LOG },
+                         OPTION_LEVEL, OPTION_STACK_SIZE, OPTION_DISK_RESERVE, OPTION_RETENTION,
+                         OPTION_HISTORY_TRANSITIONS, OPTION_HISTORY_BYTES, OPTION_LOG },
             .more = "Makes the directory if it is missing, is ready at once, and says what to type next.\n"
                     "Ctrl-C ends it; every run stands where it stood and goes on with the next start.",
             .examples = { "dev", "dev --module ./orders.so --data ./orders-data" },
@@ -24,7 +26,8 @@ const struct verb verbs[] = {
             .name = "serve",
             .purpose = "a server, to be run by a service manager",
             .options = { OPTION_DATA, OPTION_MODULE, OPTION_LISTEN, OPTION_EXECUTORS, OPTION_SHARDS,
-                         OPTION_LEVEL, OPTION_LEASE, OPTION_STACK_SIZE, OPTION_LOG },
+                         OPTION_LEVEL, OPTION_LEASE, OPTION_STACK_SIZE, OPTION_DISK_RESERVE, OPTION_RETENTION,
+                         OPTION_HISTORY_TRANSITIONS, OPTION_HISTORY_BYTES, OPTION_LOG },
             .more = "SIGTERM ends it in order within 10 s; a second one ends it at once. Nothing "
                     "acknowledged is lost\n"
                     "either way.",
@@ -46,7 +49,8 @@ const struct verb verbs[] = {
             .purpose = "start a run of a workflow",
             .arguments = { "NAME" },
             .options = { OPTION_INPUT, OPTION_ID, OPTION_WAIT, OPTION_WAIT_TIMEOUT, OPTION_REQUEST_ID,
-                         OPTION_ON_CONFLICT, OPTION_ON_REUSE, PLACE, OPTION_MODULE },
+                         OPTION_ON_CONFLICT, OPTION_ON_REUSE, OPTION_ATTRIBUTE, OPTION_NAMESPACE, PLACE,
+                         OPTION_MODULE },
             .more =
                 "Prints the run id and the workflow id when the start is on disk; with --wait the result.\n"
                 "Without a server the run goes on as long as this command waits, and with the next server.",
@@ -57,7 +61,7 @@ const struct verb verbs[] = {
         {
             .name = "list",
             .purpose = "list runs, the newest first",
-            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_LIMIT, OPTION_BEFORE, ASKING },
+            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_LIMIT, OPTION_BEFORE, OF_RUN },
             .examples = { "list", "list --state blocked -o json" },
             .run = verb_list,
         },
@@ -65,7 +69,7 @@ const struct verb verbs[] = {
             .name = "show",
             .purpose = "show a run and what it is blocked on",
             .arguments = { "RUN" },
-            .options = { ASKING },
+            .options = { OF_RUN },
             .more =
                 "RUN is a workflow id (its latest run), a run id, or a file that export wrote: FILE.stet.",
             .examples = { "show order-1", "show order-1.stet" },
@@ -75,7 +79,7 @@ const struct verb verbs[] = {
             .name = "history",
             .purpose = "print a run's events and effects as a timeline",
             .arguments = { "RUN" },
-            .options = { OPTION_FROM, OPTION_TRANSITIONS, ASKING },
+            .options = { OPTION_FROM, OPTION_TRANSITIONS, OF_RUN },
             .more = "Times are relative to the start. RUN may be a file that export wrote: FILE.stet.",
             .examples = { "history order-1", "history order-1 --from 100 --limit 20",
                           "history order-1.stet" },
@@ -85,7 +89,7 @@ const struct verb verbs[] = {
             .name = "export",
             .purpose = "write a run with all its history into one file",
             .arguments = { "RUN" },
-            .options = { OPTION_FILE, OPTION_FORCE, ASKING },
+            .options = { OPTION_FILE, OPTION_FORCE, OF_RUN },
             .more = "show and history read the file on any machine, without a server or a data directory.\n"
                     "It has the run's inputs, results and signals in it: mind who may see them.",
             .examples = { "export order-1 -o order-1.stet" },
@@ -95,7 +99,7 @@ const struct verb verbs[] = {
             .name = "signal",
             .purpose = "send a signal to a run",
             .arguments = { "RUN", "NAME" },
-            .options = { OPTION_INPUT, OPTION_REQUEST_ID, ASKING },
+            .options = { OPTION_INPUT, OPTION_REQUEST_ID, OF_RUN },
             .examples = { "signal order-1 shipped --input '{\"parcel\": 7}'" },
             .run = verb_signal,
         },
@@ -103,7 +107,7 @@ const struct verb verbs[] = {
             .name = "cancel",
             .purpose = "ask a run to cancel; its code may clean up",
             .arguments = { "RUN" },
-            .options = { OPTION_REASON, OPTION_REQUEST_ID, ASKING },
+            .options = { OPTION_REASON, OPTION_REQUEST_ID, OF_RUN },
             .examples = { "cancel order-1 --reason 'the customer changed her mind'" },
             .run = verb_cancel,
         },
@@ -111,15 +115,27 @@ const struct verb verbs[] = {
             .name = "terminate",
             .purpose = "end a run at once; its code is not asked",
             .arguments = { "RUN" },
-            .options = { OPTION_REASON, OPTION_REQUEST_ID, ASKING },
+            .options = { OPTION_REASON, OPTION_REQUEST_ID, OF_RUN },
             .examples = { "terminate order-1 --reason 'started by mistake'" },
             .run = verb_terminate,
+        },
+        {
+            .name = "delete",
+            .purpose = "remove runs that have ended, for good",
+            .arguments = { "[RUN]" },
+            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_ENDED_BEFORE, OPTION_DRY_RUN, OPTION_YES,
+                         OF_RUN },
+            .more = "One run, or without RUN all that fit the filter; --dry-run shows which those are.\n"
+                    "A run that is open is not removed: cancel or terminate it first.",
+            .examples = { "delete order-1", "delete --state completed --ended-before 7d --dry-run",
+                          "delete --state failed --workflow order --yes" },
+            .run = verb_delete,
         },
         {
             .name = "query",
             .purpose = "ask a run's code a question; nothing is written",
             .arguments = { "RUN", "NAME" },
-            .options = { OPTION_INPUT, ASKING },
+            .options = { OPTION_INPUT, OF_RUN },
             .examples = { "query order-1 progress" },
             .run = verb_query,
         },

@@ -193,6 +193,8 @@ static bool write_synced(int dir_fd, const char *name, const char *text)
 static int meta_write(int dir_fd, const char *path, const struct meta *m, stet_why *why)
 {
         char *text = meta_text(m);
+        if (!text)
+                return stet_why_set(why, STET_ENOMEM, "no memory for what %s/stet.meta is to say", path);
         errno = ENOSPC; /* what a short write without an error means */
         bool ok = write_synced(dir_fd, meta_name_new, text) &&
                   renameat(dir_fd, meta_name_new, dir_fd, meta_name) == 0 && fsync(dir_fd) == 0;

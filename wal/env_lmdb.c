@@ -48,6 +48,10 @@ int env_lmdb_error(const struct env_lmdb *env, int rc, const char *doing, stet_w
         case ENOMEM:
                 err = STET_ENOMEM;
                 break;
+        case ENOSPC:
+        case EDQUOT:
+                err = STET_EFULL;
+                break;
         }
         return stet_why_set(why, err, "%s: cannot %s: %s (LMDB %d)", env->path, doing, mdb_strerror(rc), rc);
 }

@@ -71,7 +71,8 @@ int log_append(struct log *log, uint64_t epoch, const struct log_group *group, s
                 return err;
         err = log->ops->append(log, epoch, group, why);
         if (err) {
-                log->stopped = !write_rules_outcome_is_known(err);
+                if (!write_rules_outcome_is_known(err))
+                        log->stopped = true;
                 return err;
         }
         log->last_lsn = log_group_next_lsn(group) - 1;
@@ -87,7 +88,8 @@ int log_sync(struct log *log, stet_why *why)
         if (log->stopped)
                 return refuse_stopped(why);
         int err = log->ops->sync(log, why);
-        log->stopped = err != 0;
+        if (err)
+                log->stopped = true;
         return err;
 }
 
@@ -96,23 +98,21 @@ int log_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx,
         return log->ops->read(log, from_lsn, visit, ctx, why);
 }
 
-int log_trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
+void log_trim(struct log *log, uint64_t to_lsn)
 {
-        if (log->stopped)
-                return refuse_stopped(why);
-        if (to_lsn > log->last_lsn + 1)
-                return stet_why_set(why, STET_EINVAL,
-                                    "cannot trim to record %" PRIu64 ": the log ends with %" PRIu64, to_lsn,
-                                    log->last_lsn);
-        if (to_lsn <= log->first_lsn)
-                return 0;
-        int err = log->ops->trim(log, epoch, to_lsn, why);
-        if (err) {
-                log->stopped = !write_rules_outcome_is_known(err);
-                return err;
-        }
-        log->first_lsn = to_lsn;
-        return 0;
+        uint64_t before = atomic_load_explicit(&log->trim_lsn, memory_order_relaxed);
+        while (before < to_lsn &&
+               !atomic_compare_exchange_weak_explicit(&log->trim_lsn, &before, to_lsn, memory_order_relaxed,
+                                                      memory_order_relaxed))
+                ;
+}
+
+/* A reader sees a record in the file before the appender has counted it, so that more may be asked for than
+ * there is. */
+uint64_t log_trim_lsn(const struct log *log)
+{
+        uint64_t to_lsn = atomic_load_explicit(&log->trim_lsn, memory_order_relaxed);
+        return to_lsn <= log->last_lsn ? to_lsn : log->last_lsn + 1;
 }
 
 void log_close(struct log *log)

@@ -4,13 +4,15 @@
  * log_lmdb (a file), log_mem (the simulator's, with a crash model). An implementation on a replicated engine
  * can follow, because every append names the writer's epoch and the LSN it continues.
  *
- * One thread appends and trims; reads may come from any thread at the same time.
+ * One thread appends; reading, syncing and trimming may come from any thread at the same time.
  */
 #ifndef WAL_LOG_H
 #define WAL_LOG_H
 
 #include "stet/error.h"
 #include "wal/record.h"
+
+#include <stdatomic.h>
 
 /* How much an acknowledged append survives. */
 enum log_level {
@@ -29,7 +31,6 @@ struct log_ops {
         int (*append)(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why);
         int (*sync)(struct log *log, stet_why *why);
         int (*read)(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
-        int (*trim)(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why);
         void (*close)(struct log *log);
 };
 
@@ -44,11 +45,15 @@ struct log_stats {
  * know that no append is under way. */
 struct log {
         const struct log_ops *ops;
-        uint64_t epoch;     /* of this opening: one more than the last */
-        uint64_t first_lsn; /* of the oldest record kept; last_lsn + 1 when empty */
-        uint64_t last_lsn;  /* 0 when nothing was ever appended, and the log begins with record 1 */
-        uint32_t last_crc;  /* of record last_lsn */
-        bool stopped; /* a write failed with unknown outcome: everything but reading and closing is refused */
+        uint64_t epoch; /* of this opening: one more than the last */
+
+        /* Any thread may look at these at any time. */
+        _Atomic uint64_t first_lsn; /* of the oldest record kept; last_lsn + 1 when empty */
+        _Atomic uint64_t trim_lsn;  /* what log_trim() asked for */
+        atomic_bool stopped;        /* a write failed with unknown outcome: only reading and closing go on */
+
+        uint64_t last_lsn; /* 0 when nothing was ever appended, and the log begins with record 1 */
+        uint32_t last_crc; /* of record last_lsn */
         struct log_stats stats;
 };
 
@@ -66,8 +71,14 @@ int log_sync(struct log *log, stet_why *why);
  * names the LSN and the stream in *why. A from_lsn below first_lsn starts at first_lsn. */
 int log_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
 
-/* Forgets the records before to_lsn. */
-int log_trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why);
+/* The records before to_lsn are no longer needed. Returns at once, in any thread; an earlier to_lsn than
+ * before changes nothing. The appends that follow forget them piece by piece, each in its own commit, and
+ * move first_lsn as they do; a log to which nothing is appended keeps them. What is asked is not kept beyond
+ * the log's closing. */
+void log_trim(struct log *log, uint64_t to_lsn);
+
+/* For implementations, within an append: what may be forgotten now. Never a record of the group under way. */
+uint64_t log_trim_lsn(const struct log *log);
 
 void log_close(struct log *log); /* harmless on NULL */
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log in an LMDB file (FORMAT.md). Appending writes blocks behind the last one and touches nothing else,
- * so that a commit costs the new pages and one path of the tree. The group's bytes are copied once, from its
- * buffer into LMDB's pages.
+ * The log in an LMDB file (FORMAT.md). Appending writes blocks behind the last one, so that a commit costs
+ * the new pages and one path of the tree. The group's bytes are copied once, from its buffer into LMDB's
+ * pages.
+ *
+ * Trimming is part of appending: a commit deletes blocks at the front while it writes some at the end. It
+ * costs no sync of its own and nobody waits for it, and LMDB takes the pages again, so that the file stays as
+ * large as it is; overwriting is also cheaper than letting a file grow. What was measured is in
+ * docs/ARCHITECTURE.md, "Forgetting the log".
  *
  * Invariants: every transaction writes blocks or the head, and puts its number into them, so the file's
  * newest transaction is always found in the last block or in the head; the last block is never trimmed, so
@@ -15,7 +20,14 @@
 
 #include <stdlib.h>
 
-enum { TRIM_BLOCKS_MAX = 4096 }; /* in one transaction */
+enum {
+        /* Written since the last trimming: so the commits of lone records seldom have one to pay for. */
+        TRIM_BLOCKS_MIN = 16,
+        /* Deleted for each one written: more than one, so that a long log becomes a short one. */
+        TRIM_RATIO = 2,
+        /* In one transaction: LMDB writes what is left of an entry of its free list anew in each commit. */
+        TRIM_BLOCKS_MAX = 4096,
+};
 
 static int head_check(struct env_lmdb *env, MDB_txn *txn, uint64_t epoch, struct log_head *ret, stet_why *why)
 {
@@ -23,62 +35,15 @@ static int head_check(struct env_lmdb *env, MDB_txn *txn, uint64_t epoch, struct
         return err ? err : write_rules_epoch(env->path, ret->epoch, epoch, why);
 }
 
-/* --- append --- */
-
-struct append {
-        uint64_t epoch;
-        const struct log_group *group;
-};
-
-static int block_put(struct env_lmdb *env, MDB_txn *txn, const struct block *block, stet_why *why)
-{
-        uint8_t key_bytes[BLOCK_KEY_SIZE];
-        block_key_encode(key_bytes, block->lsn, block->piece);
-        MDB_val key = { sizeof key_bytes, key_bytes }, value = { BLOCK_HEADER_SIZE + block->body.size, NULL };
-        int rc = mdb_put(txn, env->dbi, &key, &value, MDB_APPEND | MDB_RESERVE);
-        if (rc)
-                return env_lmdb_error(env, rc, "write a block", why);
-        block_header_encode(value.mv_data, block);
-        memcpy((uint8_t *)value.mv_data + BLOCK_HEADER_SIZE, block->body.data, block->body.size);
-        return 0;
-}
-
-static int append_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
-{
-        const struct append *a = arg;
-        struct log_head head;
-        struct block block;
-        int err = head_check(env, txn, a->epoch, &head, why);
-        struct block_cutter cutter = block_cutter_of(a->group);
-        while (!err && block_cut(&cutter, &block)) {
-                block.commit = mdb_txn_id(txn);
-                err = block_put(env, txn, &block, why);
-        }
-        return err;
-}
-
-static int append(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why)
-{
-        struct log_lmdb *l = (struct log_lmdb *)log;
-        struct append a = { .epoch = epoch, .group = group };
-        int err = env_lmdb_write(&l->env, append_work, &a, why);
-        if (!err)
-                log->stats.disk_bytes = env_lmdb_disk_bytes(&l->env);
-        return err;
-}
-
-static int sync_log(struct log *log, stet_why *why)
-{
-        struct log_lmdb *l = (struct log_lmdb *)log;
-        return l->level == LOG_RELAXED ? env_lmdb_sync(&l->env, why) : 0;
-}
-
 /* --- trim --- */
 
-struct trim {
+struct append {
+        struct log_lmdb *log;
         uint64_t epoch;
-        uint64_t to_lsn;
-        bool done;
+        const struct log_group *group;
+        unsigned blocks; /* that it takes */
+        bool trims;
+        uint64_t first_lsn; /* that it leaves, if it trims */
 };
 
 /* LSN of the first block at or after lsn; 0 when there is none. */
@@ -98,70 +63,154 @@ static int block_after(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, u
         return 0;
 }
 
-/* Deletes the first block, or all pieces of the first record. */
-static int delete_first(struct env_lmdb *env, MDB_cursor *cursor, uint64_t first, unsigned *deleted,
-                        stet_why *why)
+/* Deletes the block, or all pieces of the record. */
+static int delete_at(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, unsigned *deleted, stet_why *why)
 {
         uint64_t at;
-        int err = block_after(env, cursor, 1, &at, why);
-        while (!err && at == first) {
+        int err = block_after(env, cursor, lsn, &at, why);
+        while (!err && at == lsn) {
                 int rc = mdb_cursor_del(cursor, 0);
                 if (rc)
                         return env_lmdb_error(env, rc, "delete a block", why);
                 ++*deleted;
-                err = block_after(env, cursor, 1, &at, why);
+                err = block_after(env, cursor, lsn, &at, why);
         }
         return err;
 }
 
 /* A block ends where the next one begins; the last one has no next and stays. */
-static int trim_blocks(struct env_lmdb *env, MDB_cursor *cursor, struct trim *t, uint64_t *ret_first_lsn,
-                       stet_why *why)
+static int delete_before(struct env_lmdb *env, MDB_cursor *cursor, uint64_t to_lsn, unsigned blocks_max,
+                         uint64_t *ret_first_lsn, stet_why *why)
 {
-        uint64_t first, next;
-        for (unsigned deleted = 0; deleted < TRIM_BLOCKS_MAX;) {
-                int err = block_after(env, cursor, 1, &first, why);
-                if (!err)
-                        err = block_after(env, cursor, first + 1, &next, why);
-                if (err)
-                        return err;
-                t->done = !next || next > t->to_lsn;
-                *ret_first_lsn = t->done ? t->to_lsn : next;
-                if (t->done)
+        uint64_t first, next = 0;
+        unsigned deleted = 0;
+        int err = block_after(env, cursor, 1, &first, why);
+        while (!err && deleted < blocks_max) {
+                err = block_after(env, cursor, first + 1, &next, why);
+                if (!err && (!next || next > to_lsn)) {
+                        *ret_first_lsn = to_lsn;
                         return 0;
-                err = delete_first(env, cursor, first, &deleted, why);
-                if (err)
-                        return err;
+                }
+                if (!err)
+                        err = delete_at(env, cursor, first, &deleted, why);
+                first = next;
         }
-        return 0;
+        *ret_first_lsn = first;
+        return err;
 }
 
-static int trim_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+/* Deletes up to that many blocks, if that much was asked for. */
+static int trim(struct append *a, MDB_txn *txn, struct log_head *head, unsigned blocks_max, stet_why *why)
 {
-        struct trim *t = arg;
-        struct log_head head;
-        int err = head_check(env, txn, t->epoch, &head, why);
-        if (err)
-                return err;
+        struct env_lmdb *env = &a->log->env;
+        uint64_t to_lsn = log_trim_lsn(&a->log->log);
         MDB_cursor *cursor;
+        a->trims = to_lsn > head->first_lsn;
+        if (!a->trims)
+                return 0;
         int rc = mdb_cursor_open(txn, env->dbi, &cursor);
         if (rc)
                 return env_lmdb_error(env, rc, "begin trimming", why);
-        err = trim_blocks(env, cursor, t, &head.first_lsn, why);
+        int err = delete_before(env, cursor, to_lsn, blocks_max, &head->first_lsn, why);
         mdb_cursor_close(cursor);
-        return err ? err : log_lmdb_head_put(env, txn, &head, why);
+        a->first_lsn = head->first_lsn;
+        return err ? err : log_lmdb_head_put(env, txn, head, why);
 }
 
-static int trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
+/* The append, or the making of room, is durable. */
+static void take_over(const struct append *a)
+{
+        struct log_lmdb *l = a->log;
+        l->untrimmed = a->trims ? 0 : l->untrimmed + a->blocks;
+        if (l->untrimmed > TRIM_BLOCKS_MIN)
+                l->untrimmed = TRIM_BLOCKS_MIN;
+        if (!a->trims)
+                return;
+        l->log.first_lsn = a->first_lsn;
+        env_lmdb_forget_dead(&l->env); /* a backup that was killed would keep every page that is freed */
+}
+
+/* --- append --- */
+
+static int block_put(struct env_lmdb *env, MDB_txn *txn, const struct block *block, stet_why *why)
+{
+        uint8_t key_bytes[BLOCK_KEY_SIZE];
+        block_key_encode(key_bytes, block->lsn, block->piece);
+        MDB_val key = { sizeof key_bytes, key_bytes }, value = { BLOCK_HEADER_SIZE + block->body.size, NULL };
+        int rc = mdb_put(txn, env->dbi, &key, &value, MDB_APPEND | MDB_RESERVE);
+        if (rc)
+                return env_lmdb_error(env, rc, "write a block", why);
+        block_header_encode(value.mv_data, block);
+        memcpy((uint8_t *)value.mv_data + BLOCK_HEADER_SIZE, block->body.data, block->body.size);
+        return 0;
+}
+
+static int append_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct append *a = arg;
+        struct log_head head;
+        struct block block;
+        a->blocks = 0;
+        a->trims = false;
+        int err = head_check(env, txn, a->epoch, &head, why);
+        struct block_cutter cutter = block_cutter_of(a->group);
+        for (; !err && block_cut(&cutter, &block); a->blocks++) {
+                block.commit = mdb_txn_id(txn);
+                err = block_put(env, txn, &block, why);
+        }
+        unsigned written = a->log->untrimmed + a->blocks;
+        if (err || written < TRIM_BLOCKS_MIN)
+                return err;
+        unsigned due = TRIM_RATIO * written;
+        return trim(a, txn, &head, due < TRIM_BLOCKS_MAX ? due : TRIM_BLOCKS_MAX, why);
+}
+
+static int make_room_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct append *a = arg;
+        struct log_head head;
+        int err = head_check(env, txn, a->epoch, &head, why);
+        if (!err)
+                err = trim(a, txn, &head, TRIM_BLOCKS_MAX, why);
+        return err || a->trims ? err : log_lmdb_head_put(env, txn, &head, why);
+}
+
+/* No append succeeds that could trim, so it is done alone: that takes few pages, which LMDB mostly has. It
+ * uses what a transaction gave back only after one more, which is therefore made, too. */
+static int make_room(struct log_lmdb *l, uint64_t epoch, stet_why *why)
+{
+        struct append a = { .log = l, .epoch = epoch };
+        int err = 0;
+        bool worthwhile = log_trim_lsn(&l->log) > l->log.first_lsn;
+        for (int i = 0; worthwhile && !err && i < 2; i++) {
+                err = env_lmdb_write(&l->env, make_room_work, &a, why);
+                if (!err)
+                        take_over(&a);
+        }
+        return err;
+}
+
+static int append(struct log *log, uint64_t epoch, const struct log_group *group, stet_why *why)
 {
         struct log_lmdb *l = (struct log_lmdb *)log;
-        struct trim t = { .epoch = epoch, .to_lsn = to_lsn };
-        int err = 0;
-        env_lmdb_forget_dead(&l->env); /* a backup that was killed would keep every page that is freed */
-        while (!err && !t.done)
-                err = env_lmdb_write(&l->env, trim_work, &t, why);
+        struct append a = { .log = l, .epoch = epoch, .group = group };
+        int err = env_lmdb_write(&l->env, append_work, &a, why);
+        if (!err)
+                take_over(&a);
+        if (err == STET_EFULL) {
+                stet_why room_why;
+                int room_err = make_room(l, epoch, &room_why);
+                if (room_err && room_err != STET_EFULL)
+                        err = stet_why_set(why, room_err, "%s", room_why.text);
+        }
         log->stats.disk_bytes = env_lmdb_disk_bytes(&l->env);
         return err;
+}
+
+static int sync_log(struct log *log, stet_why *why)
+{
+        struct log_lmdb *l = (struct log_lmdb *)log;
+        return l->level == LOG_RELAXED ? env_lmdb_sync(&l->env, why) : 0;
 }
 
 static void close_log(struct log *log)
@@ -177,6 +226,5 @@ const struct log_ops log_lmdb_ops = {
         .append = append,
         .sync = sync_log,
         .read = log_lmdb_read,
-        .trim = trim,
         .close = close_log,
 };

@@ -13,7 +13,8 @@ struct log_lmdb {
         struct log log;
         struct env_lmdb env;
         enum log_level level;
-        MDB_txn *view; /* what readings see; NULL: the newest */
+        unsigned untrimmed; /* blocks written since the last trimming, as far as they count */
+        MDB_txn *view;      /* what readings see; NULL: the newest */
 };
 
 extern const struct log_ops log_lmdb_ops;

@@ -8,6 +8,7 @@
 #include "wal/record_layout.h"
 #include "wal/write_rules.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -70,15 +71,34 @@ static void disk_put(struct log_disk *disk, const struct log_group *group)
         disk->last_crc = group->chain;
 }
 
-static int append_locked(struct log_disk *disk, uint64_t epoch, const struct log_group *group, stet_why *why)
+/* Something is kept: a group is never forgotten by its own append. */
+static void disk_trim(struct log_disk *disk, uint64_t to_lsn)
+{
+        if (to_lsn <= disk->first_lsn)
+                return;
+        assert(to_lsn <= disk->last_lsn);
+        size_t dropped = (size_t)(to_lsn - disk->first_lsn), count = disk_count(disk) - dropped;
+        size_t cut = disk->starts[dropped];
+        disk->bytes.size -= cut;
+        memmove(disk->bytes.data, disk->bytes.data + cut, disk->bytes.size);
+        for (size_t i = 0; i < count; i++)
+                disk->starts[i] = disk->starts[dropped + i] - cut;
+        disk->first_lsn = to_lsn;
+}
+
+/* One transaction: what is forgotten and what is new are there together, or neither. */
+static int append_locked(struct log_disk *disk, uint64_t epoch, uint64_t trim_lsn,
+                         const struct log_group *group, stet_why *why)
 {
         bool apply;
         int err = write_rules_epoch("the log", disk->disk.epoch, epoch, why);
         if (err)
                 return err;
         err = mem_disk_write(&disk->disk, &apply);
-        if (apply)
+        if (apply) {
                 disk_put(disk, group);
+                disk_trim(disk, trim_lsn);
+        }
         if (!err)
                 return 0;
         return stet_why_set(why, err, "the simulated disk failed at record %" PRIu64 ": %s", group->first_lsn,
@@ -89,7 +109,9 @@ static int append(struct log *log, uint64_t epoch, const struct log_group *group
 {
         struct log_disk *disk = ((struct log_mem *)log)->disk;
         mem_disk_lock(&disk->disk);
-        int err = append_locked(disk, epoch, group, why);
+        int err = append_locked(disk, epoch, log_trim_lsn(log), group, why);
+        if (!err)
+                log->first_lsn = disk->first_lsn;
         log->stats.disk_bytes = disk->bytes.size;
         mem_disk_unlock(&disk->disk);
         return err;
@@ -126,30 +148,6 @@ static int read_log(struct log *log, uint64_t from_lsn, log_visit_fn *visit, voi
         return log_read_batches(fill, ((struct log_mem *)log)->disk, from_lsn, visit, ctx, why);
 }
 
-static void trim_locked(struct log_disk *disk, uint64_t to_lsn)
-{
-        size_t dropped = (size_t)(to_lsn - disk->first_lsn), count = disk_count(disk) - dropped;
-        size_t cut = count ? disk->starts[dropped] : disk->bytes.size;
-        disk->bytes.size -= cut;
-        if (count)
-                memmove(disk->bytes.data, disk->bytes.data + cut, disk->bytes.size);
-        for (size_t i = 0; i < count; i++)
-                disk->starts[i] = disk->starts[dropped + i] - cut;
-        disk->first_lsn = to_lsn;
-}
-
-static int trim(struct log *log, uint64_t epoch, uint64_t to_lsn, stet_why *why)
-{
-        struct log_disk *disk = ((struct log_mem *)log)->disk;
-        mem_disk_lock(&disk->disk);
-        int err = write_rules_epoch("the log", disk->disk.epoch, epoch, why);
-        if (!err)
-                trim_locked(disk, to_lsn);
-        log->stats.disk_bytes = disk->bytes.size;
-        mem_disk_unlock(&disk->disk);
-        return err;
-}
-
 static void close_log(struct log *log)
 {
         free(log);
@@ -159,7 +157,6 @@ static const struct log_ops log_mem_ops = {
         .append = append,
         .sync = sync_log,
         .read = read_log,
-        .trim = trim,
         .close = close_log,
 };
 

@@ -87,6 +87,14 @@ static int check_meta(const struct meta_page *m, unsigned slot, uint32_t page_si
                 return stet_why_set(why, STET_EFORMAT,
                                     "%s is an LMDB file, but not one that stet wrote (flags %#x)", path,
                                     (unsigned)m->main.flags);
+        return 0;
+}
+
+/* Of the newer one only. When LMDB fails to write a meta page, it writes it again with the number and the last
+ * page that were there before, but the new roots: then the older one's may be outside of the file, and nobody
+ * follows them any more. */
+static int check_roots(const struct meta_page *m, unsigned slot, const char *path, stet_why *why)
+{
         if (m->page_last < 1 || !root_is_sane(m, &m->main) || !root_is_sane(m, &m->free_list))
                 return stet_why_set(why, STET_ECORRUPT,
                                     "%s has a damaged meta page %u: a root outside of the file", path, slot);
@@ -171,6 +179,9 @@ static int read_metas(int fd, const char *path, struct meta_lmdb *ret, stet_why 
         if (err)
                 return err;
         unsigned newest = m[0].commit < m[1].commit;
+        err = check_roots(&m[newest], newest, path, why);
+        if (err)
+                return err;
         struct meta_lmdb meta = {
                 .page_size = m[0].free_list.page_size,
                 .file_size = (uint64_t)st.st_size,

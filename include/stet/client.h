@@ -24,6 +24,9 @@ typedef struct stet_client stet_client;
 enum {
         STET_ID_SIZE_MAX = 255, /* bytes of a name, workflow id or request id */
         STET_RUN_ID_SIZE = 17,  /* a run id's text with its NUL: 16 hexadecimal digits */
+        STET_ATTRIBUTES_MAX = 32,
+        STET_ATTRIBUTE_NAME_MAX = 64,    /* bytes */
+        STET_ATTRIBUTE_STRING_MAX = 256, /* bytes */
 };
 
 /* Connects to "tcp://host:port", "ipc://path" or (same process) "inproc://name". Returns at once; the first
@@ -61,6 +64,9 @@ typedef struct stet_start {
         const char *name_space;  /* NULL: the client's */
         stet_on_conflict on_conflict;
         stet_on_reuse on_reuse;
+        const stet_value *attributes; /* what shows and lists say of the run: a map of names to strings,
+                                         integers and booleans. The runs that it continues as have them, too.
+                                         NULL: none */
 } stet_start;
 
 typedef struct stet_started {
@@ -103,7 +109,8 @@ typedef struct stet_result {
 STET_PUBLIC int stet_client_wait(stet_client *client, const char *run, int64_t timeout_ms, stet_result *ret,
                                  stet_why *why);
 
-/* Each returns when it is durable. request_id may be NULL. STET_ENOTFOUND, STET_ECLOSED (the run has ended).
+/* Each returns when it is durable. request_id may be NULL. STET_ENOTFOUND, STET_ECLOSED (the run has ended);
+ * a signal STET_ETOOBIG (the run's history is as long as it may be).
  */
 STET_PUBLIC int stet_client_signal(stet_client *client, const char *run, const char *name,
                                    const stet_value *value, const char *request_id, stet_why *why);
@@ -111,6 +118,13 @@ STET_PUBLIC int stet_client_cancel(stet_client *client, const char *run, const c
                                    const char *request_id, stet_why *why);
 STET_PUBLIC int stet_client_terminate(stet_client *client, const char *run, const char *reason,
                                       const char *request_id, stet_why *why);
+
+/* Removes a run that has ended, with its history and its result, for good: its run id is no longer found, and
+ * its workflow id and request ids are as if never used. Returns when that is durable. STET_ENOTFOUND: there
+ * is no such run (any more); STET_EAGAIN: it is open; cancel or terminate it first. A repeat that may come
+ * late names the run by its run id: a workflow id may belong to a later run by then. */
+STET_PUBLIC int stet_client_delete(stet_client *client, const char *run, const char *request_id,
+                                   stet_why *why);
 
 /* Asks the run's code (stet_on_query()); nothing is written. STET_ENOTFOUND: no such run or query (*why lists
  * those there are). */
@@ -130,7 +144,8 @@ typedef struct stet_list_filter {
             *before_run_id; /* only runs older than this one: for the next page; NULL: from the newest */
 } stet_list_filter;
 
-/* Runs that fit the filter (NULL: the newest 100), as a list of maps. */
+/* Runs that fit the filter (NULL: the newest 100), as a list of maps. Fewer than the limit when more do not
+ * fit one value; there are no more when the list is empty. */
 STET_PUBLIC int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_value *ret,
                                  stet_why *why);
 

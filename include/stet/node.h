@@ -60,6 +60,19 @@ typedef struct stet_node_options {
                                     GiB */
         stet_log_fn *log;        /* NULL: no log */
         void *log_context;
+        uint64_t disk_reserve_bytes; /* while less is free on the disk, starts get STET_EFULL and everything
+                                        else goes on until nothing is left. 0: the larger of 256 MiB and 2 %
+                                        of the file system, but at most 10 GiB and at most a tenth of it; 1:
+                                        as good as none */
+        const char
+            *retention; /* how long ended runs are kept, as rules with commas between: "30d", "failed=90d",
+                           "dev:1h", "dev:failed=2d", "forever". The most specific rule counts: namespace
+                           and state, namespace, state, all. NULL: 30 days. Then they are removed */
+        uint64_t history_max_transitions; /* of a run: when it has so many its code is run no more, and it is
+                                             blocked until it is cancelled or terminated, or the limit is
+                                             raised; signals to it get STET_ETOOBIG. At a tenth a warning is
+                                             logged. 0: 500,000 */
+        uint64_t history_max_bytes;       /* the same, of what its transitions hold. 0: 512 MiB */
 } stet_node_options;
 
 #define STET_NODE_OPTIONS                                                                                    \

@@ -3,7 +3,7 @@
 """Runs by the command line: with a server, and the same lines without one."""
 
 import cli
-from cli import FAILED, NO_ANSWER, NOT_FOUND, OK, REFUSED, CliTest
+from cli import FAILED, NO_ANSWER, NOT_FOUND, OK, REFUSED, USAGE, CliTest
 
 
 class Runs:
@@ -87,6 +87,38 @@ class Runs:
         again = self.start("echo", "--request-id", "r1")
         self.assertEqual((again["run_id"], again["existing"]), (first["run_id"], True))
         self.assertEqual(len(self.run_("list", "-o", "json").json), 1)
+
+    def test_attributes_are_shown_and_listed(self):
+        given = ("city=Zürich", "size=-7", "urgent=true", "code=007", "note=", "sum=a=b", "big=9223372036854775808")
+        self.start("wait", "--id", "w", *(word for each in given for word in ("--attribute", each)))
+        self.start("wait", "--id", "plain")
+        attributes = {
+            "city": "Zürich",
+            "size": -7,
+            "urgent": True,
+            "code": "007",
+            "note": "",
+            "sum": "a=b",
+            "big": "9223372036854775808",
+        }
+        self.assertEqual(self.show("w")["attributes"], attributes)
+        self.assertNotIn("attributes", self.show("plain"))
+        listed = {run["workflow_id"]: run.get("attributes") for run in self.run_("list", "-o", "json").json}
+        self.assertEqual(listed, {"w": attributes, "plain": None})
+        self.assertIn("Zürich", self.expect(self.run_("show", "w"), OK).out)
+
+    def test_attributes_that_are_none_are_refused(self):
+        for given, word in (
+            (("nothing",), "NAME=VALUE"),
+            (("=1",), "1 to 64 bytes"),
+            (("x" * 65 + "=1",), "1 to 64 bytes"),
+            (("a=1", "a=2"), "twice"),
+            (("a=" + "x" * 257,), "257"),
+            ([f"a{i}=1" for i in range(33)], "33"),
+        ):
+            arguments = [word for each in given for word in ("--attribute", each)]
+            self.expect_refusal(self.run_("start", "wait", *arguments), USAGE, word)
+        self.assertEqual(self.run_("list", "-o", "json").json, [])
 
     def test_a_wait_that_runs_out_says_that_the_run_goes_on(self):
         answer = self.run_("start", "wait", "--id", "w", "--wait", "--timeout", "200ms")

@@ -3,7 +3,10 @@
  * State: after each step what is new on the disks, now and then the whole; every recovered shard with the one
  * that crashed; and at the end what came of every run.
  */
+#include "runtime/shard_state.h"
+#include "tests/sim/archive.h"
 #include "tests/sim/flows.h"
+#include "tests/sim/keeper.h"
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
 
@@ -20,16 +23,35 @@ struct comparison {
         uint32_t runs;
 };
 
+/* A run that has ended still owes the starts of children that it let go, as long as nobody said that they
+ * did. */
+static bool may_owe(const struct model_run *run, uint32_t owed)
+{
+        uint32_t most = 0;
+        if (run->ending == RUN_OPEN)
+                return owed == run->open_ops;
+        for (uint32_t i = 0; i < run->ops_count; i++)
+                most += run->ops[i].effect == EFFECT_CHILD && run->ops[i].abandon && !run->ops[i].dropped;
+        return owed <= most;
+}
+
 static void compare_run(void *ctx, uint64_t id, const char *workflow_id, uint32_t ending,
                         uint32_t transitions, uint32_t owed)
 {
         struct comparison *c = ctx;
         const struct model_run *run = model_run(c->sim->model, id);
         c->runs++;
-        if (!run || run->ending != ending || run->transitions != transitions || run->open_ops != owed ||
-            !bytes_equal(run->workflow_id, bytes_str(workflow_id)))
-                sim_break(c->sim, "P4: run %llx (\"%s\") is not what its records make of it",
-                          (unsigned long long)id, workflow_id);
+        if (!run)
+                sim_break(c->sim, "P4: run %llx (\"%s\") has no records", (unsigned long long)id,
+                          workflow_id);
+        else if (run->ending != ending || run->transitions != transitions || !may_owe(run, owed) ||
+                 !bytes_equal(run->workflow_id, bytes_str(workflow_id)))
+                sim_break(
+                    c->sim,
+                    "P4: run %llx (\"%s\") is not what its records make of it: %s after %u transitions, "
+                    "owing %u ops; and not %s after %u, owing %u",
+                    (unsigned long long)id, workflow_id, run_ending_name(ending), transitions, owed,
+                    run_ending_name(run->ending), run->transitions, run->open_ops);
 }
 
 /* A shard in which all is durable against the model. */
@@ -57,26 +79,54 @@ static void ignore_peer_message(void *ctx, uint64_t peer, const struct message *
         (void)m;
 }
 
-/* What a restart would find now, if all is durable: the same as what is there. */
-static void compare_with_recovery(struct sim *s, uint32_t shard, struct shard *live)
+/* Where a shard stands that is opened now on these; 0 after a report. */
+static uint64_t fingerprint_of(struct sim *s, uint32_t shard, struct log *log, const struct run_store *store)
 {
         struct shard_sink sink = { .to_peer = ignore_peer_message, .to_node = ignore_message };
         struct shard_options options = { .index = shard,
                                          .count = s->knobs.shards,
                                          .incarnation = INCARNATION,
-                                         .log = disk_view(s->disks[shard]),
+                                         .log = log,
                                          .writer = disk_writer(s->disks[shard]),
+                                         .store = store,
                                          .stack_size = 16 << 10 };
-        struct shard *recovered;
+        struct shard *opened;
         stet_why why = { "" };
-        int err = shard_open(&options, &sink, &recovered, &why);
+        int err = shard_open(&options, &sink, &opened, &why);
         if (err) {
-                sim_break(s, "P4: the log of shard %u can't be read: %s", shard, why.text);
-                return;
+                sim_break(s, "P4: the log of shard %u can't be read %s: %s", shard,
+                          store ? "behind its store" : "from its beginning", why.text);
+                return 0;
         }
-        if (shard_fingerprint(recovered) != shard_fingerprint(live))
+        uint64_t fingerprint = shard_fingerprint(opened);
+        shard_close(opened);
+        return fingerprint;
+}
+
+/* What a restart would find now, if all is durable: the same as what is there. And what is there, some of it
+ * in memory and some in the store, is what all records add up to that ever were. */
+static void compare_with_recovery(struct sim *s, uint32_t shard, struct shard *live)
+{
+        const struct keeper *keeper = s->keepers[shard];
+        uint64_t is = shard_fingerprint(live);
+        if (fingerprint_of(s, shard, disk_view(s->disks[shard]), keeper ? keeper_runs(keeper) : NULL) != is)
                 sim_break(s, "P4: after a crash now, shard %u would not stand where it stands", shard);
-        shard_close(recovered);
+        struct log *all = archive_log(model_archive(s->model, shard), model_lsn(s->model, shard));
+        if (keeper && fingerprint_of(s, shard, all, NULL) != is)
+                sim_break(s, "P32: shard %u does not stand where all its records lead to", shard);
+}
+
+/* Which runs are not in memory. */
+static void note_away(struct sim *s, uint32_t shard, const struct shard *live)
+{
+        list_each(at, model_runs(s->model))
+        {
+                struct model_run *run = container_of(at, struct model_run, all);
+                if (run->away || shard_of_run(run->id) != shard || run_set_here(&live->set, run->id))
+                        continue;
+                run->away = true;
+                sim_did(s, DID_AWAY);
+        }
 }
 
 static void check_shard(struct sim *s, uint32_t shard)
@@ -90,8 +140,9 @@ static void check_shard(struct sim *s, uint32_t shard)
 static void compare_shard(struct sim *s, uint32_t shard)
 {
         struct shard *live = site_shard(s, shard);
-        if (!live || !shard_idle(live))
+        if (!live || !shard_idle(live) || (s->keepers[shard] && keeper_stopped(s->keepers[shard])))
                 return;
+        note_away(s, shard, live);
         s->stood[shard].lsn = model_lsn(s->model, shard);
         s->stood[shard].fingerprint = shard_fingerprint(live);
         compare_with_model(s, shard, live);
@@ -108,6 +159,9 @@ void check_after_step(struct sim *s)
                         compare_shard(s, i);
                 if (s->step % READ_EVERY == 0)
                         model_read_again(s->model, i);
+                if (s->step % READ_EVERY == 0 && s->keepers[i] && site_shard(s, i) &&
+                    !keeper_stopped(s->keepers[i]))
+                        check_store(s, i);
         }
 }
 
@@ -115,6 +169,8 @@ void check_recovered(struct sim *s, uint32_t shard)
 {
         struct shard *recovered = site_shard_opened(s, shard);
         model_catch_up(s->model);
+        if (s->keepers[shard])
+                check_store(s, shard);
         compare_with_model(s, shard, recovered);
         if (s->stood[shard].lsn == model_lsn(s->model, shard) &&
             s->stood[shard].fingerprint != shard_fingerprint(recovered) && s->stood[shard].lsn)
@@ -164,6 +220,8 @@ void check_at_end(struct sim *s)
         for (uint32_t i = 0; i < s->knobs.shards; i++) {
                 compare_shard(s, i);
                 model_read_again(s->model, i);
+                if (s->keepers[i])
+                        check_store(s, i);
         }
         list_each(at, model_runs(s->model))
         {

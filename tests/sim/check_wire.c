@@ -76,6 +76,8 @@ static void check_start(struct sim *s, struct ask *ask, const struct message *m)
         else if (!applied && !bytes_equal(run->workflow_id, bytes_str(ask->id)))
                 sim_break(s, "P8: start \"%s\" was answered with run %llx, which has another id",
                           ask->request_id, ID(run));
+        if (ask->replied && run && run->away)
+                sim_did(s, DID_AGAIN_BACK);
         sim_did(s, ask->replied ? DID_START_REPEATED : (enum sim_operation)ask->operation);
 }
 

@@ -61,7 +61,10 @@ static void plan_failure(struct disk *d)
 
 static int append(struct disk *d, const struct log_group *group)
 {
+        uint64_t first = d->log->first_lsn;
         int err = log_append(d->log, d->log->epoch, group, &d->why);
+        if (d->log->first_lsn > first)
+                sim_did(d->sim, DID_TRIM);
         uint64_t last = log_group_next_lsn(group) - 1;
         if (!err || (err == STET_EIO && d->fail_applies))
                 d->last_lsn = last;

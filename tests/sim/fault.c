@@ -3,7 +3,7 @@
  * Faults that are a step of their own. What breaks is drawn by the seed's weights; what can't break now is
  * left.
  */
-#include "tests/sim/world.h"
+#include "tests/sim/keeper.h"
 
 #include "base/pack.h"
 
@@ -101,6 +101,11 @@ static struct disk *any_disk(struct sim *s)
         return s->disks[sim_below(s, s->knobs.shards)];
 }
 
+static struct keeper *any_keeper(struct sim *s)
+{
+        return s->keepers[sim_below(s, s->knobs.shards)];
+}
+
 static bool happen(struct sim *s, enum sim_fault fault)
 {
         uint32_t crew = sim_below(s, s->knobs.crews);
@@ -142,6 +147,13 @@ static bool happen(struct sim *s, enum sim_fault fault)
         case FAULT_DISK_FATAL_APPLIED:
                 disk_fail_next(any_disk(s), fault == FAULT_DISK_FATAL_APPLIED);
                 return false;
+        case FAULT_STORE_FULL:
+                keeper_fill(any_keeper(s), s->now_ns + sim_between(s, 10 * MS, 5 * SECOND));
+                return false;
+        case FAULT_STORE_FATAL:
+        case FAULT_STORE_FATAL_APPLIED:
+                keeper_fail_next(any_keeper(s), fault == FAULT_STORE_FATAL_APPLIED);
+                return false;
         default:
                 return false;
         }
@@ -153,7 +165,8 @@ static bool is_step(enum sim_fault fault)
         return fault != FAULT_DELAY && fault != FAULT_REORDER && fault != FAULT_DUPLICATE &&
                fault != FAULT_ECHO && fault != FAULT_CLOCK && fault != FAULT_GROUP_LOST &&
                fault != FAULT_GROUP_UNANSWERED && fault != FAULT_STALE_WRITER &&
-               fault != FAULT_NODE_CRASH_IN_TURN;
+               fault != FAULT_NODE_CRASH_IN_TURN && fault != FAULT_STALE_KEEPER &&
+               fault != FAULT_CRASH_BEFORE_TRIM;
 }
 
 void fault_happen(struct sim *s)
@@ -177,6 +190,8 @@ void fault_heal(struct sim *s)
 {
         for (uint32_t i = 0; i < s->knobs.shards; i++)
                 disk_heal(s->disks[i]);
+        for (uint32_t i = 0; i < s->knobs.shards && s->knobs.store; i++)
+                keeper_heal(s->keepers[i]);
         list_each(at, &s->net.all) container_of(at, struct conn, all)->full_until_ns = 0;
         site_heal(s);
         crews_heal(s);

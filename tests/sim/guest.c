@@ -89,6 +89,24 @@ void guest_ask(struct sim *s, uint32_t index, enum sim_operation operation, cons
         send_ask(s, g, ask);
 }
 
+void guest_say_again(struct sim *s, uint32_t index)
+{
+        uint32_t count = 0;
+        list_each(at, &s->asks_all) count += container_of(at, struct ask, in_all)->replied;
+        uint32_t place = count ? sim_below(s, count) : 0;
+        list_each(at, &s->asks_all)
+        {
+                const struct ask *ask = container_of(at, struct ask, in_all);
+                bool command = ask->type == MSG_START || ask->type == MSG_SIGNAL || ask->type == MSG_CANCEL ||
+                               ask->type == MSG_TERMINATE;
+                if (!ask->replied || (place && place--) || !command)
+                        continue;
+                if (net_send(s, &s->guests[index].line, buffer_bytes(&ask->frame)))
+                        sim_did(s, DID_SAID_AGAIN);
+                return;
+        }
+}
+
 /* --- in --- */
 
 static void take_answer(struct sim *s, const struct message *m)

@@ -18,7 +18,7 @@ enum { AUDIT_FROM_SEEDS = 500, CANARY_SEEDS = 100, INCIDENT_SEEDS = 20 };
 
 static const char usage[] =
     "sim [--seed N | --seeds N [--from K]] [--steps N] [--trace] [--quiet]\n"
-    "    [--bug NAME | --canary | --incident NAME | --incidents | --twice | --kept DIR]\n"
+    "    [--bug NAME | --canary | --incident NAME | --incidents | --twice | --kept DIR] [--without-store]\n"
     "\n"
     "  --seed N        one world\n"
     "  --seeds N       worlds K to K + N - 1; all faults and operations must occur from 500 on\n"
@@ -30,7 +30,10 @@ static const char usage[] =
     "  --incident NAME a world in which that happens\n"
     "  --incidents     all of them, a few seeds each\n"
     "  --twice         each seed twice: the same trace; and no trace like another seed's\n"
-    "  --kept DIR      seeds that once found something: files with the seed in the first line\n";
+    "  --kept DIR      seeds that once found something: files that begin with the seed, the incident's name "
+    "if\n"
+    "                  it was one, and without-store if it had none\n"
+    "  --without-store the worlds as they were before there was a store\n";
 
 struct batch {
         struct sim_options options;
@@ -76,6 +79,8 @@ static void print_broken(const struct batch *b, uint64_t seed, const struct sim_
                 printf(" --steps %u", b->options.steps);
         if (b->options.incident)
                 printf(" --incident %s", b->options.incident->name);
+        if (b->options.without_store)
+                printf(" --without-store");
         if (b->options.bug)
                 printf(" --bug %s", sim_bug_option(b->options.bug));
         printf(" --trace\n");
@@ -161,7 +166,8 @@ static int run_batch(struct batch *b)
                         return 1;
                 }
         }
-        bool audited = b->count >= AUDIT_FROM_SEEDS && !b->options.incident && !b->options.bug;
+        bool audited = b->count >= AUDIT_FROM_SEEDS && !b->options.incident && !b->options.bug &&
+                       !b->options.without_store;
         int missing = audited ? find_missing(b) : 0;
         if (!b->quiet)
                 print_tally(b);
@@ -247,20 +253,21 @@ static int run_incidents(struct batch *b)
 
 static int run_kept_file(struct batch *b, const char *directory, const char *name)
 {
-        char path[4096], line[200] = "", incident[64] = "";
+        char path[4096], line[200] = "", how[64] = "", more[64] = "";
         uint64_t seed = 0;
         struct sim_report r;
         snprintf(path, sizeof path, "%s/%s", directory, name);
         FILE *file = fopen(path, "r");
-        bool read =
-            file && fgets(line, sizeof line, file) && sscanf(line, "%" SCNu64 " %63s", &seed, incident) >= 1;
+        bool read = file && fgets(line, sizeof line, file) &&
+                    sscanf(line, "%" SCNu64 " %63s %63s", &seed, how, more) >= 1;
         if (file)
                 fclose(file);
         if (!read) {
                 printf("%s: no seed in its first line\n", path);
                 return 1;
         }
-        b->options.incident = *incident ? incident_find(incident) : NULL;
+        b->options.without_store = strcmp(how, "without-store") == 0 || strcmp(more, "without-store") == 0;
+        b->options.incident = *how ? incident_find(how) : NULL;
         run_seed(b, seed, &r);
         printf("%s (seed %" PRIu64 "): %s\n", name, seed, r.broken ? r.sentence : "fine");
         return r.broken;
@@ -313,6 +320,7 @@ enum {
         OPT_CANARY,
         OPT_INCIDENTS,
         OPT_TWICE,
+        OPT_WITHOUT_STORE,
         OPT_HELP
 };
 
@@ -329,6 +337,7 @@ static const struct option options_known[] = {
         { "canary", no_argument, NULL, OPT_CANARY },
         { "incidents", no_argument, NULL, OPT_INCIDENTS },
         { "twice", no_argument, NULL, OPT_TWICE },
+        { "without-store", no_argument, NULL, OPT_WITHOUT_STORE },
         { "help", no_argument, NULL, OPT_HELP },
         { NULL, 0, NULL, 0 },
 };
@@ -382,6 +391,9 @@ static int read_options(int argc, char **argv, struct batch *b, struct choice *c
                         break;
                 case OPT_TWICE:
                         b->twice = true;
+                        break;
+                case OPT_WITHOUT_STORE:
+                        b->options.without_store = true;
                         break;
                 default:
                         return fail_usage("what is wanted?");

@@ -235,6 +235,9 @@ static void take_transition(struct model *m, const struct record *r)
         if (!run)
                 run = new_run(m, r);
         tell_event(m, run, &e);
+        if (run->away)
+                sim_did(m->sim, e.type == EVENT_TIMER ? DID_TIMER_BACK : DID_BACK);
+        run->away = false;
         if (run->ending != RUN_OPEN)
                 sim_break(m->sim, "P11: record %llu follows the end of run %llx", (unsigned long long)r->lsn,
                           (unsigned long long)run->id);
@@ -269,7 +272,8 @@ static int take_record(void *ctx, const struct record *r)
                 sim_break(m->sim,
                           "P15: record %llu is of %.6f s, behind its predecessor or ahead of the time",
                           (unsigned long long)r->lsn, (double)(r->time_ns - m->sim->start_ns) / 1e9);
-        *log = (struct model_log){ r->lsn, r->crc, r->time_ns };
+        *log = (struct model_log){ r->lsn, r->crc, r->time_ns, log->archive };
+        archive_add(log->archive, r);
         m->records++;
         if (r->kind == RECORD_NOTE)
                 sim_did(m->sim, DID_NOTE);
@@ -318,23 +322,36 @@ void model_catch_up(struct model *m)
                 check_runs(m);
 }
 
-static int chain_on(void *ctx, const struct record *r)
+struct rereading {
+        const struct archive *archive;
+        uint64_t lsn; /* of the next record */
+};
+
+static int compare_record(void *ctx, const struct record *r)
 {
-        struct model_log *log = ctx;
-        *log = (struct model_log){ r->lsn, r->crc, r->time_ns };
+        struct rereading *again = ctx;
+        if (r->lsn != again->lsn || !archive_has(again->archive, r))
+                return -1;
+        again->lsn++;
         return 0;
 }
 
 void model_read_again(struct model *m, uint32_t shard)
 {
-        struct model_log again = { 0 };
-        stet_why why = { "" };
-        if (!disk_log(m->sim->disks[shard]))
+        const struct log *log = disk_log(m->sim->disks[shard]);
+        stet_why why = { "another record than before" };
+        if (!log || log->stopped) /* what it knows of itself may be out of date */
                 return;
-        int err = disk_read(m->sim->disks[shard], 1, chain_on, &again, &why);
-        if (err || again.lsn != m->logs[shard].lsn || again.crc != m->logs[shard].crc)
-                sim_break(m->sim, "P4: the log of shard %u is not what it was: %s", shard,
-                          err ? why.text : "another end");
+        struct rereading again = { m->logs[shard].archive, log->first_lsn };
+        int err = disk_read(m->sim->disks[shard], log->first_lsn, compare_record, &again, &why);
+        if (err || again.lsn != m->logs[shard].lsn + 1)
+                sim_break(m->sim, "P4: the log of shard %u is not what it was at record %llu: %s", shard,
+                          (unsigned long long)again.lsn, err ? why.text : "another end");
+}
+
+struct archive *model_archive(const struct model *m, uint32_t shard)
+{
+        return m->logs[shard].archive;
 }
 
 /* --- being asked --- */
@@ -382,6 +399,8 @@ struct model *model_new(struct sim *s)
         struct model *m = xcalloc(1, sizeof *m);
         m->sim = s;
         list_init(&m->all);
+        for (uint32_t i = 0; i < SHARDS_MAX; i++)
+                m->logs[i].archive = archive_new();
         return m;
 }
 
@@ -390,6 +409,8 @@ void model_free(struct model *m)
         if (!m)
                 return;
         list_each(at, &m->all) free(container_of(at, struct model_run, all)->ops);
+        for (uint32_t i = 0; i < SHARDS_MAX; i++)
+                archive_free(m->logs[i].archive);
         map_fini(&m->runs);
         map_fini(&m->names);
         map_fini(&m->children);

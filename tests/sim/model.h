@@ -13,6 +13,7 @@
 
 struct sim;
 struct model;
+struct archive;
 
 /* Whom an attempt was given to. */
 struct handed {
@@ -69,6 +70,7 @@ struct model_run {
         bool cancel_heard;  /* its code was there */
         bool cancel_next;   /* its parent gave it up in the transition that started it */
         bool executor_lost; /* a call of it failed because executors were lost */
+        bool away; /* it was not in the shard's memory when that was looked at, and has not gone on since */
         uint64_t continued_from;
         uint64_t continued_as;
         uint32_t ending;
@@ -90,8 +92,10 @@ void model_free(struct model *m);
 
 /* Reads what is new on all disks. */
 void model_catch_up(struct model *m);
-/* Reads a whole log again: nothing of it may have changed. */
+/* Reads a whole log again: nothing of what is left of it may have changed. */
 void model_read_again(struct model *m, uint32_t shard);
+/* Every record that the shard's log ever had. */
+struct archive *model_archive(const struct model *m, uint32_t shard);
 
 struct model_run *model_run(const struct model *m, uint64_t id);
 struct model_run *model_run_named(const struct model *m, struct bytes workflow_id); /* the latest */

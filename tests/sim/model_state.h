@@ -6,6 +6,7 @@
 #define TESTS_SIM_MODEL_STATE_H
 
 #include "base/arena.h"
+#include "tests/sim/archive.h"
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
 
@@ -35,6 +36,7 @@ struct model_log {
         uint64_t lsn; /* of the last record read */
         uint32_t crc;
         int64_t time_ns;
+        struct archive *archive;
 };
 
 struct model {

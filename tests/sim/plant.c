@@ -95,6 +95,38 @@ int64_t plant_timer_now(const struct sim *s)
         return sim_node_now(s) + (s->options.bug == BUG_TIMER_EARLY ? EARLY_MS * MS : 0);
 }
 
+bool plant_skips(struct sim *s, const struct record *r)
+{
+        return s->options.bug == BUG_SKIPPED_RECORD && r->kind == RECORD_TRANSITION &&
+               sim_chance(s, ONE_IN_EIGHT / 4);
+}
+
+static int remove_entry(void *ctx, struct bytes key, struct bytes value)
+{
+        (void)value;
+        store_remove(ctx, key);
+        return 1;
+}
+
+void plant_loss(struct sim *s, struct store *store)
+{
+        const char *table = s->options.bug == BUG_LOST_TIMER     ? "tu"
+                            : s->options.bug == BUG_LOST_REQUEST ? "qr"
+                                                                 : NULL;
+        struct store_batch batch = { 0 };
+        if (!table || !sim_chance(s, ONE_IN_EIGHT))
+                return;
+        if (store_scan(store, bytes_of(table, 1), bytes_of(table + 1, 1), false, remove_entry, &batch, NULL) >
+            0)
+                store_commit(store, &batch, store->checkpoint, NULL);
+        store_batch_fini(&batch);
+}
+
+uint64_t plant_trim_to(const struct sim *s, uint64_t to_lsn)
+{
+        return to_lsn + (s->options.bug == BUG_TRIMMED_TOO_FAR);
+}
+
 void plant_fini(struct sim *s)
 {
         buffer_fini(&s->plant.kept);

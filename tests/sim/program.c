@@ -27,6 +27,11 @@ static int64_t pick_ms(uint64_t *random)
         return 1 + (int64_t)random_below(random, (size_t)most[random_below(random, 6)]);
 }
 
+static bool waits(uint8_t kind)
+{
+        return kind == STEP_SLEEP || kind == STEP_SLEEP_UNTIL || kind == STEP_SIGNAL_TIMEOUT;
+}
+
 static enum program_end pick_end(uint64_t *random, const struct program_input *input)
 {
         size_t roll = random_below(random, 10);
@@ -46,6 +51,8 @@ void program_make(const struct program_input *input, struct program *ret)
                 step->count = (uint8_t)(1 + random_below(&random, PROGRAM_FAN_MAX));
                 step->key = random_u64(&random);
                 step->ms = pick_ms(&random);
+                if (input->mask & PROGRAM_LONG_WAITS && waits(step->kind))
+                        step->ms *= 4;
         }
         ret->stubborn = random_below(&random, 4) == 0;
         ret->end = pick_end(&random, input);

@@ -75,6 +75,8 @@ struct program {
 };
 
 static const uint64_t program_mask_all = (UINT64_C(1) << STEP_KINDS) - 1;
+/* In a mask: it sleeps and waits four times as long. */
+#define PROGRAM_LONG_WAITS (UINT64_C(1) << 63)
 
 void program_make(const struct program_input *input, struct program *ret);
 

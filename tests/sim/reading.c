@@ -2,10 +2,10 @@
  *
  * What readings say must be on record: nobody may read what a crash could take back (P2, P32).
  */
-#include "base/run_id.h"
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
 
+#include "base/run_id.h"
 #include "base/unpack.h"
 
 /* The value of a key of a map, as a cursor before it; failed when there is none. */

@@ -3,6 +3,7 @@
  * Replays: at the end each run's history is fed to its code once more, which must do the same (P20); and to a
  * changed version of the code, which must be refused with the first difference.
  */
+#include "tests/sim/archive.h"
 #include "tests/sim/flows.h"
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
@@ -116,8 +117,8 @@ void rerun_all(struct sim *s)
         stet_why why = { "" };
         list_init(&histories.all);
         for (uint32_t i = 0; i < s->knobs.shards; i++)
-                if (disk_read(s->disks[i], 1, keep_record, &histories, &why) != 0)
-                        sim_break(s, "P7: the log of shard %u can't be read: %s", i, why.text);
+                log_read(archive_log(model_archive(s->model, i), model_lsn(s->model, i)), 1, keep_record,
+                         &histories, &why);
         list_each_safe(at, after, &histories.all)
         {
                 struct history *h = container_of(at, struct history, all);

@@ -22,6 +22,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of the store: only in worlds that have one. */
+#define SIM_STORE_FAULTS(X)                                                                                  \
+        X(STORE_FULL, "the store's disk is full for a while")                                                \
+        X(STORE_FATAL, "the store's disk fails, the checkpoint is lost")                                     \
+        X(STORE_FATAL_APPLIED, "the store's disk fails, the checkpoint is on it")                            \
+        X(STALE_KEEPER, "the checkpointer of a node that was replaced tries to write")                       \
+        X(CRASH_BEFORE_TRIM, "the node crashes between a checkpoint and what follows from it")
+
 /* What can go wrong, and what is done. Over a batch of seeds each must have happened. X(name, words) */
 #define SIM_FAULTS(X)                                                                                        \
         X(DELAY, "a frame is late")                                                                          \
@@ -47,7 +55,18 @@
         X(DISK_FULL, "the disk is full for a while")                                                         \
         X(DISK_FATAL, "the disk fails, the group is lost")                                                   \
         X(DISK_FATAL_APPLIED, "the disk fails, the group is on it")                                          \
-        X(STALE_WRITER, "a node that was replaced tries to write")
+        X(STALE_WRITER, "a node that was replaced tries to write")                                           \
+        SIM_STORE_FAULTS(X)
+
+/* With a store. */
+#define SIM_STORE_OPERATIONS(X)                                                                              \
+        X(SAID_AGAIN, "command said again long after it was answered")                                       \
+        X(CHECKPOINT, "checkpoint")                                                                          \
+        X(TRIM, "log trimmed behind a checkpoint")                                                           \
+        X(AWAY, "run that left memory")                                                                      \
+        X(BACK, "run that came back into memory")                                                            \
+        X(TIMER_BACK, "timer of a run that had left memory")                                                 \
+        X(AGAIN_BACK, "command said again of a run that had left memory")
 
 /* What clients ask and what workflows do. */
 #define SIM_OPERATIONS(X)                                                                                    \
@@ -93,7 +112,8 @@
         X(END_TERMINATED, "run that was terminated")                                                         \
         X(BLOCKED, "run that was blocked by other code")                                                     \
         X(REPLAY, "replay of a whole run")                                                                   \
-        X(REPLAY_REFUSED, "replay refused to changed code")
+        X(REPLAY_REFUSED, "replay refused to changed code")                                                  \
+        SIM_STORE_OPERATIONS(X)
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, words) FAULT_##name,
@@ -118,7 +138,11 @@ enum sim_operation {
         X(LOST_RETRY, "lost-retry", "now and then a retry never reaches the scheduler")                      \
         X(DOUBLE_START, "double-start", "now and then a start is delivered twice as two")                    \
         X(SWAPPED_SIGNALS, "swapped-signals", "signals between runs overtake each other")                    \
-        X(SWAPPED_RESULTS, "swapped-results", "now and then an outcome comes with another one's result")
+        X(SWAPPED_RESULTS, "swapped-results", "now and then an outcome comes with another one's result")     \
+        X(LOST_TIMER, "lost-timer", "now and then the store loses a timer")                                  \
+        X(LOST_REQUEST, "lost-request", "now and then the store loses who applied a request")                \
+        X(SKIPPED_RECORD, "skipped-record", "now and then a checkpoint skips a record")                      \
+        X(TRIMMED_TOO_FAR, "trimmed-too-far", "the log is trimmed one record too far")
 
 enum sim_bug {
         BUG_NONE,
@@ -150,6 +174,7 @@ struct sim_options {
         uint64_t seed;
         uint32_t steps; /* of the phase with faults; 0: the seed decides, 300 to 1000 */
         enum sim_bug bug;
+        bool without_store;                  /* as the worlds were before there was one */
         const struct sim_incident *incident; /* instead of the seed's own faults and workload; NULL: none */
         struct sim_kit *kit;                 /* borrowed */
         struct sim_tally *tally;             /* added to; may be NULL */

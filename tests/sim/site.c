@@ -9,6 +9,7 @@
 
 #include "runtime/front_state.h"
 #include "tests/sim/flows.h"
+#include "tests/sim/keeper.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,14 @@ void site_wake(struct sim *s)
         for (uint32_t i = 0; site_threaded(site) && i < s->knobs.shards; i++)
                 if (disk_done(s->disks[i]))
                         sim_plan_by(s, &site->seats[i].turn, soon_ns);
+}
+
+void site_wake_shard(struct sim *s, uint32_t index)
+{
+        struct site *site = s->site;
+        if (site->up)
+                sim_plan_by(s, site_threaded(site) ? &site->seats[index].turn : &site->turn,
+                            s->now_ns + sim_between(s, US, 30 * US));
 }
 
 /* --- crashing --- */
@@ -49,6 +58,8 @@ static void take_down(struct site *site)
                 sim_unplan(s, &seat->turn);
                 buffer_fini(&seat->to_front);
                 buffer_fini(&seat->to_shard);
+                if (s->keepers[i])
+                        keeper_crash(s->keepers[i]);
         }
         front_free(site->front);
         site->front = NULL;
@@ -83,16 +94,25 @@ static bool open_shard(struct site *site, struct seat_of_shard *seat)
         struct shard_sink sink = site_shard_sink(seat);
         stet_why why = { "" };
         disk_open(disk);
+        if (s->keepers[seat->index])
+                keeper_open(s->keepers[seat->index], disk_log(disk));
         struct shard_options options = { .index = seat->index,
                                          .count = s->knobs.shards,
                                          .incarnation = INCARNATION,
                                          .seed = sim_random(s),
                                          .log = disk_log(disk),
                                          .writer = disk_writer(disk),
+                                         .lag_bytes_max = s->knobs.lag_bytes_max,
+                                         .runs_max = s->knobs.shard_runs_max,
+                                         .idle_ns = s->knobs.shard_idle_ns,
                                          .app = kit_app(s->options.kit, site->code_changed),
                                          .stack_size = STACK_SIZE,
                                          .stacks_max = s->knobs.stacks_max,
                                          .lease_ns = LEASE_MS * MS };
+        if (s->keepers[seat->index]) {
+                options.store = keeper_runs(s->keepers[seat->index]);
+                options.checkpoints = keeper_checkpoints(s->keepers[seat->index]);
+        }
         int err = shard_open(&options, &sink, &seat->shard, &why);
         if (err) {
                 sim_break(s, "P4: the log of shard %u can't be read after a crash: %s", seat->index,

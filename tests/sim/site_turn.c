@@ -5,6 +5,7 @@
  */
 #include "tests/sim/site_state.h"
 
+#include "runtime/front_state.h"
 #include "runtime/parcel.h"
 
 #include <stdlib.h>
@@ -39,6 +40,14 @@ void site_take_frame(struct sim *s, uint64_t peer, struct bytes frame)
         site_wake(s);
 }
 
+/* Whether it shows the scheduler that an executor lives: what comes over a connection that was given up with
+ * its executor is only asked WHO. */
+static bool is_sign_of_life(const struct sim *s, uint64_t peer, const struct message *m)
+{
+        return m->type == MSG_HELLO || (m->type >= MSG_WINDOW && m->type <= MSG_RETURN &&
+                                        scheduler_knows(s->site->front->scheduler, peer));
+}
+
 static void tell_frame(struct sim *s, uint64_t peer, struct bytes frame)
 {
         const struct conn *conn = net_conn(s, peer);
@@ -48,7 +57,7 @@ static void tell_frame(struct sim *s, uint64_t peer, struct bytes frame)
                 return;
         for (int got; (got = frame_next(&c, &m)) != 0;)
                 if (got > 0) {
-                        if (conn && (m.type == MSG_HELLO || (m.type >= MSG_WINDOW && m.type <= MSG_RETURN)))
+                        if (conn && is_sign_of_life(s, peer, &m))
                                 crew_heard(s, conn);
                         trace_message(s, conn ? conn->label : "someone gone", "node", &m);
                         check_taken(s, conn, &m);
@@ -160,7 +169,8 @@ void site_take_turn(struct sim *s, struct happening *h)
         sim_plan_by(s, h, world_ns(s, front_deadline(site->front)));
         if (!site_threaded(site))
                 sim_plan_by(s, h, shard_due_ns(&site->seats[0]));
-        if (!list_empty(&site->inbox) || (!site_threaded(site) && disk_done(s->disks[0])))
+        bool full = !site_threaded(site) && shard_full(site->seats[0].shard);
+        if ((!list_empty(&site->inbox) && !full) || (!site_threaded(site) && disk_done(s->disks[0])))
                 site_wake(s);
 }
 

@@ -31,7 +31,7 @@ static void choose_faults(struct sim *s, struct knobs *k)
                 [FAULT_NODE_PAUSE] = 2,     [FAULT_NODE_CODE] = 3,      [FAULT_DISK_SLOW] = 4,
                 [FAULT_DISK_FULL] = 4,      [FAULT_DISK_FATAL] = 3,     [FAULT_DISK_FATAL_APPLIED] = 3
         };
-        for (int i = 0; i < FAULTS_COUNT; i++) {
+        for (int i = 0; i < FAULT_STORE_FULL; i++) {
                 k->faults[i] = weigh(s, chances[i] ? chances[i] : weights[i]);
                 if (!chances[i] && !weights[i])
                         k->faults[i] = 0;
@@ -64,6 +64,28 @@ static uint64_t choose_mask(struct sim *s)
         return mask ? mask : program_mask_all;
 }
 
+/* A store beside most logs. Often with so little room in memory, and checkpoints so often, that runs leave
+ * memory and come back all the time. */
+static void choose_store(struct sim *s, struct knobs *k)
+{
+        static const size_t bytes[] = { 1, 300, 3000, SIZE_MAX };
+        k->store = sim_chance(s, 52000);
+        if (!k->store)
+                return;
+        k->checkpoint_ns = sim_between(s, 20 * US, sim_chance(s, 20000) ? 10 * SECOND : 100 * MS);
+        k->checkpoint_bytes = bytes[sim_below(s, 4)];
+        k->lag_bytes_max = sim_chance(s, 6000) ? 2000 + sim_below(s, 10000) : 0;
+        k->shard_runs_max = sim_chance(s, 50000) ? 1 + sim_below(s, 5) : 0;
+        k->shard_idle_ns = sim_chance(s, 45000) ? 0 : sim_between(s, MS, 5 * SECOND);
+        if (sim_chance(s, 32768))
+                k->program_mask |= PROGRAM_LONG_WAITS;
+        k->faults[FAULT_STORE_FULL] = weigh(s, 4);
+        k->faults[FAULT_STORE_FATAL] = weigh(s, 2);
+        k->faults[FAULT_STORE_FATAL_APPLIED] = weigh(s, 2);
+        k->faults[FAULT_STALE_KEEPER] = weigh(s, 9000);
+        k->asks[DID_SAID_AGAIN] = weigh(s, 3);
+}
+
 void swarm_choose(struct sim *s)
 {
         struct knobs *k = &s->knobs;
@@ -82,4 +104,6 @@ void swarm_choose(struct sim *s)
         k->program_mask = choose_mask(s);
         choose_faults(s, k);
         choose_asks(s, k);
+        if (!s->options.without_store)
+                choose_store(s, k);
 }

@@ -157,6 +157,9 @@ static void act(struct sim *s, struct happening *h)
         case DID_START_REPLACING:
                 ask_start(s, guest, operation);
                 break;
+        case DID_SAID_AGAIN:
+                guest_say_again(s, guest);
+                break;
         case DID_LIST:
         case DID_STATS:
         case DID_EXECUTORS:

@@ -9,6 +9,7 @@
 #include "tests/lib/random.h"
 #include "tests/sim/flows.h"
 #include "tests/sim/incident.h"
+#include "tests/sim/keeper.h"
 #include "tests/sim/model.h"
 
 #include <stdarg.h>
@@ -216,6 +217,8 @@ struct sim *sim_new(const struct sim_options *options)
         s->model = model_new(s);
         for (uint32_t i = 0; i < s->knobs.shards; i++)
                 s->disks[i] = disk_new(s, i);
+        for (uint32_t i = 0; i < s->knobs.shards && s->knobs.store; i++)
+                s->keepers[i] = keeper_new(s, i);
         s->site = site_new(s);
         crews_new(s);
         guests_new(s);
@@ -230,6 +233,8 @@ void sim_free(struct sim *s)
         site_free(s->site);
         guests_free(s);
         crews_free(s);
+        for (uint32_t i = 0; i < s->knobs.shards; i++)
+                keeper_free(s->keepers[i]);
         for (uint32_t i = 0; i < s->knobs.shards; i++)
                 disk_free(s->disks[i]);
         net_fini(s);

@@ -3,15 +3,15 @@
  * The simulated world from the inside: what the files of this folder share. One noun a file.
  *
  * The world: world.c (time, chance, steps, phases), swarm.c (what the seed chose), fault.c (what breaks),
- * net.c (connections), disk.c (logs and their writers), site*.c (the node where it runs), guest.c (clients),
- * crew.c (executors), workload.c (what clients ask), incident.c (worlds in which a certain thing happens),
- * trace.c.
+ * net.c (connections), disk.c (logs and their writers), keeper.c (stores and theirs), site*.c (the node where
+ * it runs), guest.c (clients), crew.c (executors), workload.c (what clients ask), incident.c (worlds in which
+ * a certain thing happens), trace.c.
  *
  * The user's code: program.c (small random programs, and what must come of them), flows.c, flow_steps.c,
  * activities.c.
  *
- * Checking: model.c and model_events.c (what the logs say), check.c, check_wire.c, reading.c (what is
- * compared when), rerun.c (replays), plant.c (bugs in the wiring, to be found).
+ * Checking: archive.c, model.c and model_events.c (what the logs said), check.c, check_store.c, check_wire.c,
+ * reading.c (what is compared when), rerun.c (replays), plant.c (bugs in the wiring, to be found).
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -25,6 +25,7 @@
 #include "tests/sim/program.h"
 #include "tests/sim/sim.h"
 #include "wal/log_writer.h"
+#include "wal/store.h"
 
 #define US     INT64_C(1000)
 #define MS     INT64_C(1000000)
@@ -95,6 +96,12 @@ struct knobs {
         int64_t frame_ns;  /* the usual delay of a frame */
         int64_t commit_ns; /* … of a commit */
         bool split_crews;  /* each serves a part of the activities */
+        bool store;
+        int64_t checkpoint_ns;   /* from when something is durable to its checkpoint */
+        size_t checkpoint_bytes; /* of the log in one */
+        uint64_t lag_bytes_max;
+        uint32_t shard_runs_max; /* in memory */
+        int64_t shard_idle_ns;
 };
 
 void swarm_choose(struct sim *s);
@@ -180,6 +187,7 @@ void site_pause(struct sim *s, int64_t until_ns);
 void site_change_code(struct sim *s); /* at the next restart, for once */
 void site_heal(struct sim *s);
 void site_wake(struct sim *s);                                        /* there is something to do */
+void site_wake_shard(struct sim *s, uint32_t index);                  /* … for this one */
 struct shard *site_shard(const struct sim *s, uint32_t index);        /* NULL while it is down */
 struct shard *site_shard_opened(const struct sim *s, uint32_t index); /* also while the node is starting */
 bool site_idle(const struct sim *s);
@@ -210,6 +218,7 @@ struct ask {
 void guests_new(struct sim *s);
 void guests_free(struct sim *s);
 void guest_ask(struct sim *s, uint32_t guest, enum sim_operation operation, const struct message *m);
+void guest_say_again(struct sim *s, uint32_t guest); /* a command that was answered, whoever asked for it */
 void guest_die(struct sim *s, uint32_t guest);
 void guests_heal(struct sim *s);
 bool guests_content(const struct sim *s); /* all is answered */
@@ -252,6 +261,9 @@ typedef void plant_deliver_fn(struct sim *s, uint32_t shard, const struct messag
 void plant_to_shard(struct sim *s, uint32_t shard, const struct message *m, plant_deliver_fn *deliver);
 bool plant_swallows(struct sim *s, const struct message *m); /* from a shard to the scheduler */
 int64_t plant_timer_now(const struct sim *s);
+bool plant_skips(struct sim *s, const struct record *r); /* the checkpointer does not see it */
+void plant_loss(struct sim *s, struct store *store);     /* of an entry */
+uint64_t plant_trim_to(const struct sim *s, uint64_t to_lsn);
 void plant_fini(struct sim *s);
 
 /* --- faults that are steps (fault.c) --- */
@@ -293,6 +305,7 @@ struct sim {
         struct trace trace;
         struct net net;
         struct disk *disks[SHARDS_MAX];
+        struct keeper *keepers[SHARDS_MAX]; /* NULL: there is no store */
         struct site *site;
         struct guest *guests;
         struct crew *crews;

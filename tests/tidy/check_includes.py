@@ -14,7 +14,7 @@ STANDS_ON = {
     "actors": {"actors", "base", "include"},
     "runtime": {"runtime", "wal", "actors", "base", "include"},
     "tools": {"tools", "include", "bench/bench.h"},
-    "bench": {"bench", "base", "include"},
+    "bench": {"bench", "base", "include", "tools/quantity.h"},
     "examples": {"examples", "include"},
 }
 

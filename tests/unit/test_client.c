@@ -82,9 +82,12 @@ Test(client, start_sends_its_arguments_and_returns_the_run)
         stet_started started;
         stet_value input = { 0 };
         stet_value_set_int(&input, 7);
+        stet_value attributes = { 0 };
+        stet_value_pack(&attributes, "{s:b}", "urgent", 1);
         stet_start start = { .workflow = "order",
                              .id = "o-1",
                              .input = &input,
+                             .attributes = &attributes,
                              .request_id = "r-1",
                              .name_space = "shop",
                              .on_conflict = STET_CONFLICT_USE_EXISTING,
@@ -103,7 +106,9 @@ Test(client, start_sends_its_arguments_and_returns_the_run)
         cr_assert_not(m->wait);
         cr_assert_eq(m->value.size, 1);
         cr_assert_eq(m->value.data[0], 7);
+        cr_assert(bytes_equal(m->attributes, bytes_of("\x81\xa6urgent\xc3", 9)));
         stet_value_free(&input);
+        stet_value_free(&attributes);
         rig_free(&r);
 }
 
@@ -396,6 +401,7 @@ Test(client, arguments_that_cannot_be_right_are_refused_before_anything_is_sent)
         stet_started started;
         stet_result result;
         stet_value value = { 0 }, big = { .data = "", .size = STET_VALUE_SIZE_MAX + 1, .borrowed = true };
+        stet_value list = { .data = "\x90", .size = 1, .borrowed = true };
         char long_name[STET_ID_SIZE_MAX + 2];
         memset(long_name, 'x', sizeof long_name);
         long_name[sizeof long_name - 1] = 0;
@@ -416,6 +422,11 @@ Test(client, arguments_that_cannot_be_right_are_refused_before_anything_is_sent)
         start = (stet_start){ .workflow = "order", .input = &big };
         cr_assert_eq(stet_client_start(c, &start, &started, &why), STET_ETOOBIG);
         assert_says(&why, "2097153 bytes");
+        start = (stet_start){ .workflow = "order", .attributes = &list };
+        cr_assert_eq(stet_client_start(c, &start, &started, &why), STET_EINVAL);
+        assert_says(&why, "attributes are a map");
+        cr_assert_eq(stet_client_submit(c, &start, 1, false, &why), STET_EINVAL);
+        assert_says(&why, "attributes are a map");
         start = (stet_start){ .workflow = "order", .on_reuse = (stet_on_reuse)9 };
         cr_assert_eq(stet_client_start(c, &start, &started, &why), STET_EINVAL);
         cr_assert_eq(stet_client_submit(c, &start, 1, false, &why), STET_EINVAL);

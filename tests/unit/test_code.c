@@ -529,6 +529,103 @@ Test(code, query_sees_the_locals_of_the_waiting_code_and_changes_nothing)
         story_close(&s);
 }
 
+/* --- waits for signals --- */
+
+/* Four waits for one name and one for another, of which those are given up whose bits the input has; what the
+ * others took, as decimal digits, in their order. */
+static int some_waits(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        stet_future waits[5];
+        int64_t given_up = stet_value_int(in, 0), took = 0;
+        for (int i = 0; i < 5; i++)
+                waits[i] = stet_signal_wait_start(run, i == 2 ? "other" : "go");
+        for (int i = 0; i < 5; i++)
+                if (given_up >> i & 1)
+                        stet_cancel_future(run, waits[i]);
+        for (int i = 0; i < 5; i++) {
+                stet_value v = { 0 };
+                if (stet_await(run, waits[i], &v) == 0)
+                        took = took * 10 + stet_value_int(&v, 0);
+        }
+        return stet_value_set_int(ret, took);
+}
+
+Test(code, waits_that_were_given_up_are_passed_over_and_the_others_keep_their_order)
+{
+        for (int64_t given_up = 0; given_up < 32; given_up++) {
+                struct story s;
+                struct buffer expected = { 0 };
+                int64_t took = 0, next = 1;
+                story_open(&s, some_waits);
+                start(&s, given_up);
+                for (uint8_t i = 1; i <= 4; i++)
+                        happen(&s, ACTIVE,
+                               EV(.type = EVENT_SIGNAL, .name = bytes_str("go"), .value = bytes_of(&i, 1)));
+                happen(&s, ACTIVE,
+                       EV(.type = EVENT_SIGNAL, .name = bytes_str("other"), .value = bytes_of("\x09", 1)));
+                for (int i = 0; i < 5; i++)
+                        if (!(given_up >> i & 1))
+                                took = took * 10 + (i == 2 ? 9 : next++);
+                pack_int(&expected, took);
+                cr_assert(s.code->finished);
+                cr_assert_eq(replay(&s, some_waits), 0, "%s", s.why.text);
+                for (size_t i = s.count; i-- > 0 && last_effect(&s).type != EFFECT_FINISH;) {
+                        buffer_fini(&s.records[i].body); /* it came after the end */
+                        s.count--;
+                }
+                cr_assert(bytes_equal(last_effect(&s).value, buffer_bytes(&expected)), "given up: %02llx",
+                          (unsigned long long)given_up);
+                buffer_fini(&expected);
+                story_close(&s);
+        }
+}
+
+/* --- long lives --- */
+
+enum { LONG = 300000 };
+
+static int take_many(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        (void)in;
+        int64_t sum = 0;
+        stet_value v = { 0 };
+        for (int i = 0; i < LONG; i++) {
+                int err = stet_wait_signal(run, "go", &v);
+                if (err)
+                        return err;
+                sum += stet_value_int(&v, 0);
+        }
+        return stet_value_set_int(ret, sum);
+}
+
+/* Were a step to look at those before it, this would take minutes. */
+Test(code, signals_of_a_long_life_cost_no_more_than_those_of_a_short_one, .timeout = 60)
+{
+        struct story s;
+        struct buffer effects = { 0 };
+        struct event go = { .type = EVENT_SIGNAL, .name = bytes_str("go"), .value = bytes_of("\x03", 1) };
+        story_open(&s, take_many);
+        code_deliver(s.code, EV(.type = EVENT_START));
+        code_activate(s.code, 1, &effects);
+        for (int i = 0; i < LONG; i++) {
+                cr_assert(!s.code->finished);
+                buffer_clear(&effects);
+                code_deliver(s.code, &go);
+                if (i % 3 == 0) /* one is taken at once, the next two are kept until the code runs again */
+                        code_activate(s.code, 1, &effects);
+        }
+        code_activate(s.code, 1, &effects);
+        cr_assert(s.code->finished);
+        struct cursor c = cursor_of(buffer_bytes(&effects));
+        struct effect e = { 0 };
+        while (effect_decode(&c, &e) && e.type != EFFECT_FINISH)
+                ;
+        cr_assert_eq(e.ending, RUN_COMPLETED);
+        cr_assert(bytes_equal(e.value, bytes_of("\xce\x00\x0d\xbb\xa0", 5)), "not %d", 3 * LONG);
+        buffer_fini(&effects);
+        story_close(&s);
+}
+
 /* --- memory --- */
 
 Test(code, freed_codes_serve_the_next_run_as_new_ones)
@@ -539,8 +636,8 @@ Test(code, freed_codes_serve_the_next_run_as_new_ones)
                 cr_assert_eq(replay(&s, flow), 0, "%s", s.why.text);
         for (int i = 0; i < 200; i++) { /* many at once, thrown away in the middle */
                 struct stet_run *code = code_new(&s.env, flow, RUN + (uint64_t)i);
-                cr_assert(code->steps_count == 0 && !code->signals && !code->queries &&
-                          !code->cancel_requested);
+                cr_assert(code->steps_count == 0 && list_empty(&code->signals) && code->channels.count == 0 &&
+                          !code->queries && !code->cancel_requested);
                 cr_assert_eq(code_replay(code, s.records[0].flags, s.records[0].time_ns,
                                          buffer_bytes(&s.records[0].body), &s.why),
                              0);

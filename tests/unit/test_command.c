@@ -4,6 +4,7 @@
  * Each claim is made of two nodes: one shard driven by the caller, and three shards with threads. Both must
  * give the same answers.
  */
+#include "runtime/client_state.h"
 #include "tests/lib/embedded.h"
 
 #include <criterion/criterion.h>
@@ -215,6 +216,20 @@ static const char *text_of(const stet_value *map, const char *key, char buf[stat
         stet_value item = stet_value_get(map, key);
         cr_assert_eq(stet_value_get_string(&item, buf, 256), 0, "no text \"%s\"", key);
         return buf;
+}
+
+static size_t collect_all(stet_answer *answers, size_t max)
+{
+        size_t count = 0;
+        while (count < max) {
+                size_t some = 0;
+                int err = stet_client_collect(e.client, answers + count, max - count, 20000, &some, &e.why);
+                cr_assert_eq(err, 0, "%s", e.why.text);
+                if (!some)
+                        break;
+                count += some;
+        }
+        return count;
 }
 
 /* --- claims: a request is done once --- */
@@ -677,6 +692,154 @@ CLAIM(failure_of_any_bytes_reaches_the_client_as_text)
         stet_value_free(&yes);
 }
 
+/* --- claims: attributes --- */
+
+/* What `show` and `list` say of them, as JSON; "null" if nothing. */
+static void attributes_are(const char *run, const char *wanted)
+{
+        stet_value shown = { 0 }, runs = list((stet_list_filter){ 0 });
+        char *json, id[256], run_id[256];
+        int err = stet_client_show(e.client, run, &shown, &e.why);
+        cr_assert_eq(err, 0, "%s", e.why.text);
+        stet_value attributes = stet_value_get(&shown, "attributes");
+        cr_assert_eq(stet_value_to_json(&attributes, 0, &json), 0);
+        cr_assert_str_eq(json, wanted);
+        text_of(&shown, "run_id", run_id);
+        bool listed = false;
+        for (size_t i = 0; i < stet_value_count(&runs); i++) {
+                stet_value row = stet_value_at(&runs, i), item = stet_value_get(&row, "attributes");
+                if (strcmp(text_of(&row, "run_id", id), run_id) != 0)
+                        continue;
+                cr_assert(stet_value_equal(&item, &attributes));
+                listed = true;
+        }
+        cr_assert(listed);
+        free(json);
+        stet_value_free(&shown);
+        stet_value_free(&runs);
+}
+
+CLAIM(attributes_of_a_start_are_shown_and_listed)
+{
+        stet_value some = { 0 }, none = { 0 };
+        cr_assert_eq(stet_value_pack(&some, "{s:s, s:i, s:b}", "city", "Zürich", "size", -7, "urgent", 1), 0);
+        cr_assert_eq(stet_value_pack(&none, "{}"), 0);
+        start((stet_start){ .workflow = "wait", .id = "some", .attributes = &some });
+        start((stet_start){ .workflow = "wait", .id = "none", .attributes = &none });
+        start((stet_start){ .workflow = "wait", .id = "nothing" });
+        for (int round = 0; round < 2; round++, reopen()) {
+                attributes_are("some", "{\"city\":\"Zürich\",\"size\":-7,\"urgent\":true}");
+                attributes_are("none", "null");
+                attributes_are("nothing", "null");
+        }
+        complete("some");
+        attributes_are("some", "{\"city\":\"Zürich\",\"size\":-7,\"urgent\":true}");
+        stet_value_free(&some);
+        stet_value_free(&none);
+}
+
+CLAIM(run_that_continues_as_new_keeps_its_attributes)
+{
+        stet_value attributes = { 0 }, three = { 0 };
+        stet_value_set_int(&three, 3);
+        cr_assert_eq(stet_value_pack(&attributes, "{s:s}", "city", "Ulm"), 0);
+        stet_started first = start(
+            (stet_start){ .workflow = "chain", .id = "chain", .input = &three, .attributes = &attributes });
+        embedded_wait_show(&e, "chain", "state", "open");
+        for (int round = 0; round < 2; round++, reopen()) {
+                cr_assert_str_neq(embedded_show(&e, "chain", "run_id"), first.run_id);
+                attributes_are("chain", "{\"city\":\"Ulm\"}");
+                attributes_are(first.run_id, "{\"city\":\"Ulm\"}");
+        }
+        stet_value_free(&attributes);
+        stet_value_free(&three);
+}
+
+CLAIM(attributes_that_are_none_are_refused_by_the_client)
+{
+        stet_value fraction = { 0 }, list_of_one = { 0 }, many = { 0 }, number = { 0 };
+        stet_value_set_int(&number, 1);
+        cr_assert_eq(stet_value_pack(&fraction, "{s:f}", "size", 1.5), 0);
+        cr_assert_eq(stet_value_pack(&list_of_one, "[s]", "size"), 0);
+        for (int i = 0; i < 33; i++) {
+                char name[8];
+                snprintf(name, sizeof name, "a%d", i);
+                stet_value_set(&many, name, &number);
+        }
+        start_refused((stet_start){ .workflow = "wait", .attributes = &fraction }, STET_EINVAL,
+                      "the attribute \"size\" is a number with a fraction");
+        start_refused((stet_start){ .workflow = "wait", .attributes = &list_of_one }, STET_EINVAL,
+                      "this is a list");
+        start_refused((stet_start){ .workflow = "wait", .attributes = &many }, STET_ETOOBIG, "these are 33");
+        cr_assert_eq(count_runs(), 0);
+        stet_value_free(&fraction);
+        stet_value_free(&list_of_one);
+        stet_value_free(&many);
+        stet_value_free(&number);
+}
+
+/* A client in another language may check nothing. */
+CLAIM(attributes_that_are_none_are_refused_by_the_node)
+{
+        static const struct {
+                struct bytes map;
+                uint32_t code;
+                const char *word;
+        } bad[] = {
+                { { (const uint8_t *)"\x90", 1 }, STET_EINVAL, "this is a list" },
+                { { (const uint8_t *)"\x81\xa0\x01", 3 }, STET_EINVAL, "1 to 64 bytes" },
+                { { (const uint8_t *)"\x81\xa1x\xc0", 4 }, STET_EINVAL, "\"x\" is null" },
+                { { (const uint8_t *)"\x82\xa1x", 3 }, STET_EPROTOCOL, "msgpack" },
+        };
+        for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+                struct message m = { .type = MSG_START, .name = bytes_str("wait"), .attributes = bad[i].map };
+                const struct message *reply;
+                cr_assert_eq(client_ask(e.client, &m, 20000, &reply, &e.why), 0, "%s", e.why.text);
+                cr_assert_eq(reply->code, bad[i].code);
+                stet_why_set(&e.why, 0, "%.*s", (int)reply->text.size, (const char *)reply->text.data);
+                cr_assert(strstr(e.why.text, bad[i].word), "no \"%s\" in: %s", bad[i].word, e.why.text);
+        }
+        cr_assert_eq(count_runs(), 0);
+}
+
+/* 300 runs with 10 KB of attributes each are more than one value holds. */
+CLAIM(list_of_runs_with_large_attributes_has_shorter_pages)
+{
+        enum { COUNT = 300 };
+        stet_value attributes = { 0 }, text = { 0 };
+        stet_answer answers[COUNT];
+        char filled[STET_ATTRIBUTE_STRING_MAX + 1], before[256] = "";
+        memset(filled, 'x', sizeof filled - 1);
+        filled[sizeof filled - 1] = 0;
+        stet_value_set_string(&text, filled);
+        for (int i = 0; i < STET_ATTRIBUTES_MAX; i++) {
+                char name[STET_ATTRIBUTE_NAME_MAX + 1];
+                snprintf(name, sizeof name, "%064d", i);
+                cr_assert_eq(stet_value_set(&attributes, name, &text), 0);
+        }
+        stet_start what = { .workflow = "wait", .attributes = &attributes };
+        for (uint64_t i = 0; i < COUNT; i++)
+                cr_assert_eq(stet_client_submit(e.client, &what, i, false, &e.why), 0, "%s", e.why.text);
+        cr_assert_eq(collect_all(answers, COUNT), COUNT);
+        size_t total = 0, pages = 0;
+        for (;; pages++) {
+                stet_value page =
+                    list((stet_list_filter){ .limit = COUNT, .before_run_id = before[0] ? before : NULL });
+                size_t count = stet_value_count(&page);
+                stet_value last = stet_value_at(&page, count - !!count);
+                if (count)
+                        text_of(&last, "run_id", before);
+                stet_value_free(&page);
+                if (!count)
+                        break;
+                total += count;
+        }
+        cr_assert_eq(total, COUNT);
+        cr_assert_eq(pages, 2);
+        stet_value_free(&attributes);
+        stet_value_free(&text);
+}
+
 /* --- claims: code that is not there --- */
 
 CLAIM(node_without_registrations_accepts_and_the_run_waits_for_its_code)
@@ -985,20 +1148,6 @@ CLAIM(wait_with_a_limit_ends_there_and_the_run_goes_on)
 }
 
 /* --- claims: many at once, and two clients --- */
-
-static size_t collect_all(stet_answer *answers, size_t max)
-{
-        size_t count = 0;
-        while (count < max) {
-                size_t some = 0;
-                int err = stet_client_collect(e.client, answers + count, max - count, 20000, &some, &e.why);
-                cr_assert_eq(err, 0, "%s", e.why.text);
-                if (!some)
-                        break;
-                count += some;
-        }
-        return count;
-}
 
 CLAIM(every_submitted_start_is_answered_when_durable_and_when_ended)
 {

@@ -113,7 +113,11 @@ static void fake_to_shard(void *ctx, uint32_t shard, const struct message *m)
 
 static void fake_log(void *ctx, stet_log_level level, const char *line)
 {
-        write_line(ctx, "log %s: %s\n", level == STET_LOG_ERROR ? "error" : "info", line);
+        write_line(ctx, "log %s: %s\n",
+                   level == STET_LOG_ERROR     ? "error"
+                   : level == STET_LOG_WARNING ? "warning"
+                                               : "info",
+                   line);
 }
 
 static void world_open(struct world *w, uint32_t shards)
@@ -286,8 +290,8 @@ Test(front, commands_go_to_the_shard_of_their_workflow_id_with_the_peer_to_answe
                 snprintf(id, sizeof id, "order-%d", i);
                 uint32_t shard = shard_of(SHARDS, bytes_str("default"), bytes_str(id), bytes_of(NULL, 0));
                 used[shard] = true;
-                static const uint8_t types[] = { MSG_START,     MSG_SIGNAL, MSG_CANCEL,
-                                                 MSG_TERMINATE, MSG_QUERY,  MSG_WAIT };
+                static const uint8_t types[] = { MSG_START, MSG_SIGNAL, MSG_CANCEL, MSG_TERMINATE,
+                                                 MSG_QUERY, MSG_WAIT,   MSG_DELETE };
                 for (size_t t = 0; t < sizeof types; t++) {
                         SAY(&w, 1, .type = types[t], .correlation = 5, .id = bytes_str(id));
                         snprintf(line, sizeof line, "shard %u: %s 5\n", shard, message_shapes[types[t]].name);
@@ -327,7 +331,7 @@ Test(front, hello_of_another_protocol_is_refused_with_both_versions)
 Test(front, name_beyond_the_limit_is_refused_with_the_limit_to_who_waits_for_an_answer)
 {
         static const uint8_t types[] = { MSG_START, MSG_SIGNAL, MSG_CANCEL, MSG_TERMINATE,
-                                         MSG_QUERY, MSG_WAIT,   MSG_READ };
+                                         MSG_QUERY, MSG_WAIT,   MSG_READ,   MSG_DELETE };
         struct world w;
         char name[WIRE_ID_MAX + 1];
         memset(name, 'x', sizeof name);
@@ -427,6 +431,31 @@ Test(front, full_disk_refuses_starts_and_is_told_once)
         front_set_disk_full(w.front, false);
         SAY(&w, 1, .type = MSG_START, .correlation = 4);
         EXPECT(&w, "log info: there is room on the disk again\nshard 0: START 4\n");
+        world_close(&w);
+}
+
+Test(front, short_reserve_refuses_starts_only_and_is_told_when_it_begins_and_ends)
+{
+        struct world w;
+        struct disk_reserve reserve;
+        world_open(&w, 1);
+        disk_reserve_init(&reserve, 300 << 20, (struct disk_room){ 4000u << 20, 299 << 20 }, 0);
+        front_set_disk_reserve(w.front, &reserve);
+        front_set_disk_reserve(w.front, &reserve);
+        EXPECT(&w, "log warning: no run can start: 299.0 MiB of the disk's 3.9 GiB are free, and the last "
+                   "300.0 MiB are kept for runs that have started; make room, or try again in 10 s\n");
+        SAY(&w, 1, .type = MSG_START, .correlation = 1);
+        SAY(&w, 1, .type = MSG_SIGNAL, .correlation = 2);
+        SAY(&w, 1, .type = MSG_CANCEL, .correlation = 3);
+        SAY(&w, 1, .type = MSG_TERMINATE, .correlation = 4);
+        EXPECT(&w, "shard 0: START 1 EFULL 299.0 MiB of the disk's 3.9 GiB are free, and the last 300.0 MiB "
+                   "are kept for runs that have started; make room, or try again in 10 s\n"
+                   "shard 0: SIGNAL 2\nshard 0: CANCEL 3\nshard 0: TERMINATE 4\n");
+        reserve.room.free_bytes = 300 << 20;
+        front_set_disk_reserve(w.front, &reserve);
+        front_set_disk_reserve(w.front, &reserve);
+        SAY(&w, 1, .type = MSG_START, .correlation = 5);
+        EXPECT(&w, "log info: the disk has room to spare again: runs can start\nshard 0: START 5\n");
         world_close(&w);
 }
 
@@ -558,6 +587,70 @@ Test(front, task_goes_to_the_worker_and_its_outcome_to_the_shard_of_its_run)
         SAY(&w, 1, .type = MSG_DONE, .token = { run, 1, 1, INCARNATION });
         snprintf(line, sizeof line, "shard 2: OUTCOME %llu/1#1\n", (unsigned long long)run);
         EXPECT(&w, line);
+        world_close(&w);
+}
+
+/* What the run's shard is told of an outcome with that value. */
+static void outcome_of(struct world *w, uint32_t op, bool local, struct bytes value, const char *expected)
+{
+        uint64_t peer = local ? 2 : 1;
+        hello(w, peer, local, 1);
+        struct message task = { .type = MSG_ENQUEUE,
+                                .token = { 7, op, 1, INCARNATION },
+                                .name = bytes_str("charge") };
+        front_from_shard(w->front, &task, w->now_ns);
+        flush(w);
+        w->trace_used = 0;
+        SAY(w, peer, .type = MSG_DONE, .token = { 7, op, 1, INCARNATION }, .value = value);
+        char line[300];
+        snprintf(line, sizeof line, "shard 0: OUTCOME 7/%u#1%s\n", op, expected);
+        EXPECT(w, line);
+        SAY(w, peer, .type = MSG_BYE);
+        flush(w);
+        w->trace_used = 0;
+}
+
+Test(front, result_that_is_no_value_or_beyond_the_limits_is_a_failure_that_is_not_tried_again)
+{
+        static uint8_t large[STET_VALUE_SIZE_MAX + 1] = { 0xc6, 0, 0x1f, 0xff, 0xfb },
+                                                   deep[STET_VALUE_DEPTH_MAX + 1];
+        struct world w;
+        world_open(&w, 1);
+        outcome_of(&w, 1, false, bytes_of(large, STET_VALUE_SIZE_MAX), "");
+        large[4]++;
+        outcome_of(&w, 2, false, bytes_of(large, sizeof large),
+                   " EFAILED the result has 2097153 bytes; the most is 2097152");
+        outcome_of(&w, 3, false, bytes_str("\x01\x02"),
+                   " EFAILED the result is not one msgpack value of at most 262144 parts and 14 levels");
+        memset(deep, 0x91, sizeof deep);
+        deep[STET_VALUE_DEPTH_MAX] = 0xc0;
+        outcome_of(&w, 4, false, bytes_of(deep, sizeof deep), "");
+        deep[STET_VALUE_DEPTH_MAX] = 0x90;
+        outcome_of(&w, 5, false, bytes_of(deep, sizeof deep),
+                   " EFAILED the result is not one msgpack value of at most 262144 parts and 14 levels");
+        outcome_of(&w, 6, true, bytes_str("\x01"), "");
+        world_close(&w);
+}
+
+Test(front, answer_that_no_frame_can_hold_is_refused_with_its_size_and_the_limit)
+{
+        struct world w;
+        world_open(&w, 1);
+        receive(&w, 1, bytes_of(NULL, 0));
+        uint8_t *value = calloc(1, WIRE_FRAME_MAX);
+        struct message m = { .type = MSG_REPLY,
+                             .correlation = 7,
+                             .value = bytes_of(value, WIRE_FRAME_MAX - 4096) };
+        front_to_peer(w.front, 1, &m);
+        flush(&w);
+        m.correlation = 8;
+        m.value.size++;
+        front_to_peer(w.front, 1, &m);
+        flush(&w);
+        EXPECT(&w, "to 1: WHO\nto 1: REPLY 7\nto 1: REPLY 8 ETOOBIG the answer has 4190209 bytes, and a "
+                   "frame takes at "
+                   "most 4194304; ask for less of it\n");
+        free(value);
         world_close(&w);
 }
 

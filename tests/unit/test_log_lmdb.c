@@ -1,68 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
  * What only the LMDB store does: flags and modes, files it refuses, a growing map, a full disk, a failing
- * disk. Failures of the disk are made by this program's own fdatasync(), pwrite() and writev(), which LMDB
- * calls.
+ * disk.
  */
 #include "wal/log_lmdb.h"
 
+#include "tests/lib/failing_disk.h"
+#include "tests/lib/files.h"
 #include "tests/lib/records.h"
 #include "tests/lib/temp_dir.h"
-#include "wal/le.h"
 
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* --- a disk that fails --- */
-
-enum { META_WRITE_SIZE_MAX = 200 }; /* LMDB writes whole pages, but only part of a meta page */
-
-static struct {
-        int fdatasync_errno;
-        int data_errno; /* for writing pages */
-        int meta_errno;
-        unsigned syncs;
-} disk;
-
-int fdatasync(int fd)
-{
-        disk.syncs++;
-        if (disk.fdatasync_errno) {
-                errno = disk.fdatasync_errno;
-                return -1;
-        }
-        return (int)syscall(SYS_fdatasync, fd);
-}
-
-ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
-{
-        int number = size < META_WRITE_SIZE_MAX ? disk.meta_errno : disk.data_errno;
-        if (number) {
-                errno = number;
-                return -1;
-        }
-        return syscall(SYS_pwrite64, fd, data, size, offset);
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-        if (disk.data_errno) {
-                errno = disk.data_errno;
-                return -1;
-        }
-        return syscall(SYS_writev, fd, parts, count);
-}
 
 /* --- fixture --- */
 
@@ -128,26 +83,6 @@ static uint64_t count_records(struct log *log)
         stet_why why = { "" };
         cr_assert_eq(log_read(log, 0, count_record, &count, &why), 0, "%s", why.text);
         return count;
-}
-
-static struct buffer file_read(const char *path)
-{
-        struct buffer b = { 0 };
-        int fd = open(path, O_RDONLY);
-        cr_assert_geq(fd, 0);
-        ssize_t n;
-        while ((n = read(fd, buffer_reserve(&b, 65536), 65536)) > 0)
-                b.size += (size_t)n;
-        close(fd);
-        return b;
-}
-
-static void file_write(const char *path, struct bytes data)
-{
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        cr_assert_geq(fd, 0);
-        cr_assert_eq(write(fd, data.data, data.size), (ssize_t)data.size);
-        close(fd);
 }
 
 static int wait_for_exit(pid_t pid)
@@ -256,7 +191,7 @@ static void create_at(const char *path, uint64_t lsn, uint32_t crc)
 
 Test(log_lmdb, a_log_can_begin_with_any_record_behind_any_other)
 {
-        static const uint64_t lsns[] = { 1, 2, 1000, UINT64_C(1) << 60 };
+        static const uint64_t lsns[] = { 1, 2, 1000, UINT64_C(1) << 50 };
         for (size_t i = 0; i < sizeof lsns / sizeof lsns[0]; i++) {
                 struct place p = place_new();
                 uint32_t crc = lsns[i] == 1 ? 0 : 0xdecade;
@@ -271,13 +206,13 @@ Test(log_lmdb, a_log_can_begin_with_any_record_behind_any_other)
                 }
                 struct log *log = open_at(p.path, LOG_SYNC, 0);
                 append(log, 10, 100);
-                append(log, 10, 100);
-                cr_assert_eq(log_trim(log, log->epoch, lsns[i] + 5, NULL), 0);
+                log_trim(log, lsns[i] + 5);
+                append(log, 1000, 100);
                 log_close(log);
                 log = open_at(p.path, LOG_SYNC, 0);
                 cr_assert_eq(log->first_lsn, lsns[i] + 5);
-                cr_assert_eq(log->last_lsn, lsns[i] + 19);
-                cr_assert_eq(count_records(log), 15);
+                cr_assert_eq(log->last_lsn, lsns[i] + 1009);
+                cr_assert_eq(count_records(log), 1005);
                 log_close(log);
                 temp_dir_free(p.dir);
         }
@@ -362,26 +297,11 @@ Test(log_lmdb, foreign_files_are_refused_and_stay_as_they_are)
         temp_dir_free(p.dir);
 }
 
-static void make_foreign_lmdb(const char *path)
-{
-        MDB_env *env;
-        MDB_txn *txn;
-        MDB_dbi dbi;
-        MDB_val key = { 3, (void *)"key" }, value = { 5, (void *)"value" };
-        cr_assert_eq(mdb_env_create(&env), 0);
-        cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
-        cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-        cr_assert_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
-        cr_assert_eq(mdb_put(txn, dbi, &key, &value, 0), 0);
-        cr_assert_eq(mdb_txn_commit(txn), 0);
-        mdb_env_close(env);
-}
-
 Test(log_lmdb, another_programs_lmdb_file_is_refused_and_stays_as_it_is)
 {
         struct place p = place_new();
         char lock[160];
-        make_foreign_lmdb(p.path);
+        lmdb_make_foreign(p.path);
         struct buffer before = file_read(p.path);
         assert_open_refused(p.path, STET_EFORMAT, "not a stet log");
         struct buffer after = file_read(p.path);
@@ -448,7 +368,7 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         struct buffer after = file_read(p.path);
         log_close(log);
         /* The tail of the second append's meta page reached the disk, and its head did not. */
-        enum { TAIL_AT = 136, PAGE = 4096 };
+        enum { TAIL_AT = 136 };
         for (size_t page = 0; page <= PAGE; page += PAGE)
                 memcpy(after.data + page, before.data + page, TAIL_AT);
         file_write(p.path, buffer_bytes(&after));
@@ -461,7 +381,6 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
 /* Set back, the newer meta page would be the older one, and the last commit would be gone in silence. */
 Test(log_lmdb, a_meta_page_whose_number_was_set_back_is_noticed)
 {
-        enum { NUMBER_AT = 144, PAGE = 4096 };
         static const char *const words[] = { "transaction", "its transactions are numbered" };
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
@@ -470,9 +389,9 @@ Test(log_lmdb, a_meta_page_whose_number_was_set_back_is_noticed)
         append(log, 100, 100);
         log_close(log);
         struct buffer file = file_read(p.path);
-        size_t newer = le64_get(file.data + NUMBER_AT) > le64_get(file.data + PAGE + NUMBER_AT) ? 0 : PAGE;
+        uint8_t *number = file.data + newest_meta(&file) + META_NUMBER_AT;
         for (size_t i = 0; i < 2; i++) {
-                le64_put(file.data + newer + NUMBER_AT, le64_get(file.data + newer + NUMBER_AT) - 2);
+                le64_put(number, le64_get(number) - 2);
                 file_write(p.path, buffer_bytes(&file));
                 assert_open_refused(p.path, STET_ECORRUPT, "has a damaged meta page");
                 assert_open_refused(p.path, STET_ECORRUPT, words[i]);
@@ -573,40 +492,115 @@ static size_t count_entries(struct log *log)
         return stat.ms_entries;
 }
 
-Test(log_lmdb, a_block_goes_as_soon_as_all_of_its_records_may_and_the_last_one_stays)
+static uint64_t first_block(struct log *log)
+{
+        struct env_lmdb *env = &((struct log_lmdb *)log)->env;
+        MDB_txn *txn;
+        MDB_cursor *cursor;
+        MDB_val key, value;
+        cr_assert_eq(mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &txn), 0);
+        cr_assert_eq(mdb_cursor_open(txn, env->dbi, &cursor), 0);
+        cr_assert_eq(mdb_cursor_get(cursor, &key, &value, MDB_FIRST), 0); /* the head */
+        cr_assert_eq(mdb_cursor_get(cursor, &key, &value, MDB_NEXT), 0);
+        uint64_t lsn = be64_get(key.mv_data);
+        mdb_cursor_close(cursor);
+        mdb_txn_abort(txn);
+        return lsn;
+}
+
+static void trim_to(struct log *log, uint64_t to_lsn)
+{
+        log_trim(log, to_lsn);
+        for (int i = 0; log->first_lsn < to_lsn; i++) {
+                cr_assert_lt(i, 100);
+                append(log, 1, 10);
+        }
+}
+
+Test(log_lmdb, a_block_goes_as_soon_as_all_of_its_records_may)
 {
         struct place p = place_new();
-        struct log *log = open_at(p.path, LOG_SYNC, 0);
+        struct log *log = open_at(p.path, LOG_MEMORY, 0);
         for (int i = 0; i < 5; i++)
                 append(log, 10, 10);
         append(log, 1, 10000); /* in 3 pieces */
         append(log, 1, 10000);
-        cr_assert_eq(count_entries(log), 1 + 5 + 3 + 3); /* and the head */
+        append(log, 10, 10);
+        cr_assert_eq(count_entries(log), 1 + 5 + 3 + 3 + 1); /* and the head */
         static const struct {
                 uint64_t to_lsn;
-                size_t entries;
-        } steps[] = { { 10, 12 }, { 11, 11 }, { 12, 11 }, { 40, 9 }, { 51, 7 }, { 52, 4 }, { 53, 4 } };
+                uint64_t first_block;
+        } steps[] = { { 10, 1 }, { 11, 11 }, { 12, 11 }, { 40, 31 }, { 51, 51 }, { 52, 52 }, { 53, 53 } };
         for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-                cr_assert_eq(log_trim(log, log->epoch, steps[i].to_lsn, NULL), 0);
-                cr_assert_eq(count_entries(log), steps[i].entries, "step %zu: %zu", i, count_entries(log));
+                trim_to(log, steps[i].to_lsn);
+                cr_assert_eq(first_block(log), steps[i].first_block, "step %zu", i);
+                cr_assert_eq(count_records(log), log->last_lsn + 1 - steps[i].to_lsn);
         }
         log_close(log);
         temp_dir_free(p.dir);
 }
 
-Test(log_lmdb, a_long_trim_takes_several_transactions_and_ends_where_it_should)
+Test(log_lmdb, lone_records_seldom_trim_and_a_long_log_becomes_a_short_one_all_the_same)
 {
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_MEMORY, 0);
         for (int i = 0; i < 10000; i++)
                 append(log, 1, 10);
-        size_t before = ((struct log_lmdb *)log)->env.map_bytes;
-        cr_assert_eq(log_trim(log, log->epoch, 9999, NULL), 0);
-        cr_assert_eq(log->first_lsn, 9999);
-        cr_assert_eq(count_entries(log), 3);
-        cr_assert_eq(count_records(log), 2);
-        cr_assert_eq(((struct log_lmdb *)log)->env.map_bytes, before);
+        log_trim(log, 9999);
+        unsigned trimmed = 0, appends = 0;
+        while (log->first_lsn < 9999) {
+                size_t before = count_entries(log);
+                uint64_t first_lsn = log->first_lsn;
+                append(log, 1, 10);
+                cr_assert_geq(count_entries(log) + 34, before + 1);
+                trimmed += log->first_lsn > first_lsn;
+                appends++;
+        }
+        cr_assert_lt(appends, 6000);
+        cr_assert_leq(trimmed, appends / 16 + 1);
+        cr_assert_eq(count_entries(log), 3 + appends);
         log_close(log);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_large_group_deletes_more_but_never_without_bound)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_MEMORY, 0);
+        for (int i = 0; i < 12000; i++)
+                append(log, 1, 10);
+        size_t before = count_entries(log);
+        log_trim(log, 12000);
+        append(log, 1000, 2100); /* one record a block */
+        cr_assert_eq(log->first_lsn, 1 + 2 * (1000 + 16));
+        cr_assert_eq(count_entries(log), before + 1000 - 2 * (1000 + 16));
+        append(log, 3000, 2100);
+        cr_assert_eq(count_entries(log), before + 4000 - 2 * (1000 + 16) - 4096);
+        cr_assert_eq(count_records(log), log->last_lsn + 1 - log->first_lsn);
+        log_close(log);
+        temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_log_that_has_its_size_takes_no_more_pages_of_the_disk)
+{
+        struct place p = place_new();
+        struct log *log = open_at(p.path, LOG_MEMORY, 0);
+        struct log_verify_report report;
+        stet_why why = { "" };
+        uint64_t early = 0;
+        for (uint32_t i = 0; i < 3000; i++) {
+                append(log, i % 3 ? 1 : i % 400, 336);
+                if (i % 50 == 0 && log->last_lsn > 5000)
+                        log_trim(log, log->last_lsn - 5000);
+                if (i == 600)
+                        early = log->stats.disk_bytes;
+        }
+        cr_assert_gt(log->last_lsn, 100000);
+        cr_assert_leq(log->stats.disk_bytes, early + early / 10);
+        log_close(log);
+        cr_assert_eq(log_lmdb_verify(p.path, NULL, NULL, NULL, &report, &why), 0, "%s", why.text);
+        cr_assert_geq(report.records, 5000);
+        cr_assert_leq(report.records, 20000);
         temp_dir_free(p.dir);
 }
 
@@ -624,7 +618,7 @@ Test(log_lmdb, the_map_grows_by_itself_far_beyond_its_first_size)
         log_close(log);
         log = open_at(p.path, LOG_SYNC, 1); /* smaller than the file */
         append(log, 1000, 1000);
-        cr_assert_eq(log_trim(log, log->epoch, 11002, NULL), 0);
+        cr_assert_eq(count_records(log), 11001);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -693,17 +687,59 @@ static int no_space(const char *dir)
         return count_records(log) == kept + 100 && log->last_lsn == kept + 100 ? 0 : 6;
 }
 
-Test(log_lmdb, a_full_disk_loses_nothing_and_goes_on_when_there_is_room)
+static int room_by_trimming(const char *dir)
+{
+        struct log *log;
+        stet_why why;
+        char path[160];
+        snprintf(path, sizeof path, "%s/shard-0.log", dir);
+        if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+            mount("none", dir, "tmpfs", 0, "size=4m"))
+                return 77;
+        if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
+                return 1;
+        while (!try_append(log, 100, 1000, &why))
+                ;
+        for (int round = 0; round < 20; round++) {
+                uint64_t last_lsn = log->last_lsn;
+                log_trim(log, last_lsn - 100);
+                int err, tries = 0;
+                while ((err = try_append(log, 100, 1000, &why)) == STET_EFULL && tries < 10)
+                        tries++;
+                if (err)
+                        return 2;
+                while (!try_append(log, 100, 1000, &why))
+                        ;
+                if (log->last_lsn < last_lsn + 1000 || log->first_lsn != last_lsn - 100)
+                        return 3;
+        }
+        log_close(log);
+        if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
+                return 5;
+        return count_records(log) == log->last_lsn + 1 - log->first_lsn ? 0 : 6;
+}
+
+static void assert_in_a_child(int (*steps)(const char *dir))
 {
         struct place p = place_new();
         pid_t pid = fork();
         if (pid == 0)
-                _exit(no_space(p.dir));
+                _exit(steps(p.dir));
         int code = wait_for_exit(pid);
         temp_dir_free(p.dir);
         if (code == 77)
                 cr_skip_test("mounting a file system needs root");
         cr_assert_eq(code, 0, "step %d", code);
+}
+
+Test(log_lmdb, a_full_disk_loses_nothing_and_goes_on_when_there_is_room)
+{
+        assert_in_a_child(no_space);
+}
+
+Test(log_lmdb, a_full_disk_has_room_again_once_the_log_may_be_trimmed)
+{
+        assert_in_a_child(room_by_trimming);
 }
 
 Test(log_lmdb, no_space_for_the_pages_is_full_and_retriable)
@@ -732,7 +768,6 @@ static void assert_stopped_until_reopened(const char *path, struct log *log, uin
         stet_why why = { "" };
         cr_assert_eq(try_append(log, 1, 100, &why), STET_EIO);
         cr_assert_not_null(strstr(why.text, "until the log is opened again"), "%s", why.text);
-        cr_assert_eq(log_trim(log, log->epoch, 2, &why), STET_EIO);
         cr_assert_eq(log_sync(log, &why), STET_EIO);
         log_close(log);
         log = open_at(path, LOG_SYNC, 0);
@@ -810,7 +845,7 @@ static void append_for_ever(const char *path, int acknowledged_fd)
         for (uint32_t i = 0;; i++) {
                 append(log, 1 + i % 20, 200);
                 if (i % 8 == 7)
-                        cr_assert_eq(log_trim(log, log->epoch, log->last_lsn - 50, NULL), 0);
+                        log_trim(log, log->last_lsn - 50);
                 cr_assert_eq(write(acknowledged_fd, &log->last_lsn, sizeof log->last_lsn),
                              sizeof log->last_lsn);
         }

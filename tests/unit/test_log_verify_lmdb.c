@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Verify runs in a child for every damaged file, as its users run it: LMDB may crash on one, which counts as
- * found.
+ * What is damaged at random is verified in a child (damage.h); what is damaged on purpose, here.
  */
 #include "wal/log_lmdb.h"
 
-#include "tests/lib/random.h"
+#include "tests/lib/damage.h"
 #include "tests/lib/records.h"
 #include "tests/lib/temp_dir.h"
-#include "wal/le.h"
 #include "wal/meta_lmdb.h"
 #include "wal/record_layout.h"
 
-#include <criterion/criterion.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* --- fixture --- */
 
@@ -41,26 +34,6 @@ static void append(struct log *log, uint32_t count, size_t body_size, struct buf
         cr_assert_eq(log_append(log, log->epoch, &g, &why), 0, "%s", why.text);
         buffer_append(all, g.bytes.data, g.bytes.size);
         log_group_fini(&g);
-}
-
-static struct buffer file_read(const char *path)
-{
-        struct buffer b = { 0 };
-        int fd = open(path, O_RDONLY);
-        cr_assert_geq(fd, 0);
-        ssize_t n;
-        while ((n = read(fd, buffer_reserve(&b, 65536), 65536)) > 0)
-                b.size += (size_t)n;
-        close(fd);
-        return b;
-}
-
-static void file_write(const char *path, struct bytes data)
-{
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        cr_assert_geq(fd, 0);
-        cr_assert_eq(write(fd, data.data, data.size), (ssize_t)data.size);
-        close(fd);
 }
 
 /* A log of some thousand records, of many commits of different sizes; two records are cut into pieces. */
@@ -183,6 +156,14 @@ static void change_origin(const char *path)
         env_lmdb_close(&env);
 }
 
+static int put_first_lsn(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
+{
+        struct log_head head;
+        int err = log_lmdb_head(env, txn, &head, why);
+        head.first_lsn = *(const uint64_t *)arg;
+        return err ? err : log_lmdb_head_put(env, txn, &head, why);
+}
+
 Test(log_verify, empty_trimmed_and_wholly_trimmed_logs_are_whole)
 {
         struct sample s = sample_new();
@@ -195,14 +176,31 @@ Test(log_verify, empty_trimmed_and_wholly_trimmed_logs_are_whole)
         cr_assert_eq(verify(s.damaged_path, &damages, &report), 0, "%s", damages.text[0]);
         cr_assert_eq(report.records, 0);
         options.path = s.path;
-        const uint64_t to[] = { 2, 777, s.last_lsn, s.last_lsn + 1 };
+        const uint64_t to[] = { 2, 777, s.last_lsn };
         for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
                 cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
-                cr_assert_eq(log_trim(log, log->epoch, to[i], NULL), 0);
+                log_trim(log, to[i]);
+                for (int n = 0; log->first_lsn < to[i]; n++) {
+                        cr_assert_lt(n, 100);
+                        append(log, 1000, 100, &s.records);
+                }
+                s.last_lsn = log->last_lsn;
                 log_close(log);
                 cr_assert_eq(verify(s.path, &damages, &report), 0, "%s", damages.text[0]);
+                cr_assert_eq(report.first_lsn, to[i]);
                 cr_assert_eq(report.records, s.last_lsn + 1 - to[i]);
         }
+        uint64_t end = s.last_lsn + 1;
+        struct env_lmdb env;
+        cr_assert_eq(env_lmdb_open(&env, s.path, MDB_NOLOCK, 1 << 20, NULL), 0);
+        cr_assert_eq(env_lmdb_write(&env, put_first_lsn, &end, NULL), 0);
+        env_lmdb_close(&env);
+        cr_assert_eq(verify(s.path, &damages, &report), 0, "%s", damages.text[0]);
+        cr_assert_eq(report.records, 0);
+        cr_assert_eq(log_lmdb_open(&options, &log, NULL), 0);
+        cr_assert_eq(log->first_lsn, end);
+        cr_assert_eq(log->last_lsn, s.last_lsn);
+        log_close(log);
         sample_free(&s);
 }
 
@@ -290,14 +288,6 @@ Test(log_verify, records_that_no_other_leads_to_are_missing)
         sample_free(&s);
 }
 
-enum { PAGE = 4096, META_ENTRIES_AT = 120, META_NUMBER_AT = 144, META_SIZE = 152 };
-
-static size_t newest_meta(const struct buffer *file)
-{
-        return le64_get(file->data + META_NUMBER_AT) > le64_get(file->data + PAGE + META_NUMBER_AT) ? 0
-                                                                                                    : PAGE;
-}
-
 Test(log_verify, entries_that_the_tree_does_not_lead_to_are_noticed)
 {
         static const int differences[] = { 1, -1 };
@@ -359,21 +349,12 @@ Test(log_verify, a_newest_transaction_under_an_older_number_is_noticed)
         sample_free(&s);
 }
 
-static void delete_block(const char *path, uint64_t lsn)
+static void delete_block(MDB_txn *txn, MDB_dbi dbi, const void *arg)
 {
-        MDB_env *env;
-        MDB_txn *txn;
-        MDB_dbi dbi;
         uint8_t key_bytes[BLOCK_KEY_SIZE];
-        block_key_encode(key_bytes, lsn, 0);
+        block_key_encode(key_bytes, *(const uint64_t *)arg, 0);
         MDB_val key = { sizeof key_bytes, key_bytes };
-        cr_assert_eq(mdb_env_create(&env), 0);
-        cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
-        cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-        cr_assert_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
         cr_assert_eq(mdb_del(txn, dbi, &key, NULL), 0);
-        cr_assert_eq(mdb_txn_commit(txn), 0);
-        mdb_env_close(env);
 }
 
 Test(log_verify, a_missing_block_is_named_by_its_records)
@@ -381,7 +362,7 @@ Test(log_verify, a_missing_block_is_named_by_its_records)
         struct sample s = sample_new();
         struct log_verify_report report;
         struct damages damages;
-        delete_block(s.path, 2); /* the second commit's: 8 records */
+        lmdb_change(s.path, delete_block, &(uint64_t){ 2 }); /* the second commit's: 8 records */
         cr_assert_eq(verify(s.path, &damages, &report), STET_ECORRUPT);
         cr_assert_str_eq(damages.text[0], "records 2 to 9 are missing");
         cr_assert_eq(report.records, s.last_lsn - 8);
@@ -434,8 +415,6 @@ Test(log_verify, files_that_are_no_logs_or_not_there_are_told_apart)
 
 /* --- any bit, any cut --- */
 
-enum outcome { REPORTED = 1, SILENT, CRASHED };
-
 /* The records as a plain walk over LMDB finds them, without any check of ours. */
 static struct buffer walk(const char *path)
 {
@@ -461,8 +440,9 @@ static struct buffer walk(const char *path)
 }
 
 /* In a child: 0 when verify found damage, or when it found none and there is none. */
-static int judge(const struct sample *s)
+static int judge(const void *ctx)
 {
+        const struct sample *s = ctx;
         struct log_verify_report report;
         struct damages damages;
         if (verify(s->damaged_path, &damages, &report))
@@ -475,8 +455,9 @@ static int judge(const struct sample *s)
 }
 
 /* In a child: 0 when the log takes further records and still has those it had. */
-static int judge_by_writing(const struct sample *s)
+static int judge_by_writing(const void *ctx)
 {
+        const struct sample *s = ctx;
         struct log_verify_report report;
         struct damages damages;
         struct log *log;
@@ -497,112 +478,42 @@ static int judge_by_writing(const struct sample *s)
         return same ? 0 : SILENT;
 }
 
-static int outcome_by(const struct sample *s, int (*judge_it)(const struct sample *s))
+static struct damage damage_of(const struct sample *s)
 {
-        pid_t pid = fork();
-        if (pid == 0) {
-                static const int fatal[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE };
-                for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++)
-                        signal(fatal[i], SIG_DFL); /* a crash is expected: nobody's report of it is wanted */
-                close(STDERR_FILENO);
-                _exit(judge_it(s));
-        }
-        int status;
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : CRASHED;
-}
-
-static int outcome_of(const struct sample *s)
-{
-        return outcome_by(s, judge);
-}
-
-static void put_bytes(const struct sample *s, size_t at, const void *data, size_t size)
-{
-        int fd = open(s->damaged_path, O_WRONLY);
-        cr_assert_geq(fd, 0);
-        cr_assert_eq(pwrite(fd, data, size, (off_t)at), (ssize_t)size);
-        close(fd);
-}
-
-/* The outcome with that bit flipped; the file is sound again after it. */
-static int outcome_of_flip(const struct sample *s, size_t bit)
-{
-        uint8_t byte = s->file.data[bit / 8] ^ (uint8_t)(1u << bit % 8);
-        put_bytes(s, bit / 8, &byte, 1);
-        int outcome = outcome_of(s);
-        put_bytes(s, bit / 8, s->file.data + bit / 8, 1);
-        cr_assert_neq(outcome, SILENT, "bit %zu of byte %zu", bit % 8, bit / 8);
-        return outcome;
+        return (struct damage){ .path = s->damaged_path, .file = &s->file, .judge = judge, .ctx = s };
 }
 
 Test(log_verify, every_flipped_bit_is_found_or_changed_nothing)
 {
         struct sample s = sample_new();
-        uint64_t random = 20240229;
-        unsigned found = 0;
-        file_write(s.damaged_path, buffer_bytes(&s.file));
-        for (int i = 0; i < 300; i++)
-                found += outcome_of_flip(&s, random_below(&random, s.file.size * 8)) != 0;
-        cr_assert_gt(found, 150); /* most of the file is records */
-        cr_assert_eq(outcome_of(&s), 0);
+        struct damage d = damage_of(&s);
+        cr_assert_gt(damage_flip_anywhere(&d, 20240229, 300), 150); /* most of the file is records */
         sample_free(&s);
 }
 
 Test(log_verify, every_flipped_bit_of_the_meta_pages_and_of_the_tree_is_found_or_changed_nothing)
 {
         struct sample s = sample_new();
-        uint64_t random = 1848;
-        file_write(s.damaged_path, buffer_bytes(&s.file));
-        for (int i = 0; i < 300; i++) {
-                /* The last pages of the file are where the last commits wrote their tree to. */
-                bool in_meta = i % 3 != 2;
-                size_t page =
-                    in_meta ? PAGE * (size_t)(i % 3) : s.file.size - PAGE * (1 + random_below(&random, 4));
-                outcome_of_flip(&s, page * 8 + random_below(&random, 8 * (in_meta ? META_SIZE : PAGE)));
-        }
-        cr_assert_eq(outcome_of(&s), 0);
+        struct damage d = damage_of(&s);
+        damage_flip_meta_and_tree(&d, 1848, 300);
         sample_free(&s);
 }
 
-/* What LMDB reads only to write: pages' headers, and the list of free pages. */
 Test(log_verify, log_that_is_called_whole_can_be_written_to)
 {
         struct sample s = sample_new();
+        struct damage d = damage_of(&s);
         struct meta_lmdb meta;
-        uint64_t random = 299;
-        unsigned found = 0;
         cr_assert_eq(meta_lmdb_read(s.path, &meta, NULL), 0);
         cr_assert_neq(meta.newest.free_list.depth, 0);
-        file_write(s.damaged_path, buffer_bytes(&s.file));
-        for (int i = 0; i < 300; i++) {
-                size_t page = i % 3 ? 2 + random_below(&random, s.file.size / PAGE - 2)
-                                    : (size_t)meta.newest.free_list.root;
-                size_t bit = page * PAGE * 8 + random_below(&random, 8 * (i % 3 ? 16 : PAGE));
-                if (outcome_of_flip(&s, bit) != 0) {
-                        found++;
-                        continue;
-                }
-                uint8_t byte = s.file.data[bit / 8] ^ (uint8_t)(1u << bit % 8);
-                put_bytes(&s, bit / 8, &byte, 1);
-                cr_assert_eq(outcome_by(&s, judge_by_writing), 0, "bit %zu of byte %zu", bit % 8, bit / 8);
-                file_write(s.damaged_path, buffer_bytes(&s.file));
-        }
-        cr_assert_gt(found, 50);
+        cr_assert_gt(damage_flip_headers(&d, 299, 300, meta.newest.free_list.root, judge_by_writing), 50);
         sample_free(&s);
 }
 
 Test(log_verify, every_cut_is_reported_without_a_crash)
 {
         struct sample s = sample_new();
-        uint64_t random = 7;
-        file_write(s.damaged_path, buffer_bytes(&s.file));
-        for (int i = 0; i < 60; i++) {
-                size_t size = i < 20 ? s.file.size - 1 - (size_t)i * 512 : random_below(&random, s.file.size);
-                cr_assert_eq(truncate(s.damaged_path, (off_t)size), 0);
-                cr_assert_eq(outcome_of(&s), REPORTED, "%zu bytes", size);
-                put_bytes(&s, size, s.file.data + size, s.file.size - size);
-        }
-        cr_assert_eq(outcome_of(&s), 0);
+        struct damage d = damage_of(&s);
+        damage_cut(&d, 7, 60);
         sample_free(&s);
 }

@@ -8,6 +8,7 @@
 #include "stet/error.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 enum { RUN = 0x1001, DELIVERED = TRANSITION_DELIVERED, ACTIVE = TRANSITION_DELIVERED | TRANSITION_ACTIVATED };
 
@@ -48,12 +49,16 @@ static void apply(struct world *w, uint8_t flags, const struct event *e, const s
         cr_assert_null(broken, "%s", broken);
 }
 
+static const struct bytes attributes = { (const uint8_t *)"\x81\xa4"
+                                                          "city\xa3Ulm",
+                                         10 };
+
 static void start_with(struct world *w, const struct effect *effects, size_t count)
 {
         *w = (struct world){ .run = run_new(RUN), .now_ns = 1000 * MS };
         apply(w, ACTIVE,
               EV(.type = EVENT_START, .workflow = bytes_str("order"), .id = bytes_str("order-17"),
-                 .ns = bytes_str("prod"), .seed = 7, .request_id = bytes_str("r1")),
+                 .ns = bytes_str("prod"), .attributes = attributes, .seed = 7, .request_id = bytes_str("r1")),
               effects, count);
 }
 
@@ -120,6 +125,7 @@ Test(run, start_fills_in_who_it_is)
         cr_assert_str_eq(w.run->workflow, "order");
         cr_assert_str_eq(w.run->workflow_id, "order-17");
         cr_assert_eq(w.run->seed, 7);
+        cr_assert(bytes_equal(w.run->attributes, attributes));
         cr_assert_eq(w.run->started_ns, 1000 * MS);
         cr_assert_eq(w.run->first_lsn, 1);
         cr_assert_eq(w.run->transitions, 1);
@@ -268,6 +274,12 @@ Test(run, jitter_is_drawn_from_the_runs_seed_so_that_every_judgement_gives_the_s
 
 /* --- signals --- */
 
+static uint64_t kept(const struct world *w, const char *name)
+{
+        const struct name_node *node = name_set_find(&w->run->channels, bytes_str(name));
+        return node ? container_of(node, struct run_channel, in_run)->kept : 0;
+}
+
 Test(run, signal_goes_to_the_oldest_wait_of_its_name_and_without_one_is_kept)
 {
         struct world w;
@@ -279,9 +291,9 @@ Test(run, signal_goes_to_the_oldest_wait_of_its_name_and_without_one_is_kept)
         cr_assert_null(run_op(&w.tables, w.run, 1));
         cr_assert(run_op(&w.tables, w.run, 2) && run_op(&w.tables, w.run, 3));
         apply(&w, ACTIVE, &go, NO_EFFECTS);
-        cr_assert(list_empty(&w.run->signals));
+        cr_assert_eq(kept(&w, "go"), 0);
         apply(&w, ACTIVE, &go, NO_EFFECTS);
-        cr_assert(!list_empty(&w.run->signals), "nobody waits for it: it is kept");
+        cr_assert_eq(kept(&w, "go"), 1, "nobody waits for it: it is kept");
         cr_assert_eq(w.run->ops_count, 1);
         stop(&w);
 }
@@ -299,9 +311,35 @@ Test(run, wait_takes_a_signal_that_was_kept_and_owes_nothing)
         cr_assert_null(run_op(&w.tables, w.run, 2));
         cr_assert_null(run_op(&w.tables, w.run, 3));
         cr_assert(run_op(&w.tables, w.run, 4), "there were two, the third has to wait");
-        const struct run_signal *left = container_of(w.run->signals.next, struct run_signal, in_run);
-        cr_assert_str_eq(left->name, "stop");
-        cr_assert_eq(left->in_run.next, &w.run->signals);
+        cr_assert_eq(kept(&w, "go"), 0);
+        cr_assert_eq(kept(&w, "stop"), 1);
+        stop(&w);
+}
+
+Test(run, waits_of_many_names_each_get_their_own_signals_in_order)
+{
+        enum { NAMES = 100 };
+        struct world w;
+        struct effect waits[2 * NAMES];
+        char names[NAMES][8];
+        for (uint32_t i = 0; i < 2 * NAMES; i++) {
+                snprintf(names[i % NAMES], sizeof names[0], "s%u", i % NAMES);
+                waits[i] = EF(.type = EFFECT_WAIT_SIGNAL, .op = i + 1, .name = bytes_str(names[i % NAMES]));
+        }
+        start_with(&w, waits, 2 * NAMES);
+        apply(&w, ACTIVE, EV(.type = EVENT_CANCEL), EFFECTS(EF(.type = EFFECT_DROP, .op = 8)));
+        for (uint32_t i = NAMES; i-- > 0;) {
+                apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str(names[i])), NO_EFFECTS);
+                cr_assert_null(run_op(&w.tables, w.run, i + 1));
+                cr_assert_eq(run_op(&w.tables, w.run, NAMES + i + 1) == NULL, i == 7,
+                             "op 8 was given up: the second of its name was next");
+        }
+        for (uint32_t i = 0; i < NAMES; i++)
+                apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str(names[i])),
+                      EFFECTS(call(1000 + i, 1)));
+        cr_assert_eq(w.run->ops_count, NAMES);
+        cr_assert_eq(w.run->channels.count, 1);
+        cr_assert_eq(kept(&w, "s7"), 1);
         stop(&w);
 }
 
@@ -336,6 +374,29 @@ static bool applied(const struct world *w, uint8_t event, const char *ns, const 
             run_request_find(&w->tables, event, bytes_str(ns), bytes_str(id), bytes_str(request_id));
         cr_assert(!r || r->run == w->run);
         return r != NULL;
+}
+
+Test(run, requests_are_forgotten_up_to_a_record)
+{
+        struct world w;
+        start_with(&w, EFFECTS(call(1, 1))); /* its record is the first */
+        apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str("go"), .request_id = bytes_str("r2")),
+              NO_EFFECTS);
+        apply(&w, ACTIVE, EV(.type = EVENT_SIGNAL, .name = bytes_str("go")), NO_EFFECTS);
+        apply(&w, ACTIVE, EV(.type = EVENT_CANCEL, .request_id = bytes_str("r4")), NO_EFFECTS);
+        run_requests_forget(w.run, &w.tables, 0);
+        cr_assert(applied(&w, EVENT_START, "prod", "order-17", "r1"));
+        run_requests_forget(w.run, &w.tables, 2);
+        cr_assert(!applied(&w, EVENT_START, "prod", "order-17", "r1"));
+        cr_assert(!applied(&w, EVENT_SIGNAL, "prod", "order-17", "r2"));
+        cr_assert(applied(&w, EVENT_CANCEL, "prod", "order-17", "r4"));
+        run_requests_forget(w.run, &w.tables, 3);
+        cr_assert(applied(&w, EVENT_CANCEL, "prod", "order-17", "r4"));
+        run_requests_forget(w.run, &w.tables, 4);
+        cr_assert_eq(w.tables.requests.count, 0);
+        apply(&w, ACTIVE, EV(.type = EVENT_CANCEL, .request_id = bytes_str("r4")), NO_EFFECTS);
+        cr_assert(applied(&w, EVENT_CANCEL, "prod", "order-17", "r4"));
+        stop(&w);
 }
 
 Test(run, requests_that_were_applied_are_found_and_nothing_that_differs_in_anything)
@@ -386,7 +447,7 @@ Test(run, finish_closes_everything_that_was_owed)
         cr_assert_eq(w.run->ended_ns, w.now_ns);
         cr_assert_eq(w.run->ops_count, 0);
         cr_assert_eq(w.tables.ops_count, 0);
-        cr_assert(list_empty(&w.run->signals));
+        cr_assert_eq(w.run->channels.count, 0);
         cr_assert_null(heap_min(&w.tables.timers));
         stop(&w);
 }

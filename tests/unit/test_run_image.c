@@ -217,6 +217,11 @@ static void start(struct life *l, uint64_t seed)
                 e.sender = hash_u64(seed + 1);
                 e.sender_op = 3;
         }
+        if (below(l, 2))
+                e.attributes = bytes_of("\x82\xa4"
+                                        "city\xa3Ulm\xa4"
+                                        "size\x07",
+                                        16);
         e.continued_from = below(l, 2) ? hash_u64(seed + 2) : 0;
         struct buffer first = { 0 };
         for (uint32_t left = below(l, 8); left; left--) {
@@ -240,6 +245,26 @@ static void lived(struct life *l, uint64_t seed, unsigned steps)
         start(l, seed);
         while (steps-- && l->original.run->ending == RUN_OPEN)
                 step(l);
+}
+
+static int try(struct bytes image, struct run_tables *tables)
+{
+        struct run *run = NULL;
+        uint8_t *exact = xmalloc(image.size + !image.size); /* so that a read past it is seen */
+        memcpy(exact, image.data, image.size);
+        int err = run_image_decode(bytes_of(exact, image.size), RUN, tables, &run);
+        free(exact);
+        if (!err) {
+                if (run->ending != RUN_OPEN)
+                        cr_assert_null(run_check(run));
+                struct buffer again = { 0 };
+                run_image_encode(run, &again);
+                buffer_fini(&again);
+                run_free(run, tables);
+        }
+        cr_assert_eq(tables->ops_count, 0);
+        cr_assert_null(heap_min(&tables->timers));
+        return err;
 }
 
 /* --- the same run --- */
@@ -283,15 +308,37 @@ Test(run_image, notes_and_what_a_run_was_continued_as_are_kept)
         end(&l);
 }
 
+Test(run_image, attributes_are_kept_and_checked)
+{
+        struct life l = { .original.run = run_new(RUN), .now_ns = SECOND };
+        struct event e = { .type = EVENT_START,
+                           .attributes = bytes_of("\x81\xa4"
+                                                  "city\xa3Ulm",
+                                                  10) };
+        struct buffer image = { 0 };
+        record(&l, TRANSITION_DELIVERED, &e, bytes_of(NULL, 0));
+        copy_anew(&l);
+        cr_assert(bytes_equal(l.copy.run->attributes, e.attributes));
+        cr_assert(l.copy.run->attributes.data != l.original.run->attributes.data);
+        image_of(&l.original, &image);
+        end(&l);
+        uint8_t *city = memmem(image.data, image.size, "city", 4);
+        city[0] = '\n'; /* no name */
+        struct run_tables tables = { 0 };
+        cr_assert_eq(try(buffer_bytes(&image), &tables), STET_ECORRUPT);
+        run_tables_fini(&tables);
+        buffer_fini(&image);
+}
+
 Test(run_image, requests_are_no_part_of_it)
 {
         struct life l;
         start(&l, 1);
         struct event cancel = { .type = EVENT_CANCEL, .request_id = bytes_str("r1") };
         record(&l, ACTIVE, &cancel, bytes_of(NULL, 0));
-        cr_assert_not_null(l.original.run->requests);
+        cr_assert(!list_empty(&l.original.run->requests));
         copy_anew(&l);
-        cr_assert_null(l.copy.run->requests);
+        cr_assert(list_empty(&l.copy.run->requests));
         end(&l);
 }
 
@@ -349,26 +396,6 @@ Test(run_image, run_that_sleeps_on_one_timer_takes_at_most_120_bytes)
 }
 
 /* --- what is no image --- */
-
-static int try(struct bytes image, struct run_tables *tables)
-{
-        struct run *run = NULL;
-        uint8_t *exact = xmalloc(image.size + !image.size); /* so that a read past it is seen */
-        memcpy(exact, image.data, image.size);
-        int err = run_image_decode(bytes_of(exact, image.size), RUN, tables, &run);
-        free(exact);
-        if (!err) {
-                if (run->ending != RUN_OPEN)
-                        cr_assert_null(run_check(run));
-                struct buffer again = { 0 };
-                run_image_encode(run, &again);
-                buffer_fini(&again);
-                run_free(run, tables);
-        }
-        cr_assert_eq(tables->ops_count, 0);
-        cr_assert_null(heap_min(&tables->timers));
-        return err;
-}
 
 Test(run_image, cut_anywhere_or_longer_it_is_refused)
 {

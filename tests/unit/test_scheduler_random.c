@@ -59,7 +59,6 @@ struct model_connection {
         bool here;
         bool gone; /* no peer any more, but its attempts may be claimed for the length of a lease */
         int64_t gone_ns;
-        bool paused;
         uint64_t peer;
         int executor;
         uint32_t window;
@@ -171,7 +170,7 @@ static bool has_room(const struct model *m, int connection)
 {
         const struct model_connection *c = &m->connections[connection];
         uint32_t running = running_at(m, connection);
-        return c->here && !c->gone && running < c->window && !c->paused;
+        return c->here && !c->gone && running < c->window;
 }
 
 static bool same_executor(const struct model *m, const struct model_task *t, int connection)
@@ -505,7 +504,6 @@ static void say(struct model *m, int connection, const struct message *said)
 static void set_window(struct model *m, int connection, uint32_t count)
 {
         m->connections[connection].window = count;
-        m->connections[connection].paused = false;
         struct message said = { .type = MSG_WINDOW, .count = count };
         say(m, connection, &said);
 }
@@ -543,8 +541,6 @@ static void finish(struct model *m, int connection, const struct token *token, b
         bool accepted = t && open_state(t);
         bool stale = !t || t->state == ENDED;
         m->finishing = accepted ? t : NULL;
-        if (accepted)
-                m->connections[connection].paused = false;
         say(m, connection, &said);
         m->finishing = NULL;
         CHECK(m, !accepted || t->state == DONE, "a DONE of the current attempt made no OUTCOME");
@@ -569,7 +565,6 @@ static void op_pulse(struct model *m)
                 return;
         struct message said = { .type = MSG_PULSE };
         if (one_in(m, 2)) {
-                m->connections[connection].paused = false;
                 say(m, connection, &said);
                 return;
         }
@@ -613,8 +608,7 @@ static void op_claim(struct model *m)
         say(m, connection, &said);
         CHECK(m, m->drops == (leaves || !(waits || moves)),
               "a CLAIM of what is not to be had needs a DROP, one that moves an attempt needs one to whom it "
-              "leaves, "
-              "and no other");
+              "leaves, and no other");
 }
 
 static void op_return(struct model *m)
@@ -625,7 +619,6 @@ static void op_return(struct model *m)
         struct message said = { .type = MSG_RETURN, .token = random_token(m, &connection) };
         struct model_task *t = current(m, &said.token);
         if (t && t->state == RUNNING && same_executor(m, t, connection)) {
-                m->connections[t->connection].paused = true;
                 leave_running(m, t, t->ready_ns);
                 seen[SEEN_RETURNED]++;
         }

@@ -34,7 +34,8 @@ static struct event full_event(unsigned type)
                                .value = bytes_of("\x92\x01\x02", 3),
                                .kind = bytes_str("CardDeclined"),
                                .text = bytes_str("no money"),
-                               .executor = bytes_str("ann") };
+                               .executor = bytes_str("ann"),
+                               .attributes = bytes_of("\x81\xa1y\x07", 4) };
 }
 
 static struct effect full_effect(unsigned type)

@@ -866,7 +866,7 @@ Test(worker, one_slow_task_shrinks_the_window_at_once)
 
 /* --- giving back --- */
 
-Test(worker, what_is_given_back_comes_with_a_smaller_window_before_it)
+Test(worker, what_is_given_back_comes_with_a_window_of_none_before_it)
 {
         struct desk *d = desk_open(0);
         struct worker_task t;
@@ -877,7 +877,7 @@ Test(worker, what_is_given_back_comes_with_a_smaller_window_before_it)
         worker_return(d->w);
         listen_to(d);
         cr_assert_eq(place_of(d, MSG_WINDOW), 0);
-        cr_assert_eq(heard(d, MSG_WINDOW)->count, 1, "the one that is begun");
+        cr_assert_eq(heard(d, MSG_WINDOW)->count, 0, "whatever the node believes to be running here");
         cr_assert_eq(said(d, MSG_RETURN), 4);
         cr_assert_eq(stats_of(d).held, 0);
         cr_assert_eq(stats_of(d).begun, 1);
@@ -885,27 +885,45 @@ Test(worker, what_is_given_back_comes_with_a_smaller_window_before_it)
         d->now_ns += 1000;
         finish(d, 1);
         listen_to(d);
-        cr_assert_eq(heard(d, MSG_WINDOW)->count, 0, "still busy with stopping");
+        cr_assert_eq(said(d, MSG_WINDOW), 0, "still busy with stopping");
         cr_assert_not(worker_begin(d->w, d->now_ns, &t));
         listen_to(d);
         cr_assert_eq(heard(d, MSG_WINDOW)->count, 1024, "it asks for work again");
         desk_free(d);
 }
 
-Test(worker, a_slot_that_is_busy_with_what_nobody_wants_asks_for_nothing)
+Test(worker, a_busy_slot_asks_for_nothing_until_it_is_free)
 {
         struct desk *d = desk_open(0);
         give(d, 1);
         begin(d);
         worker_return(d->w);
         listen_to(d);
+        cr_assert_eq(heard(d, MSG_WINDOW)->count, 0);
         tell_about(d, MSG_DROP, 1);
+        give(d, 2); /* it was on its way */
+        worker_return(d->w);
         listen_to(d);
-        cr_assert_eq(heard(d, MSG_WINDOW)->count, 0, "the node counts nothing here, and would give one more");
+        cr_assert_eq(said(d, MSG_WINDOW), 0, "the node knows");
+        cr_assert_eq(said(d, MSG_RETURN), 1);
         finish(d, 1);
         cr_assert_not(worker_begin(d->w, d->now_ns, &(struct worker_task){ 0 }));
         listen_to(d);
         cr_assert_gt(heard(d, MSG_WINDOW)->count, 0);
+        desk_free(d);
+}
+
+Test(worker, a_busy_slot_asks_for_nothing_of_a_node_that_asks_who_it_is)
+{
+        struct desk *d = desk_open(0);
+        give(d, 1);
+        begin(d);
+        worker_return(d->w);
+        listen_to(d);
+        tell(d, &(struct message){ .type = MSG_WHO });
+        listen_to(d);
+        cr_assert_eq(said(d, MSG_CLAIM), 1);
+        cr_assert_eq(heard(d, MSG_WINDOW)->count, 0, "it will not necessarily get what it claims");
         desk_free(d);
 }
 
