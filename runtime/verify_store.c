@@ -218,11 +218,14 @@ static int expect_state_keys(struct verify *v, const struct run *run)
 static int expect_requests(struct verify *v, const struct run *run)
 {
         int err = 0;
-        for (const struct run_request *r = run->requests; r && !err; r = r->next) {
+        list_each(at, &run->requests)
+        {
+                const struct run_request *r = container_of(at, struct run_request, in_run);
                 struct run_key key =
                     run_key_request(&v->rs, r->event, bytes_str(run->ns), run_request_scope(run, r->event),
                                     bytes_of(r->id, r->id_size));
-                err = expect(v, run, run_key_bytes(&key), true, table_name('q'));
+                if (!err)
+                        err = expect(v, run, run_key_bytes(&key), true, table_name('q'));
         }
         return err;
 }
