@@ -77,8 +77,11 @@ static void take_records(struct recovery *r, struct bytes rest)
                 size_t size = record_length(rest.data), whole;
                 if (record_decode(rest, &record, &whole) == 0)
                         take_record(r, &record, bytes_of(rest.data, size));
+                else
+                        r->unreadable++;
                 rest = bytes_of(rest.data + size, rest.size - size);
         }
+        r->unreadable += rest.size != 0;
 }
 
 /* --- the log --- */
@@ -95,8 +98,11 @@ void recovery_take_log(void *ctx, struct bytes key, struct bytes value)
 {
         struct recovery *r = ctx;
         struct block block;
-        if (key.size != BLOCK_KEY_SIZE || block_decode(key, value, &block))
+        if (block_decode(key, value, &block)) {
+                /* The head is no block; without it the log is not missed, but its damage tells of more. */
+                r->unreadable += log_head_decode(value, &(struct log_head){ 0 }, NULL) != 0;
                 return;
+        }
         if (block.pieces == 1)
                 take_records(r, block.body);
         else
@@ -258,9 +264,13 @@ static void take_chunk(struct recovery *r, struct bytes chunk)
         struct chunk_item item;
         struct bytes rest;
         bool readable = chunk_open(chunk, &rest) == 0;
-        while (readable && rest.size && chunk_next(&rest, &item) == 0)
+        while (readable && rest.size && (readable = chunk_next(&rest, &item) == 0)) {
                 if (restore_record(r, &item, &record))
                         take_records(r, buffer_bytes(&record));
+                else
+                        r->unreadable++;
+        }
+        r->unreadable += !readable;
         buffer_fini(&record);
 }
 
@@ -272,6 +282,8 @@ static void take_image(struct recovery *r, struct bytes key, struct bytes image)
         if (run_image_decode(image, known[0], &tables, &run) == 0) {
                 known[1] = run->last_lsn;
                 run_free(run, &tables);
+        } else {
+                r->unreadable++;
         }
         buffer_append(&r->expected, known, sizeof known);
         run_tables_fini(&tables);
@@ -288,7 +300,9 @@ static void join_values(struct recovery *r)
                         uint8_t key[STORE_KEY_MAX];
                         size_t key_size = r->pieces[at].key_size;
                         memcpy(key, r->bytes.data + r->pieces[at].key_at, key_size);
-                        if (key[0] == 'b' || !join_value(r, i, end, &value))
+                        bool joined = !r->pieces[i].number && join_value(r, i, end, &value);
+                        r->unreadable += !r->pieces[i].number && !joined;
+                        if (!joined || key[0] == 'b')
                                 continue;
                         if (key[0] == 'c')
                                 take_chunk(r, buffer_bytes(&value));

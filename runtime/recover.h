@@ -39,6 +39,7 @@ struct recovery {
         struct buffer removed;  /* runs that records name as removed: uint64_t */
         struct buffer expected; /* runs that images know, and how far: pairs of uint64_t */
         uint64_t last_lsn;
+        uint64_t unreadable; /* entries that were found and make no sense */
 };
 
 void recovery_fini(struct recovery *r);

@@ -121,12 +121,29 @@ static int write_log(struct recovering *g, uint32_t shard, uint64_t lsn, const s
         return err;
 }
 
+/* What they had may be known from elsewhere, or lost with its run, or of a run of which nothing else is left.
+ */
+static void tell_unreadable(struct recovering *g, uint32_t shard, const struct recovery *r)
+{
+        stet_why sentence;
+        if (!r->unreadable)
+                return;
+        stet_why_set(
+            &sentence, 0,
+            "shard %" PRIu32 ": %" PRIu64
+            " entries can't be read; runs of which nothing else was found are lost, and the last records of "
+            "others may be",
+            shard, r->unreadable);
+        lose(g, 0, sentence.text);
+}
+
 static int recover_shard(struct recovering *g, uint32_t shard)
 {
         struct recovery r = { .last_lsn = 0 };
         int err = read_shard(g, shard, &r);
         if (!err) {
                 g->report.runs += recovery_sort_out(&r, lose, g);
+                tell_unreadable(g, shard, &r);
                 err = write_log(g, shard, r.last_lsn, &r);
         }
         if (!err)

@@ -224,9 +224,8 @@ static int expect_requests(struct verify *v, const struct run *run)
                 struct run_key key =
                     run_key_request(&v->rs, r->event, bytes_str(run->ns), run_request_scope(run, r->event),
                                     bytes_of(r->id, r->id_size));
-                err = expect(v, run, run_key_bytes(&key), true, table_name('q'));
-                if (err)
-                        break;
+                if (!err)
+                        err = expect(v, run, run_key_bytes(&key), true, table_name('q'));
         }
         return err;
 }

@@ -199,6 +199,88 @@ class InUse(BackupTest):
             return []
 
 
+def without_lsns(dump):
+    """Recovered records are numbered anew."""
+    told = {}
+    for run, pages in dump.items():
+        told[run] = [item for page in pages.split("\t") for item in json.loads(page)]
+        for item in told[run]:
+            del item["lsn"]
+    return told
+
+
+class Recover(BackupTest):
+    def recover(self, *arguments):
+        return self.stet("recover", self.data, self.restored, *arguments)
+
+    def test_of_a_sound_directory_everything_is_recovered(self):
+        self.make()
+        before = without_lsns(self.dump(self.data))
+        files = fingerprint(self.data)
+        document = self.expect(self.recover("-o", "json"), OK).json
+        self.assertEqual((document["runs"], document["lost"], document["losses"]), (len(before), 0, []))
+        self.assertEqual(fingerprint(self.data), files)
+        self.expect(self.stet("verify", self.restored), OK)
+        self.assertEqual(without_lsns(self.dump(self.restored)), before)
+        self.data = self.restored
+        server = self.serve()
+        ask = ("--connect", server.endpoint)
+        self.expect(self.stet("signal", "run-1", "go", "-i", '"on"', *ask), OK)
+        self.until(lambda: self.stet("show", "run-1", "-o", "json", *ask).json.get("result") == "on", "it ends")
+        self.start(server, range(20, 24))
+        self.assertEqual(server.stop(), OK)
+        self.expect(self.stet("verify", self.restored), OK)
+        self.assertEqual(len(self.dump(self.restored)), len(before) + 4)
+
+    def test_what_is_recovered_of_a_damaged_directory_is_right_and_the_rest_is_named(self):
+        self.make(24)
+        before = without_lsns(self.dump(self.data))
+        names = sorted(name for name in os.listdir(self.data) if name.endswith((".log", ".store")))
+        sound, lost = {}, 0
+        for name in names:
+            with open(os.path.join(self.data, name), "rb") as file:
+                sound[name] = file.read()
+        for number in range(40):
+            rng = random.Random(number)
+            for name in names:
+                self.put(name, bytes(damaged(rng, sound[name]) if rng.random() < 0.5 else sound[name]))
+            files = fingerprint(self.data)
+            self.restored = self.path(f"restored-{number}")
+            answer = self.recover("-o", "json")
+            self.assertIn(answer.code, (OK, cli.FAILED), f"{number}: {answer}")
+            self.assertEqual(fingerprint(self.data), files)
+            self.expect(self.stet("verify", self.restored), OK)
+            after = without_lsns(self.dump(self.restored))
+            for run, history in after.items():
+                self.assertEqual(history, before[run][: len(history)], f"{number}: {run}")
+            missing = set(before) - set(after)
+            lost += len(missing)
+            if missing or any(len(after[run]) < len(before[run]) for run in after):
+                self.assertTrue(answer.json["losses"], f"{number}: {missing} are missing, and nothing is said")
+        self.assertGreater(lost, 0, "nothing was ever lost: the damages are too small")
+
+    def put(self, name, content):
+        with open(os.path.join(self.data, name), "wb") as file:
+            file.write(content)
+
+    def test_a_directory_in_use_or_none_is_not_recovered(self):
+        self.expect_refusal(self.recover(), DATA, self.data)
+        self.serve()
+        self.expect_refusal(self.recover(), DATA, "in use")
+        self.assertFalse(os.path.exists(self.restored))
+
+
+def damaged(rng, content):
+    """Some pages zeroed or made noise, or the file cut."""
+    changed = bytearray(content)
+    for _ in range(rng.randrange(1, 5)):
+        page = rng.randrange(len(changed) // 4096) * 4096
+        changed[page : page + 4096] = bytes(4096) if rng.random() < 0.5 else rng.randbytes(4096)
+    if rng.random() < 0.2:
+        del changed[rng.randrange(len(changed)) :]
+    return changed
+
+
 class Refused(BackupTest):
     def test_a_directory_that_is_not_empty_is_neither_backed_up_into_nor_restored_into(self):
         self.make(4)
