@@ -195,9 +195,10 @@ int run_apply_effect(struct run *run, struct run_tables *tables, const struct ef
         return 0;
 }
 
-void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags)
+void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags, size_t body_size)
 {
         run->last_lsn = lsn;
+        run->history_bytes += body_size;
         run->transitions++;
         if (flags & TRANSITION_ACTIVATED || run->ending != RUN_OPEN)
                 run->pending = 0;
@@ -216,7 +217,7 @@ int run_apply(struct run *run, struct run_tables *tables, uint64_t lsn, uint8_t 
         int err = run_apply_event(run, tables, &event, lsn, flags, time_ns);
         while (!err && effect_decode(&c, &effect))
                 err = run_apply_effect(run, tables, &effect, lsn, time_ns);
-        run_apply_end(run, lsn, flags);
+        run_apply_end(run, lsn, flags, body.size);
         return c.failed ? STET_ECORRUPT : err;
 }
 

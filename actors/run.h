@@ -29,13 +29,13 @@ struct op {
         struct run *run;
         struct op *next_unused;
         uint32_t id;
-        uint8_t effect;              /* enum effect_type that started it */
-        bool abandon;                /* CHILD */
-        uint32_t attempt;            /* CALL: the current one */
-        uint32_t tries;              /* CALL: attempts that failed by themselves */
-        int64_t due_ns;              /* TIMER; CALL: of the current attempt, when it is a retry */
-        bool noted;                  /* CALL: its executor is known to run it for long; CHILD: it is known to have started */
-        uint64_t lsn;                /* of the record whose effect started it: its arguments are there */
+        uint8_t effect;   /* enum effect_type that started it */
+        bool abandon;     /* CHILD */
+        uint32_t attempt; /* CALL: the current one */
+        uint32_t tries;   /* CALL: attempts that failed by themselves */
+        int64_t due_ns;   /* TIMER; CALL: of the current attempt, when it is a retry */
+        bool noted;   /* CALL: its executor is known to run it for long; CHILD: it is known to have started */
+        uint64_t lsn; /* of the record whose effect started it: its arguments are there */
         struct retry_policy retry;   /* CALL */
         char *name;                  /* of the signal or workflow; NULL for activities and timers */
         struct run_channel *channel; /* WAIT_SIGNAL: whose the name is */
@@ -75,8 +75,8 @@ struct run_request {
         struct map_node by_hash; /* in the shard's table, by a hash of the id */
         struct list in_run;
         struct run *run;
-        uint64_t lsn;  /* of the record with which it was applied */
         uint8_t event; /* enum event_type: what it asked for */
+        uint64_t lsn;  /* of the record that applied it */
         size_t id_size;
         char id[];
 };
@@ -104,7 +104,8 @@ struct run {
         uint64_t first_lsn;
         uint64_t last_lsn;
         uint32_t transitions;
-        uint32_t pending; /* events delivered since the code ran last */
+        uint64_t history_bytes; /* of the bodies of its records */
+        uint32_t pending;       /* events delivered since the code ran last */
         bool cancel_requested;
         uint64_t seed;
         uint64_t status_lsn;     /* of the record with the last STATUS effect; 0: none */
@@ -121,6 +122,7 @@ struct run {
 
         struct stet_run *code; /* NULL while it is parked */
         char *blocked;         /* why its code can't go on, as a sentence; NULL: it can */
+        bool full;             /* … because its history is as long as may be */
 
         /* Of whoever holds it (runtime/run_set.h). */
         bool named;   /* it is in the table of names */
@@ -168,7 +170,7 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
                     uint8_t flags, int64_t time_ns);
 int run_apply_effect(struct run *run, struct run_tables *tables, const struct effect *effect, uint64_t lsn,
                      int64_t time_ns);
-void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags);
+void run_apply_end(struct run *run, uint64_t lsn, uint8_t flags, size_t body_size);
 
 /* The same for a whole record: its body, LSN, flags and time. STET_ECORRUPT also when the body can't be read.
  */

@@ -35,17 +35,21 @@ struct head {
         int64_t ended_ns;
         uint64_t continued_as;
         struct bytes attributes;
+        uint64_t history_bytes;
 };
 
 #define HEAD(kind, member) FIELD(struct head, kind, member)
 static const struct field head_fields[] = {
-        HEAD(FIELD_U32, flags),        HEAD(FIELD_STR, ns),         HEAD(FIELD_STR, workflow),
-        HEAD(FIELD_STR, workflow_id),  HEAD(FIELD_I64, started_ns), HEAD(FIELD_U64, seed),
-        HEAD(FIELD_U64, first_lsn),    HEAD(FIELD_U64, last_lsn),   HEAD(FIELD_U32, transitions),
-        HEAD(FIELD_U32, parts),        HEAD(FIELD_U32, pending),    HEAD(FIELD_U64, status_lsn),
-        HEAD(FIELD_U64, parent),       HEAD(FIELD_U32, parent_op),  HEAD(FIELD_U64, continued_from),
-        HEAD(FIELD_U32, ending),       HEAD(FIELD_I64, ended_ns),   HEAD(FIELD_U64, continued_as),
-        HEAD(FIELD_VALUE, attributes),
+        HEAD(FIELD_U32, flags),          HEAD(FIELD_STR, ns),
+        HEAD(FIELD_STR, workflow),       HEAD(FIELD_STR, workflow_id),
+        HEAD(FIELD_I64, started_ns),     HEAD(FIELD_U64, seed),
+        HEAD(FIELD_U64, first_lsn),      HEAD(FIELD_U64, last_lsn),
+        HEAD(FIELD_U32, transitions),    HEAD(FIELD_U32, parts),
+        HEAD(FIELD_U32, pending),        HEAD(FIELD_U64, status_lsn),
+        HEAD(FIELD_U64, parent),         HEAD(FIELD_U32, parent_op),
+        HEAD(FIELD_U64, continued_from), HEAD(FIELD_U32, ending),
+        HEAD(FIELD_I64, ended_ns),       HEAD(FIELD_U64, continued_as),
+        HEAD(FIELD_VALUE, attributes),   HEAD(FIELD_U64, history_bytes),
 };
 static const struct shape heads[VERSION + 1] = { [VERSION] = SHAPE("run", VERSION, head_fields) };
 
@@ -135,7 +139,8 @@ static void encode_head(const struct run *run, struct buffer *to)
                           .ending = run->ending,
                           .ended_ns = run->ended_ns,
                           .continued_as = run->continued_as,
-                          .attributes = run->attributes };
+                          .attributes = run->attributes,
+                          .history_bytes = run->history_bytes };
         h.flags = (run->abandon ? IMAGE_ABANDON : 0u) |
                   (run->cancel_requested ? IMAGE_CANCEL_REQUESTED : 0u) | (own_id ? IMAGE_OWN_ID : 0u);
         codec_encode_short(to, &heads[VERSION], &h);
@@ -228,6 +233,7 @@ static void take_head(struct run *run, const struct head *h)
         run->ending = h->ending;
         run->ended_ns = h->ended_ns;
         run->continued_as = h->continued_as;
+        run->history_bytes = h->history_bytes;
 }
 
 /* Whether the arithmetic of retries can be done with it, and kinds be looked up in it. */

@@ -12,7 +12,7 @@
  *   ns, workflow, workflow_id, started_ns, seed, first_lsn, last_lsn, transitions
  *   parts         how many parts follow
  *   pending, status_lsn, parent, parent_op, continued_from, ending, ended_ns, continued_as,
- *   attributes
+ *   attributes, history_bytes
  *
  * The parts: first the open ops, oldest first; then the signals that are kept; then the senders; all in the
  * run's order. A part's first element is its kind.

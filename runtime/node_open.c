@@ -31,6 +31,8 @@ enum {
         RUNS_MAX_DEFAULT = 100000,
         IDLE_MS_DEFAULT = 5000,
         LEASE_MS_DEFAULT = 5000,
+        HISTORY_TRANSITIONS_DEFAULT = 500000,
+        HISTORY_BYTES_DEFAULT = 512 << 20,
         CRASHES_MAX = 3, /* of one run's code; then it is set aside */
         STOP_TIMEOUT_MS = 10000,
 };
@@ -81,6 +83,10 @@ static int check_options(stet_node *n, stet_why *why)
                 n->options.lease_ms = LEASE_MS_DEFAULT;
         if (!n->options.queued_bytes_max)
                 n->options.queued_bytes_max = (size_t)1 << 30;
+        if (!n->options.history_max_transitions)
+                n->options.history_max_transitions = HISTORY_TRANSITIONS_DEFAULT;
+        if (!n->options.history_max_bytes)
+                n->options.history_max_bytes = HISTORY_BYTES_DEFAULT;
         return retention_parse(o->retention, &n->retention, why);
 }
 
@@ -227,6 +233,8 @@ static int open_shards(stet_node *n, stet_why *why)
                                         .stack_size = n->options.stack_size,
                                         .stacks_max = n->options.stacks_max,
                                         .crashes_fd = &n->crashes_fd,
+                                        .history_max_transitions = n->options.history_max_transitions,
+                                        .history_max_bytes = n->options.history_max_bytes,
                                         .retention = n->retention,
                                         .lease_ns = n->options.lease_ms * 1000000 };
         struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log };

@@ -91,6 +91,7 @@ int run_show(struct table *t, const struct run *run, const struct run_records *r
         struct shown shown = { t, READING_BYTES_MAX };
         run_show_summary(t, run);
         table_uint(t, "transitions", run->transitions);
+        table_uint(t, "history_bytes", run->history_bytes);
         table_bool(t, "cancel_requested", run->cancel_requested);
         table_str(t, "reason", run->blocked);
         if (run->parent) {

@@ -263,6 +263,14 @@ static bool answered_already(struct shard *s, const struct message *m, uint8_t e
         return repeated || done;
 }
 
+static void refuse_full(const struct shard *s, const struct run *run, stet_why *why)
+{
+        char sentence[400];
+        shard_history_sentence(s, run, sentence, sizeof sentence);
+        stet_why_set(why, STET_ETOOBIG, "run %016llx takes no signal: %s", (unsigned long long)run->id,
+                     sentence);
+}
+
 static void handle_run_command(struct shard *s, const struct message *m, uint8_t event, struct run *run,
                                int64_t now_ns)
 {
@@ -280,6 +288,8 @@ static void handle_run_command(struct shard *s, const struct message *m, uint8_t
         if (err == STET_ECLOSED)
                 stet_why_set(&why, err, "run %016llx of \"%s\" has ended: it %s", (unsigned long long)run->id,
                              run->workflow_id, run_ending_name(run->ending));
+        if (err == STET_ETOOBIG && !*why.text)
+                refuse_full(s, run, &why);
         shard_reply(s, m, err, run->id, run->workflow_id, err ? why.text : NULL);
 }
 

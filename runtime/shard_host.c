@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/shard_host.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define LAG_BYTES_MAX (UINT64_C(256) << 20) /* of the log behind the checkpoint */
+
+static void give_back(void)
+{
+        malloc_trim(0);
+}
 
 static int open_store(struct shard_host *h, const struct shard_host_options *o, stet_why *why)
 {
@@ -57,12 +63,15 @@ int shard_host_open(struct shard_host *h, const struct shard_host_options *o, co
                                     .lag_bytes_max = o->no_checkpoints ? 0 : LAG_BYTES_MAX,
                                     .runs_max = o->runs_max,
                                     .idle_ns = o->idle_ns,
+                                    .give_back = give_back,
                                     .progress = o->progress,
                                     .progress_ctx = o->progress_ctx,
                                     .app = o->app,
                                     .stack_size = o->stack_size,
                                     .stacks_max = o->stacks_max,
                                     .crashes_fd = o->crashes_fd,
+                                    .history_max_transitions = o->history_max_transitions,
+                                    .history_max_bytes = o->history_max_bytes,
                                     .retention = o->retention,
                                     .lease_ns = o->lease_ns };
         err = shard_open(&so, sink, &h->shard, why);

@@ -30,6 +30,8 @@ struct shard_host_options {
         size_t stack_size;
         uint32_t stacks_max;
         const int *crashes_fd;
+        uint64_t history_max_transitions;
+        uint64_t history_max_bytes;
         const struct retention *retention;
         int64_t lease_ns;
         uint64_t seed;

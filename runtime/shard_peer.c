@@ -190,7 +190,9 @@ static void sent(struct shard *s, const struct message *m, int64_t now_ns)
                                    .value = m->value,
                                    .sender = m->parent_run,
                                    .sender_op = m->parent_op };
-                err = shard_step(s, run, &e, now_ns) ? STET_ENOTFOUND : STET_OK;
+                err = shard_step(s, run, &e, now_ns);
+                if (err && err != STET_ETOOBIG)
+                        err = STET_ENOTFOUND;
         }
         struct message done = { .type = MSG_SEND_DONE,
                                 .parent_run = m->parent_run,

@@ -58,6 +58,7 @@ struct shard {
         size_t sweep_left;          /* runs to look at in the sweep under way */
         int64_t sweep_due_ns;       /* when the next one begins; INT64_MAX: not before something happens */
         int64_t sweep_next_ns;      /* what the one under way has found out about that */
+        size_t left_count;          /* runs that left memory since some was given back to the system */
         int64_t armed_until_ns;     /* whoever has a timer that is due until then is in memory */
         int64_t stored_due_ns;      /* the first timer of the others */
         struct run_key stored_from; /* where to look for it */
@@ -131,6 +132,7 @@ void shard_park(struct shard *s, struct run *run); /* drops its code */
 void shard_enter_code(const struct shard *s, const struct run *run, const char *workflow,
                       const struct stet_run *code);
 void shard_leave_code(void);
+void shard_unblock(struct shard *s, struct run *run);
 /* Its code can't or must not go on; the sentence says why. Events are kept for it. */
 void shard_block(struct shard *s, struct run *run, const char *sentence);
 /* Holds the message that makes an effect happen. */
@@ -139,6 +141,12 @@ void shard_issue(struct shard *s, const struct run *run, const struct effect *e,
 /* The ending of an ended run, to a waiter. */
 void shard_tell_ending(struct shard *s, const struct run *run, uint64_t peer, uint64_t correlation);
 void shard_tell_parent(struct shard *s, const struct run *run);
+
+/* --- shard_limit.c --- */
+/* What the length of a run's history allows its code; in words; after a transition. */
+void shard_history_sentence(const struct shard *s, const struct run *run, char *buf, size_t size);
+bool shard_history_allows(struct shard *s, struct run *run);
+void shard_history_grew(struct shard *s, const struct run *run, uint64_t bytes);
 
 /* --- shard_command.c --- */
 void shard_command(struct shard *s, const struct message *m, int64_t now_ns);

@@ -24,12 +24,13 @@ void shard_block(struct shard *s, struct run *run, const char *sentence)
                   run->workflow_id ? run->workflow_id : "", sentence);
 }
 
-static void clear_blocked(struct shard *s, struct run *run)
+void shard_unblock(struct shard *s, struct run *run)
 {
         if (run->blocked)
                 s->blocked--;
         free(run->blocked);
         run->blocked = NULL;
+        run->full = false;
 }
 
 void shard_park(struct shard *s, struct run *run)
@@ -110,6 +111,8 @@ void shard_leave_code(void)
 
 bool shard_awaken(struct shard *s, struct run *run)
 {
+        if (!shard_history_allows(s, run))
+                return false;
         if (run->code || run->blocked)
                 return run->code != NULL;
         struct stet_run *code = new_code(s, run, bytes_str(run->workflow));
@@ -322,7 +325,7 @@ static void ended(struct shard *s, struct run *run, int64_t now_ns)
 {
         s->endings[RUN_OPEN]--;
         s->endings[run->ending]++;
-        clear_blocked(s, run);
+        shard_unblock(s, run);
         if (run->ending == RUN_CONTINUED)
                 continue_as_new(s, run, now_ns);
         else
@@ -363,7 +366,9 @@ static void write_transition(struct shard *s, struct run *run, const struct even
                 err = run_apply_effect(run, &s->set.tables, &effect, lsn, now_ns);
                 issue_beginning(s, run, &effect);
         }
-        run_apply_end(run, lsn, flags);
+        size_t body_size = g->log.bytes.size - offset - RECORD_HEADER_SIZE;
+        run_apply_end(run, lsn, flags, body_size);
+        shard_history_grew(s, run, body_size);
         run->touched_lsn = lsn;
         shard_touch(s, run);
         if (err)
@@ -387,6 +392,8 @@ static void bound_effects(struct shard *s, const struct event *event)
 static bool run_code(struct shard *s, struct run *run, const struct event *event, int64_t now_ns)
 {
         bool start = event->type == EVENT_START;
+        if (event->type == EVENT_CANCEL)
+                run->cancel_requested = true; /* so that a run whose history is full may clean up */
         if (start)
                 run->code = new_code(s, run, event->workflow);
         else
@@ -410,6 +417,8 @@ int shard_step(struct shard *s, struct run *run, const struct event *event, int6
         uint8_t flags = 0;
         if (run->damaged)
                 return STET_ECORRUPT;
+        if (event->type == EVENT_SIGNAL && run->ending == RUN_OPEN && run->full)
+                return STET_ETOOBIG;
         begin_effects(s);
         switch (run_judge(run, &s->set.tables, event, now_ns, &s->effects, &err)) {
         case RUN_REFUSE:

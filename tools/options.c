@@ -48,6 +48,10 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                                "how long ended runs are kept: 7d, failed=30d, dev:1h, dev:failed=2d, forever "
                                "(repeatable)",
                                "30d; dev: 24h", NULL, true },
+        [OPTION_HISTORY_TRANSITIONS] = { "history-transitions", 0, "N", "a run with so many is blocked",
+                                         "500000", NULL, false },
+        [OPTION_HISTORY_BYTES] = { "history-bytes", 0, "SIZE", "a run whose history has so many is blocked",
+                                   "512m", NULL, false },
         [OPTION_LOG] = { "log", 0, "LEVEL", "log on standard error from: debug, info, warning, error", "info",
                          option_log_levels, false },
         [OPTION_SLOTS] = { "slots", 's', "N", "activities at the same time", "4", NULL, false },

@@ -25,6 +25,8 @@ enum option_id {
         OPTION_STACK_SIZE,
         OPTION_DISK_RESERVE,
         OPTION_RETENTION,
+        OPTION_HISTORY_TRANSITIONS,
+        OPTION_HISTORY_BYTES,
         OPTION_LOG,
         OPTION_SLOTS,
         OPTION_NAME,

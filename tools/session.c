@@ -160,7 +160,9 @@ static int session_embed(const struct command *c, enum session_kind kind, struct
         options.no_create = kind == SESSION_READ;
         options.no_activities = kind != SESSION_WAIT;
         options.executors = kind == SESSION_WAIT ? EXECUTORS : 0;
-        options.retention = "forever"; /* what is kept how long is for a server to know */
+        /* What is kept how long, and how much of it, is for a server to know. */
+        options.retention = "forever";
+        options.history_max_transitions = options.history_max_bytes = UINT64_MAX;
         options.log = c->json ? NULL : session_log;
         options.log_context = &log_least;
         int err = kind == SESSION_READ ? refuse_missing(data_dir, why) : 0;

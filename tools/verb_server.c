@@ -80,7 +80,14 @@ static int read_numbers(const struct command *c, struct server *s, stet_why *why
         if (!err)
                 err = option_duration(&c->options, OPTION_LEASE, &s->options.lease_ms, why);
         if (!err)
+                err = option_count(&c->options, OPTION_HISTORY_TRANSITIONS, 1, UINT32_MAX,
+                                   &s->options.history_max_transitions, why);
+        if (!err)
+                err = option_size(&c->options, OPTION_HISTORY_BYTES, &s->options.history_max_bytes, why);
+        if (!err)
                 err = option_size(&c->options, OPTION_DISK_RESERVE, &s->options.disk_reserve_bytes, why);
+        if (!err && option_given(&c->options, OPTION_HISTORY_BYTES) && !s->options.history_max_bytes)
+                err = stet_why_set(why, STET_EINVAL, "--history-bytes: at least 1");
         if (!err && option_given(&c->options, OPTION_DISK_RESERVE) && !s->options.disk_reserve_bytes)
                 s->options.disk_reserve_bytes = 1; /* 0 would be the standard one */
         if (!err && option_given(&c->options, OPTION_STACK_SIZE) && stack_size < STACK_SIZE_MIN)

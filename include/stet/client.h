@@ -109,7 +109,8 @@ typedef struct stet_result {
 STET_PUBLIC int stet_client_wait(stet_client *client, const char *run, int64_t timeout_ms, stet_result *ret,
                                  stet_why *why);
 
-/* Each returns when it is durable. request_id may be NULL. STET_ENOTFOUND, STET_ECLOSED (the run has ended).
+/* Each returns when it is durable. request_id may be NULL. STET_ENOTFOUND, STET_ECLOSED (the run has ended);
+ * a signal STET_ETOOBIG (the run's history is as long as it may be).
  */
 STET_PUBLIC int stet_client_signal(stet_client *client, const char *run, const char *name,
                                    const stet_value *value, const char *request_id, stet_why *why);
@@ -144,7 +145,7 @@ typedef struct stet_list_filter {
 } stet_list_filter;
 
 /* Runs that fit the filter (NULL: the newest 100), as a list of maps. Fewer than the limit when more do not
- * fit one value; there are no more when the list is empty. */
+ * fit one answer; there are no more when the list is empty. */
 STET_PUBLIC int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_value *ret,
                                  stet_why *why);
 

@@ -68,6 +68,11 @@ typedef struct stet_node_options {
             *retention; /* how long ended runs are kept, as rules with commas between: "30d", "failed=90d",
                            "dev:1h", "dev:failed=2d", "forever". The most specific rule counts: namespace
                            and state, namespace, state, all. NULL: 30 days. Then they are removed */
+        uint64_t history_max_transitions; /* of a run: when it has so many its code is run no more, and it is
+                                             blocked until it is cancelled or terminated, or the limit is
+                                             raised; signals to it get STET_ETOOBIG. At a tenth a warning is
+                                             logged. 0: 500,000 */
+        uint64_t history_max_bytes;       /* the same, of what its transitions hold. 0: 512 MiB */
 } stet_node_options;
 
 #define STET_NODE_OPTIONS                                                                                    \

@@ -109,8 +109,8 @@ STET_PUBLIC int stet_wait_signal_with(stet_run *run, const char *name, stet_valu
 STET_PUBLIC stet_future stet_signal_wait_start(stet_run *run, const char *name);
 
 /* Sends a signal to another run, by workflow id, in this namespace. The await returns 0 when the signal is
- * durable in its log, STET_ENOTFOUND when no open run has that id. Applied once; signals from one run to
- * another keep their order. */
+ * durable in its log, STET_ENOTFOUND when no open run has that id, STET_ETOOBIG when that run's history is
+ * full. Applied once; signals from one run to another keep their order. */
 STET_PUBLIC stet_future stet_signal_start(stet_run *run, const char *workflow_id, const char *name,
                                           const stet_value *value);
 STET_PUBLIC int stet_signal(stet_run *run, const char *workflow_id, const char *name,
