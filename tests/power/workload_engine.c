@@ -46,16 +46,25 @@ static uint8_t command_type(uint64_t *random_state)
                            : MSG_DELETE;
 }
 
+/* Which workflow id a command is about: often an earlier command's, so that there is a run. */
+static size_t choose_id(uint64_t seed, uint32_t n, char id[80])
+{
+        uint64_t random_state = hash_u64(seed) + n;
+        bool starts = command_type(&random_state) == MSG_START;
+        if (!starts && n > 1 && random_below(&random_state, 16))
+                return choose_id(seed, 1 + (uint32_t)random_below(&random_state, n - 1), id);
+        size_t flow = random_below(&random_state, FLOWS_COUNT);
+        snprintf(id, 80, "%s-%zu", flow_names[flow], random_below(&random_state, NAMES_MAX));
+        return flow;
+}
+
 /* Command number n, from 1 on: it follows from the seed, so that it can be repeated. */
 static void command_make(uint64_t seed, uint32_t n, struct command *ret)
 {
         uint64_t random_state = hash_u64(seed) + n;
         *ret = (struct command){ .message = { .type = command_type(&random_state), .peer = CLIENT_PEER } };
         struct message *m = &ret->message;
-        size_t flow = random_below(&random_state, FLOWS_COUNT);
-        if (m->type == MSG_SIGNAL && random_below(&random_state, 4))
-                flow = 1;
-        snprintf(ret->id, sizeof ret->id, "%s-%zu", flow_names[flow], random_below(&random_state, NAMES_MAX));
+        size_t flow = choose_id(seed, n, ret->id);
         snprintf(ret->request_id, sizeof ret->request_id, "request %u", n);
         pack_uint(&ret->value, random_below(&random_state, 4000));
         m->correlation = n;
