@@ -31,6 +31,7 @@ enum {
         COLUMN_DISK,
         COLUMN_LAG,
         COLUMN_READY,
+        COLUMN_CPU,
         COLUMN_BOUND,
         COLUMN_OK,
         COLUMN_FIRST,
@@ -46,6 +47,7 @@ static const struct report_column columns[COLUMNS_COUNT] = {
         [COLUMN_DISK] = { "disk_bytes_per_run", "disk/run", 8, 0 },
         [COLUMN_LAG] = { "lag_bytes", "lag bytes", 12, 0 },
         [COLUMN_READY] = { "ready_ms", "ready ms", 9, 1 },
+        [COLUMN_CPU] = { "ready_cpu_ms", "its CPU ms", 10, 1 },
         [COLUMN_BOUND] = { "bound_ms", "bound ms", 9, 0 },
         [COLUMN_OK] = { "ok", "ok", 4, REPORT_BOOL },
         [COLUMN_FIRST] = { "first_step_ms", "first step ms", 13, 1 },
@@ -134,7 +136,9 @@ static int kill_and_restart(struct point *p, stet_why *why)
                 return err;
         p->cells[COLUMN_DISK].number = (double)machine_disk_bytes(p->server->dir, NULL) / (double)p->runs;
         p->restart_ns = machine_now_ns();
-        return probe_restart(p->server, &(struct server_start){ 0 }, &p->client, ready_ms, why);
+        err = probe_restart(p->server, &(struct server_start){ 0 }, &p->client, ready_ms, why);
+        p->cells[COLUMN_CPU].number = server_process_cpu_s(p->server) * 1e3;
+        return err;
 }
 
 /* A run somewhere in the middle is told to go, and has gone. */

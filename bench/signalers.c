@@ -11,6 +11,8 @@
 #include "bench/machine.h"
 #include "bench/progress.h"
 
+enum { TIMEOUT_MS = 120000 }; /* a long history may have to be replayed before the answer */
+
 struct crowd {
         const struct signalers *options;
         pthread_barrier_t barrier; /* for all and the caller: connected, begin, done, leave */
@@ -43,8 +45,10 @@ static int connect_client(const struct signalers *s, stet_client **ret, stet_why
 {
         stet_value stats = { 0 };
         int err = s->node ? stet_node_client(s->node, ret, why) : stet_client_connect(s->endpoint, ret, why);
-        if (!err)
+        if (!err) {
+                stet_client_set_timeout(*ret, TIMEOUT_MS);
                 err = stet_client_stats(*ret, &stats, why);
+        }
         stet_value_free(&stats);
         return err;
 }

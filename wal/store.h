@@ -42,7 +42,8 @@ struct store_change {
 #define STORE_REMOVED UINT32_MAX
 
 /* Puts and removals that are committed together, in any order; of several for one key the last one counts. It
- * keeps its memory when cleared. Zeroed: empty. */
+ * keeps its memory when cleared. Zeroed: empty. Some 100,000 changes all over a large store, or 256 MiB, are
+ * what it should hold at most: beyond 131,071 changed pages LMDB writes them twice. */
 struct store_batch {
         struct buffer bytes;
         struct store_change *changes;

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const size_t map_bytes_default = (size_t)1 << 30;
+enum { LIVE_TRIES = 20 }; /* to see a tree and its number of one moment */
 
 static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
 {
@@ -38,7 +38,7 @@ static int check_newest(const struct env_lmdb *env, uint64_t newest, const struc
                             env->path, newest, head->commit);
 }
 
-static int read_head(struct env_lmdb *env, struct store_head *ret, stet_why *why)
+static int read_head_once(struct env_lmdb *env, struct store_head *ret, stet_why *why)
 {
         MDB_txn *txn = NULL;
         int err = env_lmdb_read_begin(env, &txn, why);
@@ -49,6 +49,16 @@ static int read_head(struct env_lmdb *env, struct store_head *ret, stet_why *why
                 err = check_newest(env, mdb_txn_id(txn), ret, why);
         env_lmdb_read_end(env, txn);
         mdb_txn_abort(txn);
+        return err;
+}
+
+/* Should another process commit twice while LMDB begins the transaction, then that sees the newer tree under
+ * the older number. */
+static int read_head(struct env_lmdb *env, unsigned tries, struct store_head *ret, stet_why *why)
+{
+        int err = STET_ECORRUPT;
+        for (unsigned i = 0; i < tries && err == STET_ECORRUPT; i++)
+                err = read_head_once(env, ret, why);
         return err;
 }
 
@@ -72,10 +82,10 @@ static int epoch_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *w
         return store_lmdb_head_put(env, txn, &head, why);
 }
 
-static int begin(struct store_lmdb *l, stet_why *why)
+static int begin(struct store_lmdb *l, unsigned tries, stet_why *why)
 {
         struct store_head head;
-        int err = read_head(&l->env, &head, why);
+        int err = read_head(&l->env, tries, &head, why);
         if (!err && l->reading)
                 l->store.epoch = head.epoch;
         if (!err && !l->reading)
@@ -100,7 +110,7 @@ static int open_store(const char *path, unsigned flags, size_t map_bytes, uint64
                 return err;
         }
         pthread_mutex_init(&l->readers_lock, NULL);
-        err = begin(l, why);
+        err = begin(l, flags == MDB_RDONLY ? LIVE_TRIES : 1, why);
         if (err)
                 store_close(&l->store);
         else
@@ -122,7 +132,7 @@ int store_lmdb_open(const struct store_lmdb_options *options, struct store **ret
         if (err)
                 return err;
         return open_store(options->path, options->level == LOG_MEMORY ? MDB_NOSYNC : 0,
-                          options->map_bytes ? options->map_bytes : map_bytes_default, options->epoch, ret,
+                          options->map_bytes ? options->map_bytes : STORE_MAP_BYTES, options->epoch, ret,
                           why);
 }
 
@@ -132,8 +142,8 @@ int store_lmdb_open_reading(const char *path, bool alone, struct store **ret, st
         int err = alone ? meta_lmdb_read(path, &meta, why) : meta_lmdb_read_in_use(path, &meta, why);
         if (err)
                 return err;
-        /* Room for what the other process adds meanwhile; it costs addresses only. */
-        size_t map_bytes = 2 * meta.file_size > map_bytes_default ? 2 * meta.file_size : map_bytes_default;
+        /* Room for what the other process adds meanwhile. */
+        size_t map_bytes = 2 * meta.file_size > STORE_MAP_BYTES ? 2 * meta.file_size : STORE_MAP_BYTES;
         return open_store(path, alone ? MDB_RDONLY | MDB_NOLOCK : MDB_RDONLY, map_bytes, 0, ret, why);
 }
 

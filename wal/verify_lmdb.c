@@ -12,6 +12,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* What a damaged page says of the size of a key lies within the map, then, even at its end. */
+enum { MAP_SLACK = 1 << 17 };
+
 STET_PRINTF(2, 3)
 static void report(const struct verify_lmdb *v, const char *format, ...)
 {
@@ -89,7 +92,7 @@ int verify_lmdb_file(const char *path, const struct verify_lmdb *v, stet_why *wh
                 return stet_why_set(why, err, "%s", reason.text);
         err = pages_lmdb_check(path, &meta, v->report, v->ctx, why);
         if (!err)
-                err = env_lmdb_open(&env, path, MDB_RDONLY | MDB_NOLOCK, meta.file_size, why);
+                err = env_lmdb_open(&env, path, MDB_RDONLY | MDB_NOLOCK, meta.file_size + MAP_SLACK, why);
         if (err)
                 return err;
         err = walk(&env, v, &meta, why);
