@@ -90,9 +90,9 @@ static int check_meta(const struct meta_page *m, unsigned slot, uint32_t page_si
         return 0;
 }
 
-/* Of the newer one only. When LMDB fails to write a meta page, it writes it again with the number and the last
- * page that were there before, but the new roots: then the older one's may be outside of the file, and nobody
- * follows them any more. */
+/* Of the newer one only. When LMDB fails to write a meta page, it writes it again with the number and the
+ * last page that were there before, but the new roots: then the older one's may be outside of the file, and
+ * nobody follows them any more. */
 static int check_roots(const struct meta_page *m, unsigned slot, const char *path, stet_why *why)
 {
         if (m->page_last < 1 || !root_is_sane(m, &m->main) || !root_is_sane(m, &m->free_list))

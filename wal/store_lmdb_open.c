@@ -13,7 +13,6 @@
 
 enum { LIVE_TRIES = 20 }; /* to read what another process is writing */
 
-
 static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
 {
         struct store_head head = { 0 };
