@@ -47,6 +47,7 @@ static void open_node(const struct keeper *k, const struct command *command, ste
         node.level = k->options->level;
         node.threads = true;
         node.no_checkpoint = k->options->checkpoint == BENCH_CHECKPOINT_OFF;
+        node.retention = command->start.retention[0] ? command->start.retention : NULL;
         node.executors = command->start.executors;
         node.no_activities = command->start.executors == 0;
         node.listen = (const char *const[]){ "tcp://127.0.0.1:0", NULL };

@@ -74,7 +74,7 @@ class Bench(CliTest):
         )
         self.assertEqual([point["checkpoint"] for point in document["points"]], ["off", "on"] * 6)
         self.assertGreater(document["checkpoint_ratio"], 0)
-        self.assertTrue(all(point["drain_s"] == 0 for point in document["points"] if point["checkpoint"] == "off"))
+        self.assertEqual({point["drain_s"] for point in document["points"][::2]}, {0})
         self.bench("chain3", "--runs", "20", "--no-ceiling", "--checkpoint", "off")
 
     def test_a_fan_is_so_many_activities_and_one_start(self):
@@ -111,8 +111,8 @@ class Bench(CliTest):
 
     def test_recovery_has_a_row_for_each_number_and_kind(self):
         columns = (
-            "runs kind disk_bytes_per_run lag_bytes ready_ms ready_cpu_ms bound_ms ok first_step_ms all_done_ms rss_bytes "
-            "anon_bytes"
+            "runs kind disk_bytes_per_run lag_bytes ready_ms ready_cpu_ms bound_ms ok first_step_ms all_done_ms "
+            "rss_bytes anon_bytes"
         )
         document = self.bench("recover", "--runs", "10,200", "--to-end", tables={"points": columns})
         rows = [(point["runs"], point["kind"], point["bound_ms"]) for point in document["points"]]

@@ -250,7 +250,7 @@ static void take_event(struct cutter *c, size_t number)
 
 static void start(struct cutter *c, const struct trace *trace, uint64_t seed, struct cutter_tally *tally)
 {
-        *c = (struct cutter){ .trace = trace, .seed = seed, .tally = tally };
+        *c = (struct cutter){ .trace = trace, .seed = seed, .acks = trace->acks, .tally = tally };
         c->pending = xcalloc(trace->count + 1, sizeof *c->pending);
         image_copy(&c->durable, &trace->base);
         while (c->durable.files_count < trace->files_count)

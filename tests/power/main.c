@@ -22,7 +22,7 @@ static const char usage[] =
     "power [--workload NAME] [--images N] [--from SEED | --seed SEED] [--repeat WHAT]\n"
     "      [--canary NAME|all] [--errno SEEDS] [--memory SEEDS [--stride N]]\n"
     "\n"
-    "  --workload NAME  engine (default) or log\n"
+    "  --workload NAME  engine (default), log or store\n"
     "  --images N       go on until there were so many different images (default 2000)\n"
     "  --from SEED      begin with that seed's workload (default 1)\n"
     "  --seed SEED      that seed's workload only, all of it\n"
@@ -44,7 +44,7 @@ struct command {
         uint64_t stride;
 };
 
-static const struct workload *const workloads[] = { &workload_engine, &workload_log };
+static const struct workload *const workloads[] = { &workload_engine, &workload_log, &workload_store };
 
 static const struct {
         const char *option;
@@ -352,8 +352,10 @@ int main(int argc, char **argv)
         int code = read_options(argc, argv, &c);
         if (code)
                 return code;
-        /* LMDB takes 2 MiB of zeros for each opening: the system gives them for nothing. */
+        /* LMDB takes 2 MiB of zeros for each opening: the system gives them for nothing, unless malloc is
+         * told to scribble over what it gives out, as meson does. */
         mallopt(M_MMAP_THRESHOLD, 1 << 20);
+        mallopt(M_PERTURB, 0);
         if (c.repeat)
                 return run_repeat(&c);
         if (c.canary)

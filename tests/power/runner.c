@@ -68,6 +68,8 @@ static bool recover(struct runner *r, const struct image *image, const struct se
         r->options.root = r->image.path;
         recorder_seed(r->options.seed + 1);
         recorder_begin(r->image.path, &r->image.mirror, trace);
+        if (trace)
+                trace->acks = acks;
         r->workload->recover(&r->options, before, acks, to_end, after);
         recorder_end();
         if (after->wrong[0])

@@ -75,6 +75,14 @@ void session_append(struct session *s, const struct log_group *group)
                 share_records(s, (size_t)group->first_lsn - 1);
 }
 
+void session_batch(struct session *s, uint64_t number, uint32_t crc)
+{
+        s->records_count = (size_t)number - 1;
+        add_record(s, (struct session_record){ .crc = crc, .ends_group = true });
+        if (s->shared)
+                share_records(s, (size_t)number - 1);
+}
+
 void session_ack(struct session *s, struct session_ack ack)
 {
         s->acks = xrealloc(s->acks, (s->acks_count + 1) * sizeof *s->acks);

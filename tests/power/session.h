@@ -67,6 +67,9 @@ void session_trim(struct session *s, uint64_t to_lsn);
 /* A group is about to be given to the log. */
 void session_append(struct session *s, const struct log_group *group);
 
+/* Batch `number` is about to be given to the store: one record, by which it is known. */
+void session_batch(struct session *s, uint64_t number, uint32_t crc);
+
 /* A promise to the outside, which the recorder hears of as well. */
 void session_ack(struct session *s, struct session_ack ack);
 

@@ -34,6 +34,7 @@ struct trace_event {
 
 struct trace {
         struct image base;
+        size_t acks;     /* that were given before it */
         int files_count; /* that there were at the end; images take their numbers from here */
         struct trace_event *events;
         size_t count;

@@ -49,6 +49,7 @@ struct workload {
 };
 
 extern const struct workload workload_log;
+extern const struct workload workload_store;
 extern const struct workload workload_engine;
 
 #endif

@@ -39,7 +39,11 @@ struct command {
 static uint8_t command_type(uint64_t *random_state)
 {
         size_t what = random_below(random_state, 20);
-        return what < 11 ? MSG_START : what < 16 ? MSG_SIGNAL : what < 19 ? MSG_CANCEL : MSG_TERMINATE;
+        return what < 10   ? MSG_START
+               : what < 14 ? MSG_SIGNAL
+               : what < 16 ? MSG_CANCEL
+               : what < 17 ? MSG_TERMINATE
+                           : MSG_DELETE;
 }
 
 /* Command number n, from 1 on: it follows from the seed, so that it can be repeated. */
@@ -227,18 +231,75 @@ static bool ask_ending(struct engine *e, const struct session_ack *ack)
         return expect_answer(e, ack, "the wait for a run's ending");
 }
 
+struct search {
+        uint64_t run;
+        bool found;
+};
+
+static void look_for_run(void *ctx, uint64_t run, const char *workflow_id, uint32_t ending,
+                         uint32_t transitions, uint32_t owed)
+{
+        struct search *search = ctx;
+        (void)workflow_id;
+        (void)ending;
+        (void)transitions;
+        (void)owed;
+        search->found |= run == search->run;
+}
+
+static bool run_there(struct engine *e, uint64_t run)
+{
+        struct search search = { .run = run };
+        shard_visit(e->host.shard, look_for_run, &search);
+        return search.found;
+}
+
+/* Whether some command of the workload was to delete what this one was about. */
+static bool may_be_deleted(const struct engine *e, const struct command *of)
+{
+        bool deleted = false;
+        for (uint32_t n = 1; n <= STEPS_MAX && !deleted; n++) {
+                struct command c;
+                command_make(e->options->seed, n, &c);
+                deleted = c.message.type == MSG_DELETE && strcmp(c.id, of->id) == 0;
+                buffer_fini(&c.value);
+        }
+        return deleted;
+}
+
+/* What was deleted is not there, and all else is. *ret_gone: nothing more can be asked about it. */
+static bool check_there(struct engine *e, const struct session_ack *ack, bool *ret_gone)
+{
+        struct command c;
+        command_make(e->options->seed, ack->command, &c);
+        bool deleted = c.message.type == MSG_DELETE, there = run_there(e, ack->run);
+        bool may = deleted || may_be_deleted(e, &c);
+        buffer_fini(&c.value);
+        *ret_gone = !there;
+        if (there && deleted)
+                return session_wrong(e->session, "P1: run %016" PRIx64 " of \"%s\" was deleted, and is there",
+                                     ack->run, c.id);
+        return there || may ||
+               session_wrong(e->session, "P1: run %016" PRIx64 " of \"%s\" is missing", ack->run, c.id);
+}
+
+static bool check_answer(struct engine *e, const struct session_ack *ack)
+{
+        bool gone, replied = ack->type == MSG_REPLY && ack->code == STET_OK && !ack->existing;
+        if (!replied && ack->type != MSG_RESULT)
+                return true;
+        if (!check_there(e, ack, &gone) || gone)
+                return !e->session->wrong[0];
+        return replied ? repeat_command(e, ack) : ask_ending(e, ack);
+}
+
 static bool check_answers(struct engine *e, const struct session *before, size_t acks)
 {
         uint64_t lsn = e->host.log->last_lsn;
         bool well = true;
         e->promising = false;
-        for (size_t i = 0; i < acks && well; i++) {
-                const struct session_ack *a = &before->acks[i];
-                if (a->type == MSG_REPLY && a->code == STET_OK && !a->existing)
-                        well = repeat_command(e, a);
-                else if (a->type == MSG_RESULT)
-                        well = ask_ending(e, a);
-        }
+        for (size_t i = 0; i < acks && well; i++)
+                well = check_answer(e, &before->acks[i]);
         e->promising = true;
         if (well && e->host.log->last_lsn != lsn)
                 return session_wrong(e->session, "P9: repeated commands left records %" PRIu64 " to %" PRIu64,
