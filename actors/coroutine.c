@@ -39,7 +39,8 @@ struct stack_pool {
         size_t stack_size; /* without the guard page, with the coroutine that stands at its top */
         size_t guard_size;
         struct coroutine *unused; /* each with its stack */
-        size_t color;             /* of the next stack */
+        size_t unused_count;
+        size_t color; /* of the next stack */
 };
 
 struct coroutine {
@@ -78,11 +79,23 @@ void stack_pool_free(struct stack_pool *pool)
 {
         if (!pool)
                 return;
-        for (struct coroutine *co = pool->unused, *next; co; co = next) {
-                next = co->next;
+        stack_pool_shrink(pool, pool->unused_count);
+        free(pool);
+}
+
+size_t stack_pool_unused(const struct stack_pool *pool)
+{
+        return pool->unused_count;
+}
+
+void stack_pool_shrink(struct stack_pool *pool, size_t count)
+{
+        for (; count && pool->unused; count--) {
+                struct coroutine *co = pool->unused;
+                pool->unused = co->next; /* it stands on the stack that goes */
+                pool->unused_count--;
                 munmap(co->base, pool->guard_size + pool->stack_size);
         }
-        free(pool);
 }
 
 static uint8_t *map_stack(const struct stack_pool *pool)
@@ -131,6 +144,7 @@ static struct coroutine *take(struct stack_pool *pool)
         struct coroutine *co = pool->unused;
         if (co) {
                 pool->unused = co->next;
+                pool->unused_count--;
                 return co;
         }
         uint8_t *base = map_stack(pool);
@@ -288,6 +302,7 @@ void coroutine_free(struct coroutine *co)
 #endif
         co->next = co->pool->unused;
         co->pool->unused = co;
+        co->pool->unused_count++;
 }
 
 bool coroutine_resume(struct coroutine *co)

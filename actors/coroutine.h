@@ -19,6 +19,10 @@ struct stack_pool;
 struct stack_pool *stack_pool_new(size_t stack_size);
 void stack_pool_free(struct stack_pool *pool); /* every coroutine of it is freed before */
 
+/* How many stacks are kept that nobody uses; gives up to so many of them back to the system. */
+size_t stack_pool_unused(const struct stack_pool *pool);
+void stack_pool_shrink(struct stack_pool *pool, size_t count);
+
 typedef void coroutine_fn(void *arg);
 
 /* NULL when the system gives no more memory for a stack. Nothing runs until the first resume. */

@@ -75,8 +75,8 @@ struct run_request {
         struct map_node by_hash; /* in the shard's table, by a hash of the id */
         struct list in_run;
         struct run *run;
-        uint64_t lsn;  /* of the record with which it was applied */
         uint8_t event; /* enum event_type: what it asked for */
+        uint64_t lsn;  /* of the record that applied it */
         size_t id_size;
         char id[];
 };

@@ -186,7 +186,7 @@ void run_close_all(struct run *run, struct run_tables *tables, bool keep_let_go)
         list_each_safe(at, after, &run->ops)
         {
                 struct op *op = container_of(at, struct op, in_run);
-                if (!keep_let_go || !op->abandon || op->noted)
+                if (!keep_let_go || op->effect != EFFECT_CHILD || !op->abandon || op->noted)
                         run_op_close(tables, op);
         }
         list_each_safe(at, after, &run->channels.all)

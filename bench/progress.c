@@ -11,18 +11,29 @@
 
 static const int64_t INTERVAL_NS = 200000000;
 
+static const int64_t SAME_NS = 1000000000; /* timeout(1), for one, sends each signal twice at once */
+
 static volatile sig_atomic_t interrupted;
+static int64_t interrupted_ns; /* written before, and read after, interrupted is set: by the handler alone */
 
 static void on_signal(int signal_number)
 {
-        (void)signal_number;
-        interrupted = 1;
+        int64_t now_ns = machine_now_ns();
+        if (!interrupted) {
+                interrupted_ns = now_ns;
+                interrupted = 1;
+        } else if (now_ns - interrupted_ns > SAME_NS) {
+                signal(signal_number, SIG_DFL);
+                raise(signal_number);
+        }
 }
 
 void progress_catch_signals(void)
 {
-        struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND) };
+        struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
         sigemptyset(&action.sa_mask);
+        sigaddset(&action.sa_mask, SIGINT);
+        sigaddset(&action.sa_mask, SIGTERM);
         interrupted = 0;
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);

@@ -19,7 +19,8 @@ struct progress {
         bool terminal;
 };
 
-/* From here on SIGINT and SIGTERM only make progress_interrupted() true; a second one kills. */
+/* From here on SIGINT and SIGTERM only make progress_interrupted() true; a second one, a second later or
+ * more, kills. */
 void progress_catch_signals(void);
 bool progress_interrupted(void);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,6 +48,7 @@ static void open_node(const struct keeper *k, const struct command *command, ste
         node.level = k->options->level;
         node.threads = true;
         node.no_checkpoint = k->options->checkpoint == BENCH_CHECKPOINT_OFF;
+        node.retention = command->start.retention[0] ? command->start.retention : NULL;
         node.executors = command->start.executors;
         node.no_activities = command->start.executors == 0;
         node.listen = (const char *const[]){ "tcp://127.0.0.1:0", NULL };
@@ -60,6 +62,7 @@ static _Noreturn void server_main(const struct keeper *k, const struct command *
 {
         stet_node *node;
         struct answer answer = { .pid = getpid() };
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody else knows of it */
         signal(SIGTERM, SIG_DFL);
         open_node(k, command, &node, &answer);
         if (write(ready_fd, &answer, sizeof(answer)) != (ssize_t)sizeof(answer) || answer.err)
@@ -105,7 +108,8 @@ static void kill_server(struct keeper *k)
 static _Noreturn void keeper_main(struct keeper *k, int fd)
 {
         struct command command;
-        signal(SIGINT, SIG_IGN); /* of the terminal: the workload ends us */
+        signal(SIGINT, SIG_IGN); /* sent to all of a group: the workload ends us when it has cleaned up */
+        signal(SIGTERM, SIG_IGN);
         for (;;) {
                 struct answer answer = { .err = 0 };
                 ssize_t got = recv(fd, &command, sizeof(command), 0);

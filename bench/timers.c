@@ -9,11 +9,11 @@
 #include "bench/workload.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "bench/firings.h"
 #include "bench/node_stats.h"
 #include "bench/probe.h"
 #include "bench/progress.h"
@@ -31,33 +31,20 @@ enum {
         LOOK_EVERY_MS = 250,
         STEADY_LOOKS = 28,         /* so many in a row: longer than an idle run stays in memory … */
         STEADY_BYTES = 256 * 1024, /* … within so many bytes */
-        TRANSITIONS_EACH = 2,      /* the start and the firing */
-        READERS_COUNT = 8,
 };
 
 struct timers {
         struct server_process server;
         stet_client *client;
-        uint64_t runs;
-        int64_t first_due_ms; /* wall time */
-        int64_t spread_ms;
+        struct firings_due due;
         char (*run_ids)[STET_RUN_ID_SIZE];
         struct server_memory empty, parked, recovered, after;
         double settle_s;
         double ready_ms;
         double ready_ahead_ms; /* of the first that is due */
         uint64_t disk_bytes;
-        struct firings {
-                struct histogram lateness;
-                int64_t last_fired_ms;
-                uint64_t once, twice, early, lost;
-        } fired;
+        struct firings fired;
 };
-
-static int64_t due_ms(const struct timers *t, uint64_t number)
-{
-        return t->first_due_ms + (int64_t)((double)t->spread_ms * (double)number / (double)t->runs);
-}
 
 static int sleeper(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -67,7 +54,7 @@ static int sleeper(stet_run *run, const stet_value *in, stet_value *ret)
 
 static int make_input(const void *context, uint64_t number, stet_value *ret)
 {
-        return stet_value_set_int(ret, due_ms(context, number));
+        return stet_value_set_int(ret, firings_due_ms(context, number));
 }
 
 /* --- before the kill --- */
@@ -75,17 +62,17 @@ static int make_input(const void *context, uint64_t number, stet_value *ret)
 static int start_sleepers(const struct bench_options *options, struct timers *t, stet_why *why)
 {
         int64_t after_ms =
-            options->after_ms >= 0 ? options->after_ms : AFTER_MS + (int64_t)t->runs / AFTER_RUNS_A_MS;
+            options->after_ms >= 0 ? options->after_ms : AFTER_MS + (int64_t)t->due.runs / AFTER_RUNS_A_MS;
         struct start_many many = {
                 .workflow = "sleeper",
                 .input = make_input,
-                .context = t,
-                .runs = t->runs,
+                .context = &t->due,
+                .runs = t->due.runs,
                 .what = "timers, starts",
         };
-        t->first_due_ms = machine_wall_ms() + after_ms;
+        t->due.first_ms = machine_wall_ms() + after_ms;
         int err = start_many(t->client, &many, t->run_ids, why);
-        int64_t ahead_ms = t->first_due_ms - machine_wall_ms();
+        int64_t ahead_ms = t->due.first_ms - machine_wall_ms();
         if (!err && ahead_ms < 0)
                 err = stet_why_set(why, STET_ETIMEDOUT,
                                    "the first run was due %lld ms before the last was started: give a longer "
@@ -105,7 +92,7 @@ static bool is_parked(const struct node_stats *s)
 static int settle(struct timers *t, stet_why *why)
 {
         int64_t start_ns = machine_now_ns(), now_ms = machine_wall_ms();
-        int64_t until_ms = t->first_due_ms - (t->first_due_ms - now_ms) / 4;
+        int64_t until_ms = t->due.first_ms - (t->due.first_ms - now_ms) / 4;
         double base = 0;
         int err = 0;
         for (int same = 0; same < STEADY_LOOKS && machine_wall_ms() < until_ms && !err;) {
@@ -151,7 +138,7 @@ static int restart(struct timers *t, stet_why *why)
         int err = server_process_kill(&t->server, why);
         if (!err)
                 err = probe_restart(&t->server, &(struct server_start){ 0 }, &t->client, &t->ready_ms, why);
-        t->ready_ahead_ms = (double)(t->first_due_ms - machine_wall_ms());
+        t->ready_ahead_ms = (double)(t->due.first_ms - machine_wall_ms());
         return err ? err : server_process_memory(&t->server, &t->recovered, why);
 }
 
@@ -161,130 +148,25 @@ static int restart(struct timers *t, stet_why *why)
 static int wait_for_all(struct timers *t, stet_why *why)
 {
         struct progress progress;
-        struct node_stats stats = { .runs_open = (double)t->runs };
-        int64_t until_ms = t->first_due_ms + t->spread_ms + GRACE_MS + (int64_t)t->runs;
+        struct node_stats stats = { .runs_open = (double)t->due.runs };
+        int64_t until_ms = t->due.first_ms + t->due.spread_ms + GRACE_MS + (int64_t)t->due.runs;
         int err = 0;
-        progress_begin(&progress, "timers, fired", t->runs);
+        progress_begin(&progress, "timers, fired", t->due.runs);
         while (stats.runs_open > 0 && machine_wall_ms() < until_ms && !err) {
                 err = progress_pause(LOOK_EVERY_MS, why);
                 if (!err)
                         err = node_stats_read(t->client, &stats, why);
-                progress_show(&progress, t->runs - (uint64_t)stats.runs_open, machine_now_ns());
+                progress_show(&progress, t->due.runs - (uint64_t)stats.runs_open, machine_now_ns());
         }
         progress_end(&progress);
         return err ? err : server_process_memory(&t->server, &t->after, why);
-}
-
-static int64_t number_of(const stet_value *map, const char *key)
-{
-        stet_value item = stet_value_get(map, key);
-        return stet_value_int(&item, -1);
-}
-
-static void count_run(const struct timers *t, uint64_t number, const stet_value *shown, struct firings *f)
-{
-        stet_value state = stet_value_get(shown, "state");
-        int64_t fired_ms = number_of(shown, "result");
-        if (!stet_value_equals_string(&state, "completed") || fired_ms < 0) {
-                f->lost++;
-                return;
-        }
-        if (number_of(shown, "transitions") == TRANSITIONS_EACH)
-                f->once++;
-        else
-                f->twice++;
-        if (fired_ms < due_ms(t, number))
-                f->early++;
-        if (fired_ms > f->last_fired_ms)
-                f->last_fired_ms = fired_ms;
-        histogram_add(&f->lateness, (fired_ms - due_ms(t, number)) * 1000000);
-}
-
-/* Reads every so-manieth run, with a client of its own. */
-struct reader {
-        pthread_t thread;
-        bool started;
-        const struct timers *timers;
-        uint64_t first;
-        struct firings fired;
-        struct progress *progress; /* of the first only */
-        int err;
-        stet_why why;
-};
-
-static int read_run(struct reader *me, stet_client *client, uint64_t number)
-{
-        const struct timers *t = me->timers;
-        stet_value shown = { 0 };
-        int err = stet_client_show(client, t->run_ids[number], &shown, &me->why);
-        if (!err)
-                count_run(t, number, &shown, &me->fired);
-        stet_value_free(&shown);
-        if (err == STET_ENOTFOUND) {
-                me->fired.lost++;
-                err = 0;
-        }
-        progress_show(me->progress, number, machine_now_ns());
-        if (!err && progress_interrupted())
-                err = stet_why_set(&me->why, STET_ECANCELED, "interrupted");
-        return err;
-}
-
-static void *reader_main(void *arg)
-{
-        struct reader *me = arg;
-        stet_client *client = NULL;
-        me->err = server_process_connect(&me->timers->server, &client, &me->why);
-        for (uint64_t i = me->first; i < me->timers->runs && !me->err; i += READERS_COUNT)
-                me->err = read_run(me, client, i);
-        stet_client_close(client);
-        return NULL;
-}
-
-static void add_firings(struct firings *sum, const struct firings *more)
-{
-        histogram_merge(&sum->lateness, &more->lateness);
-        sum->once += more->once;
-        sum->twice += more->twice;
-        sum->early += more->early;
-        sum->lost += more->lost;
-        if (more->last_fired_ms > sum->last_fired_ms)
-                sum->last_fired_ms = more->last_fired_ms;
-}
-
-static int read_results(struct timers *t, stet_why *why)
-{
-        struct progress progress;
-        struct reader *readers = xcalloc(READERS_COUNT, sizeof(*readers));
-        int err = 0;
-        progress_begin(&progress, "timers, read", t->runs);
-        for (uint64_t i = 0; i < READERS_COUNT; i++) {
-                struct reader *me = &readers[i];
-                me->timers = t;
-                me->first = i;
-                me->progress = i ? NULL : &progress;
-                me->started = pthread_create(&me->thread, NULL, reader_main, me) == 0;
-                if (!me->started)
-                        err = stet_why_set(why, STET_EIO, "a thread that reads results can't be made");
-        }
-        for (size_t i = 0; i < READERS_COUNT; i++) {
-                struct reader *me = &readers[i];
-                if (me->started)
-                        pthread_join(me->thread, NULL);
-                if (!err && me->err)
-                        err = stet_why_set(why, me->err, "%s", me->why.text);
-                add_firings(&t->fired, &me->fired);
-        }
-        progress_end(&progress);
-        free(readers);
-        return err;
 }
 
 /* --- the report --- */
 
 static void report_costs(struct report *r, const struct timers *t)
 {
-        double runs = (double)t->runs;
+        double runs = (double)t->due.runs;
         const struct report_figure figures[] = {
                 { "rss_bytes_per_run", "resident bytes/run", "the whole server, divided by the runs",
                   t->parked.rss_bytes / runs, 0 },
@@ -311,9 +193,9 @@ static void report_lateness(struct report *r, const struct timers *t)
 {
         const struct firings *f = &t->fired;
         const struct histogram *h = &f->lateness;
-        double fired_s = (double)(f->last_fired_ms - t->first_due_ms) / 1e3;
+        double fired_s = (double)(f->last_fired_ms - t->due.first_ms) / 1e3;
         const struct report_figure figures[] = {
-                { "spread_ms", "due within, ms", NULL, (double)t->spread_ms, 0 },
+                { "spread_ms", "due within, ms", NULL, (double)t->due.spread_ms, 0 },
                 { "fired_per_s", "fired a second", "from the first that is due to the last that fired",
                   (double)h->count / fired_s, 0 },
                 { "lateness_p50_ms", "late by ms, p50", NULL, histogram_us(h, 0.5) / 1e3, 1 },
@@ -321,7 +203,7 @@ static void report_lateness(struct report *r, const struct timers *t)
                 { "lateness_p999_ms", "  p99.9", NULL, histogram_us(h, 0.999) / 1e3, 1 },
                 { "lateness_max_ms", "  longest", NULL, histogram_us(h, 1) / 1e3, 1 },
                 { "fired_once", "fired once", NULL, (double)f->once, 0 },
-                { "fired_again", "fired again", "must be 0", (double)f->twice, 0 },
+                { "fired_again", "fired again", "must be 0", (double)f->again, 0 },
                 { "fired_early", "fired early", "must be 0", (double)f->early, 0 },
                 { "lost", "lost", "must be 0", (double)f->lost, 0 },
         };
@@ -337,7 +219,7 @@ static int measure(const struct bench_options *options, struct timers *t, stet_w
         if (!err)
                 err = wait_for_all(t, why);
         if (!err)
-                err = read_results(t, why);
+                err = firings_read(&t->due, &t->server, t->run_ids, &t->fired, why);
         stet_client_close(t->client);
         return err;
 }
@@ -349,23 +231,23 @@ int workload_timers(const struct bench_options *options, const char *dir, struct
         int64_t start_ns = machine_now_ns();
         stet_app_workflow(&app, "sleeper", sleeper);
         probe_register(&app);
-        t->runs = options->runs ? options->runs : RUNS_DEFAULT;
-        t->spread_ms = (int64_t)t->runs / SPREAD_RUNS_A_MS;
-        if (t->spread_ms < SPREAD_MS_MIN)
-                t->spread_ms = SPREAD_MS_MIN;
+        t->due.runs = options->runs ? options->runs : RUNS_DEFAULT;
+        t->due.spread_ms = (int64_t)t->due.runs / SPREAD_RUNS_A_MS;
+        if (t->due.spread_ms < SPREAD_MS_MIN)
+                t->due.spread_ms = SPREAD_MS_MIN;
         if (options->spread_ms >= 0)
-                t->spread_ms = options->spread_ms;
-        t->run_ids = xcalloc(t->runs, sizeof(*t->run_ids));
+                t->due.spread_ms = options->spread_ms;
+        t->run_ids = xcalloc(t->due.runs, sizeof(*t->run_ids));
         int err = server_process_open(options, &app, dir, &t->server, why);
         if (!err)
                 err = measure(options, t, why);
         server_process_close(&t->server);
         if (!err) {
                 r->transport = "tcp";
-                r->runs = (double)t->runs;
+                r->runs = (double)t->due.runs;
                 r->seconds = (double)(machine_now_ns() - start_ns) / 1e9;
                 r->rss_bytes = fmax(t->parked.peak_bytes, t->after.peak_bytes);
-                r->disk_bytes_per_run = (double)t->disk_bytes / (double)t->runs;
+                r->disk_bytes_per_run = (double)t->disk_bytes / (double)t->due.runs;
                 r->payload_bytes = NAN;
                 report_costs(r, t);
                 report_lateness(r, t);

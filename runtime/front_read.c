@@ -5,8 +5,8 @@
 #include "base/table.h"
 #include "base/run_id.h"
 #include "runtime/front_state.h"
+#include "runtime/run_show.h"
 #include "runtime/shard.h"
-#include "stet/value.h"
 
 #include <stdlib.h>
 
@@ -106,12 +106,12 @@ static uint64_t limit_of(const struct message *m)
         return cursor_uint(&c);
 }
 
-/* As many from the front as one value can hold. */
+/* As many from the front as one answer has room for. */
 static size_t fitting(const struct row *rows, size_t count)
 {
         enum { HEAD = 5 };
         size_t size = HEAD, fits = 0;
-        while (fits < count && (size += rows[fits].map.size) <= STET_VALUE_SIZE_MAX)
+        while (fits < count && (size += rows[fits].map.size) <= READING_BYTES_MAX)
                 fits++;
         return fits;
 }

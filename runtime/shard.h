@@ -51,7 +51,8 @@ struct shard_options {
         uint64_t history_max_transitions;  /* of a run, and */
         uint64_t history_max_bytes;        /* of them; 0: any */
         const struct retention *retention; /* borrowed; NULL: ended runs are kept */
-        int64_t lease_ns; /* how long a noted attempt is left to its executor after a restart */
+        int64_t lease_ns;        /* how long a noted attempt is left to its executor after a restart */
+        void (*give_back)(void); /* freed memory goes back to the system; may be NULL */
         void (*progress)(void *ctx, uint64_t done,
                          uint64_t of); /* of coming back, now and then; may be NULL */
         void *progress_ctx;

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/shard_host.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define LAG_BYTES_MAX (UINT64_C(256) << 20) /* of the log behind the checkpoint */
+
+static void give_back(void)
+{
+        malloc_trim(0);
+}
 
 static int open_store(struct shard_host *h, const struct shard_host_options *o, stet_why *why)
 {
@@ -57,6 +63,7 @@ int shard_host_open(struct shard_host *h, const struct shard_host_options *o, co
                                     .lag_bytes_max = o->no_checkpoints ? 0 : LAG_BYTES_MAX,
                                     .runs_max = o->runs_max,
                                     .idle_ns = o->idle_ns,
+                                    .give_back = give_back,
                                     .progress = o->progress,
                                     .progress_ctx = o->progress_ctx,
                                     .app = o->app,

@@ -17,6 +17,9 @@
 enum {
         SWEEP_SLICE = 256,     /* runs looked at in one tick */
         ARM_SLICE = 256,       /* timers looked for in one tick */
+        STACKS_KEPT = 256,     /* that nobody uses; and as many as are in use */
+        STACKS_SLICE = 64,     /* given back in one tick */
+        LEFT_MANY = 4096,      /* runs that left: worth asking the allocator what it can give back */
         PRESSED_NS = 20000000, /* between two sweeps while there are too many runs in memory */
 };
 
@@ -233,6 +236,25 @@ void shard_leave(struct shard *s, struct run *run)
         }
         shard_park(s, run);
         run_set_drop(&s->set, run);
+        s->left_count++;
+}
+
+/* Gives back what a burst of runs took and the few that are left don't need. Returns whether there is more.
+ */
+static bool give_back(struct shard *s)
+{
+        struct stack_pool *stacks = s->code_env.stacks;
+        size_t kept = STACKS_KEPT + s->awake_count;
+        if (stack_pool_unused(stacks) > kept) {
+                size_t surplus = stack_pool_unused(stacks) - kept;
+                stack_pool_shrink(stacks, surplus < STACKS_SLICE ? surplus : STACKS_SLICE);
+                return true;
+        }
+        if (s->options.give_back && s->left_count > LEFT_MANY && s->left_count / 4 > s->set.count) {
+                s->options.give_back();
+                s->left_count = 0;
+        }
+        return false;
 }
 
 static void begin_sweep(struct shard *s)
@@ -263,7 +285,9 @@ void shard_sweep(struct shard *s, int64_t now_ns)
         }
         if (s->sweep_left)
                 return;
-        if (pressed)
+        if (give_back(s))
+                s->sweep_next_ns = now_ns;
+        else if (pressed)
                 s->sweep_next_ns = earlier(s->sweep_next_ns, now_ns + PRESSED_NS);
         s->sweep_due_ns = earlier(s->sweep_due_ns, s->sweep_next_ns);
 }

@@ -24,6 +24,10 @@ int verb_terminate(struct command *c);
 int verb_delete(struct command *c);
 int verb_query(struct command *c);
 int verb_verify(struct command *c);
+int verb_backup(struct command *c);
+int verb_restore(struct command *c);
+int verb_recover(struct command *c);
+
 int verb_stats(struct command *c);
 int verb_executors(struct command *c);
 int verb_help(struct command *c);

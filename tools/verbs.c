@@ -155,12 +155,45 @@ const struct verb verbs[] = {
         },
         {
             .name = "verify",
-            .purpose = "check every record of a data directory",
+            .purpose = "check everything in a data directory or a backup",
             .arguments = { "[DIR]" },
             .options = { OPTION_DATA },
-            .more = "Takes no lock and changes nothing. Exit code 1 when damage is found.",
+            .more = "Changes nothing, also while a server has the directory open. Exit code 1 when damage is "
+                    "found.",
             .examples = { "verify ./stet-data" },
             .run = verb_verify,
+        },
+        {
+            .name = "backup",
+            .purpose = "copy a data directory, also while it is in use",
+            .arguments = { "BACKUP" },
+            .options = { OPTION_DATA },
+            .more = "The copy is what the directory was at one moment, and synced when the command ends.\n"
+                    "BACKUP must be missing or empty; 'restore' makes a data directory of it again.",
+            .examples = { "backup /backups/monday --data /var/lib/stet" },
+            .run = verb_backup,
+        },
+        {
+            .name = "restore",
+            .purpose = "make a data directory of a backup",
+            .arguments = { "BACKUP" },
+            .options = { OPTION_DATA },
+            .more =
+                "Everything in the backup is checked first. The data directory must be missing or empty.\n"
+                "What executors of the old directory still have is refused by the new one.",
+            .examples = { "restore /backups/monday --data /var/lib/stet" },
+            .run = verb_restore,
+        },
+        {
+            .name = "recover",
+            .purpose = "save what can be saved of a damaged data directory into a new one",
+            .arguments = { "DAMAGED", "DIR" },
+            .options = { OPTION_NONE },
+            .more =
+                "Every run whose history is whole is in DIR afterwards; the others are listed, and the exit\n"
+                "code is 1. DAMAGED stays as it is. A backup is better: this is for when there is none.",
+            .examples = { "recover ./stet-data ./stet-data-recovered" },
+            .run = verb_recover,
         },
         {
             .name = "bench",

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/crc32c.h"
 #include "wal/dir_lock_os.h"
+#include "wal/file_os.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -224,20 +225,6 @@ static int meta_create(int dir_fd, const char *path, uint32_t format, uint32_t s
 
 /* --- open --- */
 
-static int sync_parent(const char *path, stet_why *why)
-{
-        char *copy = xmemdup(path, strlen(path));
-        int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int err = 0;
-        if (fd < 0 || fsync(fd))
-                err = stet_why_set(why, STET_EIO, "cannot sync the directory that holds %s: %s", path,
-                                   strerror(errno));
-        if (fd >= 0)
-                close(fd);
-        free(copy);
-        return err;
-}
-
 static int make_directory(const char *path, stet_why *why)
 {
         char *copy = xmemdup(path, strlen(path));
@@ -321,7 +308,7 @@ static int open_locked(int dir_fd, const char *path, bool create, uint32_t shard
         if (err || exists)
                 return err;
         err = meta_create(dir_fd, path, DATA_DIR_FORMAT, shards ? shards : 1, ret, why);
-        return err ? err : sync_parent(path, why);
+        return err ? err : file_sync_parent(path, why);
 }
 
 int data_dir_open(const char *path, bool create, uint32_t shards, struct data_dir *ret, stet_why *why)
@@ -399,12 +386,23 @@ int data_dir_seal(const char *path, uint32_t format, uint32_t shards, uint64_t *
         close(dir_fd);
         if (!err)
                 *ret_incarnation = m.incarnation;
-        return err ? err : sync_parent(path, why);
+        return err ? err : file_sync_parent(path, why);
 }
 
 int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why)
 {
         return dir_lock_announce(dir->lock_fd, endpoint, why);
+}
+
+bool data_dir_is_held(const char *path)
+{
+        struct dir_holder holder;
+        int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return false;
+        int err = dir_lock_holder(dir_fd, &holder);
+        close(dir_fd);
+        return err == 0;
 }
 
 int data_dir_holder(const char *path, char *buf, size_t size)

@@ -50,6 +50,9 @@ int data_dir_seal(const char *path, uint32_t format, uint32_t shards, uint64_t *
  */
 int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why);
 
+/* Whether a process has it open. */
+bool data_dir_is_held(const char *path);
+
 /* The endpoint that the process holding the directory announced, into buf. STET_ENOTFOUND: nobody holds it,
  * or the holder serves nobody. */
 int data_dir_holder(const char *path, char *buf, size_t size);

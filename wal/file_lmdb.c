@@ -6,39 +6,24 @@
 #include "wal/file_lmdb.h"
 
 #include "base/buffer.h"
+#include "wal/file_os.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static int sync_path(const char *path, int flags, stet_why *why)
-{
-        int fd = open(path, flags | O_CLOEXEC);
-        if (fd < 0 || fsync(fd)) {
-                int number = errno;
-                if (fd >= 0)
-                        close(fd);
-                return stet_why_set(why, STET_EIO, "cannot sync %s: %s", path, strerror(number));
-        }
-        close(fd);
-        return 0;
-}
-
-static int sync_parent(const char *path, stet_why *why)
-{
-        char *copy = xmemdup(path, strlen(path));
-        int err = sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, why);
-        free(copy);
-        return err;
-}
-
 int file_lmdb_sync(const char *path, stet_why *why)
 {
-        return sync_path(path, O_RDWR, why);
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        int err = 0;
+        if (fd < 0 || fsync(fd))
+                err = stet_why_set(why, STET_EIO, "cannot sync %s: %s", path, strerror(errno));
+        if (fd >= 0)
+                close(fd);
+        return err;
 }
 
 static int create_as(const char *temporary, const char *path, env_lmdb_work *work, void *arg, stet_why *why)
@@ -54,7 +39,7 @@ static int create_as(const char *temporary, const char *path, env_lmdb_work *wor
                 err = file_lmdb_sync(temporary, why);
         if (!err && rename(temporary, path))
                 err = stet_why_set(why, STET_EIO, "cannot rename %s: %s", temporary, strerror(errno));
-        return err ? err : sync_parent(path, why);
+        return err ? err : file_sync_parent(path, why);
 }
 
 int file_lmdb_create(const char *path, env_lmdb_work *work, void *arg, stet_why *why)

@@ -11,8 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { LIVE_TRIES = 20 }; /* to read what another process is writing */
-
+enum { LIVE_TRIES = 20 }; /* to see a tree and its number of one moment */
 
 static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
 {

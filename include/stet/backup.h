@@ -48,6 +48,24 @@ STET_PUBLIC int stet_backup_check(const char *backup, const stet_backup_progress
 STET_PUBLIC int stet_restore(const char *backup, const char *data_dir, const stet_backup_progress *progress,
                              stet_backup_report *ret, stet_why *why);
 
+typedef struct stet_recover_report {
+        char incarnation[STET_RUN_ID_SIZE]; /* of the directory that was made */
+        uint32_t shards;
+        uint64_t runs; /* that are whole, and in it */
+        uint64_t lost; /* runs that are not */
+} stet_recover_report;
+
+/* Saves what can be saved of a damaged data directory, which stays as it is and may be in use by nobody, into
+ * a new one, which must be missing or empty: every run whose history is whole. `lost` (may be NULL) is called
+ * for each run that is not, and with run_id "" for damage that may have cost runs of which nothing is known.
+ * A run whose last records were lost without a trace comes back as it was before them. The new directory has
+ * an incarnation of its own. 0, also when runs were lost; STET_ENOTFOUND, STET_EFORMAT, STET_ENEWER: no data
+ * directory; STET_ELOCKED; STET_EEXISTS; STET_EFULL; STET_EIO. */
+STET_PUBLIC int stet_recover(const char *damaged_dir, const char *data_dir,
+                             void (*lost)(void *context, const char *run_id, const char *sentence),
+                             void *context, const stet_backup_progress *progress, stet_recover_report *ret,
+                             stet_why *why);
+
 #ifdef __cplusplus
 }
 #endif

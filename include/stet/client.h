@@ -145,7 +145,7 @@ typedef struct stet_list_filter {
 } stet_list_filter;
 
 /* Runs that fit the filter (NULL: the newest 100), as a list of maps. Fewer than the limit when more do not
- * fit one value; there are no more when the list is empty. */
+ * fit one answer; there are no more when the list is empty. */
 STET_PUBLIC int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_value *ret,
                                  stet_why *why);
 

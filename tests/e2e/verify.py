@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """stet verify on damaged copies of a real directory: what is damaged is named, and what changed is not called whole.
 
-Environment, besides cli.py's: STET_DUMP, the program dump_histories; STET_SEED, to try other damages.
+Environment, besides cli.py's: STET_DUMP, the program dump_histories; STET_SEED, to try other damages;
+STET_DAMAGES, how many of each kind.
 """
 
 import json
@@ -16,6 +17,7 @@ from cli import BOUND_S, DATA, FAILED, MODULE, OK, CliTest
 
 DUMP = os.path.abspath(os.environ["STET_DUMP"])
 SEED = int(os.environ.get("STET_SEED", "1"))
+COUNT = int(os.environ.get("STET_DAMAGES", "80"))
 SHARDS = 2
 
 
@@ -72,9 +74,10 @@ class VerifyTest(CliTest):
                 value = json.dumps(marker(number + 1000))
                 self.expect(self.stet("signal", f"run-{number}", "go", "-i", value, *ask), OK)
         self.assertEqual(server.stop(), OK)
-        logs = sorted(name for name in os.listdir(self.data) if name.endswith(".log"))
-        self.assertEqual(len(logs), SHARDS)
-        VerifyTest.kept = (self.read([*logs, "stet.meta"]), *self.look())
+        names = sorted(name for name in os.listdir(self.data) if name.endswith((".log", ".store")))
+        self.assertEqual(len(names), 2 * SHARDS)
+        files = self.read([*names, "stet.meta"])
+        VerifyTest.kept = (files, *self.look())
 
     def read(self, names):
         files = {}
@@ -113,8 +116,10 @@ class VerifyTest(CliTest):
         return answer.code, answer.json
 
     def check_whole_is_unchanged(self, code, case):
+        """The dump opens the directory, and so changes it; another one is put in its place."""
         if code == OK:
             histories, why = self.dump()
+            self.write(self.files)
             self.assertIsNotNone(histories, f"{case}: called whole, but can't be opened: {why}")
             self.assertEqual(histories, self.histories, f"{case}: called whole, but the histories differ")
         return code == OK
@@ -135,50 +140,45 @@ class Damage(VerifyTest):
 
     def test_a_flipped_bit_in_a_record_is_told_with_its_run_and_its_lsn(self):
         markers = sorted(self.run_of)
-        for rng, case in self.cases("record", 100):
+        for rng, case in self.cases("record", COUNT):
             text = rng.choice(markers).encode()
             run, lsn = self.run_of[text.decode()]
-            name = f"shard-{int(run[:4], 16)}.log"
-            # In a piece that fits a page, so that it is in one place; in every copy, since old pages may have it, too.
-            at = rng.randrange(len(text) - 60)
-            piece, bit = text[at : at + 60], rng.randrange(60 * 8)
-            if len(text) > 4000:
-                at, piece, bit = 0, text[:20], rng.randrange(20 * 8)
-            content = self.files[name]
-            self.assertIn(piece, content, case)
-            self.put(name, content.replace(piece, flip(piece, bit)))
+            # Enough of its beginning to tell it from others; in every copy, since old pages may have it, too.
+            piece, bit = text[:20], rng.randrange(20 * 8)
+            shard = f"shard-{int(run[:4], 16)}"
+            for name in (f"{shard}.log", f"{shard}.store"):
+                self.put(name, self.files[name].replace(piece, flip(piece, bit)))
             code, document = self.verify(case)
             self.assertEqual(code, FAILED, case)
             named = [(damage["run_id"], damage["lsn"]) for damage in document["damages"]]
-            self.assertIn((run, lsn), named, f"{case}: {document['damages']}")
-            text = self.stet("verify", self.data)
-            self.assertIn(f"run {run}", text.out, case)
-            self.assertIn(f"lsn {lsn}", text.out, case)
-            self.put(name, content)
+            self.assertTrue(any(found == run and at <= lsn for found, at in named), f"{case}: {run} {lsn} in {named}")
+            self.assertIn(f"run {run}", self.stet("verify", self.data).out, case)
+            self.write(self.files)
 
     def test_what_is_called_whole_after_a_flipped_bit_is_unchanged(self):
-        names = sorted(name for name in self.files if name.endswith(".log"))
+        names = sorted(name for name in self.files if name.startswith("shard-"))
         whole = 0
-        for rng, case in self.cases("anywhere", 70):
+        for rng, case in self.cases("anywhere", COUNT):
             name = rng.choice(names)
             content = self.files[name]
             self.put(name, flip(content, rng.randrange(len(content) * 8)))
             code, _ = self.verify(f"{case} {name}")
             whole += self.check_whole_is_unchanged(code, f"{case} {name}")
             self.put(name, content)
-        self.assertLess(whole, 70, "no flipped bit was noticed at all")
+        self.assertLess(whole, COUNT, "no flipped bit was noticed at all")
 
     def test_what_is_called_whole_after_a_flipped_bit_in_its_first_pages_is_unchanged(self):
-        for rng, case in self.cases("meta", 30):
-            content = self.files["shard-0.log"]
-            self.put("shard-0.log", flip(content, rng.randrange(2 * 4096 * 8)))
-            code, _ = self.verify(case)
-            self.check_whole_is_unchanged(code, case)
-            self.put("shard-0.log", content)
+        for rng, case in self.cases("meta", COUNT // 2):
+            name = rng.choice(("shard-0.log", "shard-0.store"))
+            content = self.files[name]
+            self.put(name, flip(content, rng.randrange(2 * 4096 * 8)))
+            code, _ = self.verify(f"{case} {name}")
+            self.check_whole_is_unchanged(code, f"{case} {name}")
+            self.put(name, content)
 
-    def test_a_log_that_was_cut_is_not_called_whole_unless_nothing_is_missing(self):
-        for rng, case in self.cases("cut", 40):
-            name = f"shard-{rng.randrange(SHARDS)}.log"
+    def test_a_file_that_was_cut_is_not_called_whole_unless_nothing_is_missing(self):
+        for rng, case in self.cases("cut", COUNT // 2):
+            name = f"shard-{rng.randrange(SHARDS)}.{rng.choice(('log', 'store'))}"
             content = self.files[name]
             size = rng.randrange(len(content))
             if rng.random() < 0.5:
@@ -188,12 +188,31 @@ class Damage(VerifyTest):
             self.check_whole_is_unchanged(code, f"{case} at {size} of {len(content)}")
             self.put(name, content)
 
-    def test_a_log_that_is_missing_or_another_shards_is_not_called_whole(self):
-        os.unlink(os.path.join(self.data, "shard-1.log"))
-        self.assertNotEqual(self.verify("missing")[0], OK)
-        self.put("shard-1.log", self.files["shard-0.log"])
-        code, _ = self.verify("swapped")
-        self.assertNotEqual(code, OK)
+    def test_a_file_that_is_missing_or_another_shards_is_not_called_whole(self):
+        for kind in ("log", "store"):
+            os.unlink(os.path.join(self.data, f"shard-1.{kind}"))
+            self.assertNotEqual(self.verify("missing")[0], OK)
+            self.put(f"shard-1.{kind}", self.files[f"shard-0.{kind}"])
+            self.assertNotEqual(self.verify("swapped")[0], OK)
+            self.write(self.files)
+
+    def test_a_log_or_store_from_another_past_is_not_called_whole(self):
+        """Each file is sound, and they don't belong together."""
+        before = self.files
+        self.expect(self.here("start", "echo", "--wait", "--id", "later-0"), OK)
+        self.expect(self.here("start", "echo", "--wait", "--id", "later-1"), OK)
+        self.expect(self.here("start", "echo", "--wait", "--id", "later-2"), OK)
+        self.assertEqual(self.verify("gone on")[0], OK)
+        after = self.read(self.files)
+        for kind in ("log", "store"):
+            for shard in range(SHARDS):
+                name = f"shard-{shard}.{kind}"
+                other = f"shard-{shard}.{'store' if kind == 'log' else 'log'}"
+                if after[name] == before[name] or after[other] == before[other]:
+                    continue
+                self.write(after | {name: before[name]})
+                if self.verify(f"older {name}")[0] == OK:
+                    self.assertEqual(kind, "store", "an older log was called whole")
 
 
 if __name__ == "__main__":

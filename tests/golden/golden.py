@@ -46,17 +46,40 @@ def fingerprint(directory):
     return found
 
 
+def known(now, then):
+    """What is told now, without the keys that nobody knew then: keys may be added."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {key: known(item, then[key]) for key, item in now.items() if key in then}
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [known(item, other) for item, other in zip(now, then)]
+    return now
+
+
 class GoldenTest(CliTest):
+    made = None  # what this version makes, once: its files by name, and what is said of it
+
     def for_each_format(self, test):
         """Those that are kept, and what this version makes."""
         self.assertIn("format-1", FORMATS)
         for name in FORMATS:
-            with self.subTest(name):
-                self.take(os.path.join(GOLDEN, name), test)
+            self.take(os.path.join(GOLDEN, name), test)
+        self.take(self.make(), test)
+
+    def make(self):
         made = self.path("made")
-        command = [MAKE, cli.STET, MODULE, made]
-        subprocess.run(command, env=self.environment, stderr=subprocess.DEVNULL, timeout=cli.BOUND_S, check=True)
-        self.take(made, test)
+        if GoldenTest.made is None:
+            command = [MAKE, cli.STET, MODULE, made]
+            subprocess.run(command, env=self.environment, stderr=subprocess.DEVNULL, timeout=cli.BOUND_S, check=True)
+            GoldenTest.made = {}
+            for path in [f"{made}.json", *glob.glob(f"{made}/*")]:
+                with open(path, "rb") as file:
+                    GoldenTest.made[os.path.relpath(path, made)] = file.read()
+            shutil.rmtree(made)
+        os.mkdir(made)
+        for name, content in GoldenTest.made.items():
+            with open(os.path.normpath(os.path.join(made, name)), "wb") as file:
+                file.write(content)
+        return made
 
     def take(self, directory, test):
         shutil.rmtree(self.data, ignore_errors=True)
@@ -82,7 +105,7 @@ class Earlier(GoldenTest):
             self.assertEqual(sorted(row["run_id"] for row in self.ask("list", "--limit", "1000")), sorted(runs))
             for _ in range(2):
                 for run, told in runs.items():
-                    self.assertEqual(self.told(run), told)
+                    self.assertEqual(known(self.told(run), told), told)
 
         self.for_each_format(tell)
 
@@ -102,7 +125,8 @@ class Earlier(GoldenTest):
         self.assertEqual(self.ask("list", "--state", "open"), [])
         for run, told in runs.items():
             history = self.ask("history", run)
-            self.assertEqual(history[: len(told["history"])], told["history"])
+            told = told["history"]
+            self.assertEqual(known(history[: len(told)], told), told)
         self.assertEqual(executor.stop(), OK)
         self.assertEqual(server.stop(), OK)
         self.expect(self.stet("verify", self.data), OK)

@@ -41,6 +41,9 @@ static void compare_run(void *ctx, uint64_t id, const char *workflow_id, uint32_
         struct comparison *c = ctx;
         const struct model_run *run = model_run(c->sim->model, id);
         c->runs++;
+        if (run && run->removed)
+                sim_break(c->sim, "P32: run %llx (\"%s\") was removed, and is still there",
+                          (unsigned long long)id, workflow_id);
         if (!run)
                 sim_break(c->sim, "P4: run %llx (\"%s\") has no records", (unsigned long long)id,
                           workflow_id);
@@ -60,8 +63,11 @@ static void compare_with_model(struct sim *s, uint32_t shard, struct shard *live
         struct comparison c = { s, 0 };
         uint32_t runs = 0;
         shard_visit(live, compare_run, &c);
-        list_each(at, model_runs(s->model)) runs +=
-            shard_of_run(container_of(at, struct model_run, all)->id) == shard;
+        list_each(at, model_runs(s->model))
+        {
+                const struct model_run *run = container_of(at, struct model_run, all);
+                runs += shard_of_run(run->id) == shard && !run->removed;
+        }
         if (c.runs != runs)
                 sim_break(s, "P1: shard %u knows %u runs, its log %u", shard, c.runs, runs);
 }
@@ -122,7 +128,8 @@ static void note_away(struct sim *s, uint32_t shard, const struct shard *live)
         list_each(at, model_runs(s->model))
         {
                 struct model_run *run = container_of(at, struct model_run, all);
-                if (run->away || shard_of_run(run->id) != shard || run_set_here(&live->set, run->id))
+                if (run->away || run->removed || shard_of_run(run->id) != shard ||
+                    run_set_here(&live->set, run->id))
                         continue;
                 run->away = true;
                 sim_did(s, DID_AWAY);

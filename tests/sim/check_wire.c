@@ -51,7 +51,7 @@ static const struct model_run *applied_by(struct sim *s, struct ask *ask, const 
         const struct model_run *run =
             model_request(s->model, asked_events[ask->type], bytes_str(ask->request_id));
         bool for_want_of_room = m->code == STET_EFULL || m->code == STET_EBUSY;
-        if (m->code && run && !(for_want_of_room && ask->fresh))
+        if (m->code && run && !model_may_be_gone(s->model, run) && !(for_want_of_room && ask->fresh))
                 sim_break(s, "P5: %s \"%s\" was answered %s, and run %llx has applied it",
                           message_shapes[ask->type].name, ask->request_id, stet_error_name((int)m->code),
                           ID(run));
@@ -70,7 +70,8 @@ static void check_start(struct sim *s, struct ask *ask, const struct message *m)
         if (!run)
                 sim_break(s, "P2: the start of run %llx was acknowledged before it was durable",
                           (unsigned long long)m->token.run);
-        else if (applied && applied != run)
+        else if (applied && applied != run && !model_may_be_gone(s->model, applied) &&
+                 !model_may_be_gone(s->model, run))
                 sim_break(s, "P8: start \"%s\" was answered with run %llx, which another request started",
                           ask->request_id, ID(run));
         else if (!applied && !bytes_equal(run->workflow_id, bytes_str(ask->id)))
@@ -93,6 +94,16 @@ static void check_command(struct sim *s, struct ask *ask, const struct message *
                 sim_break(s, "P2: %s \"%s\" was acknowledged before it was durable",
                           message_shapes[ask->type].name, ask->request_id);
         sim_did(s, (enum sim_operation)ask->operation);
+}
+
+static void check_delete(struct sim *s, const struct message *m)
+{
+        const struct model_run *run = model_run(s->model, m->token.run);
+        if (m->code)
+                sim_did(s, DID_DELETE_REFUSED);
+        else if (!run || !run->removed)
+                sim_break(s, "P2: the removal of run %llx was acknowledged before it was durable",
+                          (unsigned long long)m->token.run);
 }
 
 static void check_result(struct sim *s, const struct ask *ask, const struct message *m)
@@ -120,6 +131,8 @@ static void check_answer(struct sim *s, const struct message *m)
                 check_start(s, ask, m);
         else if (ask->type == MSG_READ || ask->type == MSG_QUERY)
                 check_reading(s, ask, m);
+        else if (ask->type == MSG_DELETE)
+                check_delete(s, m);
         else if (ask->type != MSG_WAIT)
                 check_command(s, ask, m);
         ask->replied |= m->type == MSG_REPLY;

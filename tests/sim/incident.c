@@ -195,6 +195,43 @@ static void leave_children_behind(struct knobs *k)
         k->asks[DID_CANCEL] = k->asks[DID_TERMINATE] = 3;
 }
 
+/* Nothing stays in memory that can leave it, and each record is a checkpoint of its own. */
+static void keep_nothing_in_memory(struct knobs *k)
+{
+        k->store = true;
+        k->shard_runs_max = 1;
+        k->shard_idle_ns = 0;
+        k->checkpoint_ns = MS;
+        k->checkpoint_bytes = 1;
+        k->lag_bytes_max = 0;
+        k->retention_ns = 0;
+        k->faults[FAULT_NODE_CRASH] = OFTEN;
+        k->faults[FAULT_GROUP_UNANSWERED] = ALWAYS / 2;
+        k->asks[DID_SAID_AGAIN] = 10;
+        k->program_mask = STEP(SLEEP) | STEP(SLEEP_UNTIL) | STEP(SIGNAL_TIMEOUT) | STEP(SIGNAL) |
+                          STEP(CHILD) | STEP(SEND) | PROGRAM_LONG_WAITS;
+}
+
+static void break_the_store(struct knobs *k)
+{
+        keep_nothing_in_memory(k);
+        k->faults[FAULT_STORE_FULL] = k->faults[FAULT_STORE_FATAL] = k->faults[FAULT_STORE_FATAL_APPLIED] =
+            OFTEN;
+        k->faults[FAULT_DISK_FATAL] = k->faults[FAULT_DISK_FATAL_APPLIED] = RARELY;
+        k->faults[FAULT_STALE_KEEPER] = ALWAYS;
+        k->lag_bytes_max = 4000;
+}
+
+static void forget_what_has_ended(struct knobs *k)
+{
+        keep_nothing_in_memory(k);
+        k->checkpoint_bytes = 1000;
+        k->retention_ns = SECOND;
+        k->asks[DID_DELETE] = 10;
+        k->program_mask =
+            STEP(CHILD) | STEP(CHILD_ABANDONED) | STEP(CHILD_TAKEN) | STEP(CALL) | STEP(SLEEP) | STEP(SEND);
+}
+
 const struct sim_incident incidents[] = {
         { "crash-in-recovery", "crashes again and again, also while it comes back (DBOS #716)",
           crash_again_and_again, NULL },
@@ -230,6 +267,12 @@ const struct sim_incident incidents[] = {
         { "changed-code", "the code changes under open runs, and changes back", change_code, NULL },
         { "signals-through-crashes", "signals between runs while the node crashes", send_through_crashes,
           NULL },
+        { "nothing-in-memory", "runs leave memory at once and come back, through crashes",
+          keep_nothing_in_memory, NULL },
+        { "broken-store", "the store's disk is full, or fails, again and again; memory is short",
+          break_the_store, NULL },
+        { "ended-runs-forgotten", "ended runs are removed as soon as can be, while their ids are used again",
+          forget_what_has_ended, NULL },
         { "children-left", "parents end, crash and cancel around their children", leave_children_behind,
           NULL },
 };

@@ -81,60 +81,85 @@ void model_put_child(struct model *m, struct model_run *run)
         map_put(&m->children, &run->by_parent, pair_key(run->parent, run->parent_op));
 }
 
-struct model_run *model_request(const struct model *m, uint8_t event, struct bytes id)
+static struct model_request *request_find(const struct model *m, uint8_t event, struct bytes id)
 {
         for (struct map_node *n = map_find(&m->requests, hash_bytes(event, 0, id)); n;
              n = map_find_next(&m->requests, n)) {
                 struct model_request *r = container_of(n, struct model_request, by_hash);
                 if (r->event == event && bytes_equal(r->id, id))
-                        return r->run;
+                        return r;
         }
         return NULL;
 }
 
+struct model_run *model_request(const struct model *m, uint8_t event, struct bytes id)
+{
+        const struct model_request *r = request_find(m, event, id);
+        return r ? r->run : NULL;
+}
+
 void model_put_request(struct model *m, const struct event *e, struct model_run *run)
 {
-        struct model_request *r = keep_new(m, sizeof *r);
+        struct model_request *r = request_find(m, e->type, e->request_id);
+        if (r) {
+                r->run = run;
+                return;
+        }
+        r = keep_new(m, sizeof *r);
         r->event = e->type;
         r->id = model_keep(m, e->request_id);
         r->run = run;
         map_put(&m->requests, &r->by_hash, hash_bytes(e->type, 0, e->request_id));
 }
 
-bool model_was_sent(const struct model *m, uint64_t run, uint32_t op)
+static struct model_send *send_find(const struct model *m, uint64_t run, uint32_t op)
 {
         for (struct map_node *n = map_find(&m->sends, pair_key(run, op)); n;
              n = map_find_next(&m->sends, n)) {
-                const struct model_send *send = container_of(n, struct model_send, by_op);
+                struct model_send *send = container_of(n, struct model_send, by_op);
                 if (send->run == run && send->op == op)
-                        return true;
+                        return send;
         }
-        return false;
+        return NULL;
 }
 
-bool model_put_send(struct model *m, uint64_t run, uint32_t op, struct bytes to)
+const struct model_run *model_sent_to(const struct model *m, uint64_t run, uint32_t op)
 {
-        uint64_t key = hash_bytes(run, 0, to);
-        struct model_sender *sender = NULL;
-        for (struct map_node *n = map_find(&m->senders, key); n && !sender;
-             n = map_find_next(&m->senders, n)) {
+        const struct model_send *send = send_find(m, run, op);
+        return send ? send->to : NULL;
+}
+
+static struct model_sender *sender_get(struct model *m, uint64_t run, const struct model_run *to)
+{
+        uint64_t key = hash_bytes(run, 0, to->workflow_id);
+        for (struct map_node *n = map_find(&m->senders, key); n; n = map_find_next(&m->senders, n)) {
                 struct model_sender *found = container_of(n, struct model_sender, by_pair);
-                if (found->run == run && bytes_equal(found->to, to))
-                        sender = found;
+                if (found->run == run && bytes_equal(found->to->workflow_id, to->workflow_id))
+                        return found;
         }
-        if (model_was_sent(m, run, op) || (sender && sender->op >= op))
+        struct model_sender *sender = keep_new(m, sizeof *sender);
+        sender->run = run;
+        sender->to = to;
+        map_put(&m->senders, &sender->by_pair, key);
+        return sender;
+}
+
+/* What a removed run had applied is not known any more. */
+bool model_put_send(struct model *m, uint64_t run, uint32_t op, const struct model_run *to)
+{
+        struct model_sender *sender = sender_get(m, run, to);
+        struct model_send *send = send_find(m, run, op);
+        if ((send && !send->to->removed) || (sender->op >= op && !sender->to->removed))
                 return false;
-        if (!sender) {
-                sender = keep_new(m, sizeof *sender);
-                sender->run = run;
-                sender->to = model_keep(m, to);
-                map_put(&m->senders, &sender->by_pair, key);
-        }
         sender->op = op;
-        struct model_send *send = keep_new(m, sizeof *send);
-        send->run = run;
-        send->op = op;
-        map_put(&m->sends, &send->by_op, pair_key(run, op));
+        sender->to = to;
+        if (!send) {
+                send = keep_new(m, sizeof *send);
+                send->run = run;
+                send->op = op;
+                map_put(&m->sends, &send->by_op, pair_key(run, op));
+        }
+        send->to = to;
         return true;
 }
 
@@ -253,12 +278,28 @@ static void take_transition(struct model *m, const struct record *r)
                 run->pending++;
         model_event(m, run, &e, r->flags, r->time_ns);
         take_effects(m, run, &c, &e, r);
+        if (run->ending != RUN_OPEN)
+                run->ended_ns = r->time_ns;
 }
 
 struct reading {
         struct model *model;
         struct model_log *log;
 };
+
+static void take_removal(struct model *m, const struct record *r)
+{
+        struct cursor c = cursor_of(r->body);
+        while (!cursor_end(&c) && !c.failed) {
+                uint64_t id = cursor_uint(&c);
+                struct model_run *run = model_run(m, id);
+                if (run && !run->removed)
+                        model_remove(m, run, r->time_ns);
+                else
+                        sim_break(m->sim, "P1: record %llu removes run %llx, which is not there",
+                                  (unsigned long long)r->lsn, (unsigned long long)id);
+        }
+}
 
 static int take_record(void *ctx, const struct record *r)
 {
@@ -277,6 +318,8 @@ static int take_record(void *ctx, const struct record *r)
         m->records++;
         if (r->kind == RECORD_NOTE)
                 sim_did(m->sim, DID_NOTE);
+        if (r->kind == RECORD_REMOVAL)
+                take_removal(m, r);
         if (r->kind == RECORD_TRANSITION)
                 take_transition(m, r);
         return m->sim->broken ? -1 : 0;

@@ -74,12 +74,14 @@ struct model_run {
         uint64_t continued_from;
         uint64_t continued_as;
         uint32_t ending;
+        bool removed; /* there is a record that says so */
         uint32_t transitions;
         uint32_t pending;
         uint32_t open_ops;
         uint64_t first_lsn;
         uint64_t last_lsn;
         int64_t started_ns;
+        int64_t ended_ns;
         struct model_op *ops; /* op n at n - 1 */
         uint32_t ops_count;
         uint32_t ops_capacity;
@@ -106,6 +108,12 @@ struct model_run *model_request(const struct model *m, uint8_t event,
 struct model_run *model_child_of(const struct model *m, uint64_t parent, uint32_t op);
 struct model_run *model_last_of_chain(const struct model *m, struct model_run *run);
 const struct list *model_runs(const struct model *m); /* struct model_run.all, by start */
+
+/* A run is removed: the record is of that time. */
+void model_remove(struct model *m, struct model_run *run, int64_t time_ns);
+
+/* It is removed, or its removal may be under way. */
+bool model_may_be_gone(const struct model *m, const struct model_run *run);
 
 /* An attempt goes to an executor. */
 void model_hand(struct model *m, struct model_op *op, uint32_t attempt, const char *executor, uint64_t peer);

@@ -6,6 +6,7 @@
 
 #include "tests/sim/flows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT(b) (int)(b).size, (b).size ? (const char *)(b).data : ""
@@ -144,7 +145,7 @@ static void close_op(struct model_run *run, struct model_op *op)
 
 static void signal_event(struct model *m, struct model_run *run, const struct event *e)
 {
-        if (e->sender && !model_put_send(m, e->sender, e->sender_op, run->workflow_id))
+        if (e->sender && !model_put_send(m, e->sender, e->sender_op, run))
                 sim_break(
                     m->sim,
                     "P13: the signal of op %u of run %llx came to run %llx a second time, or out of order",
@@ -180,11 +181,11 @@ static bool take_untaken(struct model_run *run, struct bytes name)
 
 static void sent_event(struct model *m, const struct model_run *run, const struct event *e)
 {
-        bool applied = model_was_sent(m, run->id, e->op);
-        if (!e->code && !applied)
+        const struct model_run *to = model_sent_to(m, run->id, e->op);
+        if (!e->code && !to)
                 sim_break(m->sim, "P13: run %llx was told that its signal of op %u is applied, and it is not",
                           ID(run), e->op);
-        if (e->code && applied)
+        if (e->code && to && !to->removed)
                 sim_break(m->sim, "P5: run %llx was told %s of its signal of op %u, and it was applied",
                           ID(run), stet_error_name((int)e->code), e->op);
         sim_did(m->sim, e->code ? DID_SEND_NOBODY : DID_SEND);
@@ -296,7 +297,9 @@ void model_event(struct model *m, struct model_run *run, const struct event *e, 
                           ID(run));
         if (e->type != EVENT_START)
                 run->cancel_next = false;
-        if (e->request_id.size && model_request(m, e->type, e->request_id))
+        const struct model_run *applied =
+            e->request_id.size ? model_request(m, e->type, e->request_id) : NULL;
+        if (applied && !applied->removed)
                 sim_break(m->sim, "P8: the request \"%.*s\" was applied a second time", TEXT(e->request_id));
         switch ((enum event_type)e->type) {
         case EVENT_START:
@@ -324,6 +327,53 @@ void model_event(struct model *m, struct model_run *run, const struct event *e, 
         }
         if (e->request_id.size)
                 model_put_request(m, e, run);
+}
+
+/* --- removal --- */
+
+/* Whether a client asked to remove the run, by its id or by its workflow id, which another of its chain may
+ * have had then. */
+static bool is_unwanted(const struct model *m, const struct model_run *run)
+{
+        char id[24];
+        snprintf(id, sizeof id, "%016llx", ID(run));
+        list_each(at, &m->sim->asks_all)
+        {
+                const struct ask *ask = container_of(at, struct ask, in_all);
+                if (ask->type == MSG_DELETE &&
+                    (strcmp(ask->id, id) == 0 || bytes_equal(bytes_str(ask->id), run->workflow_id)))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_due(const struct model *m, const struct model_run *run, int64_t time_ns)
+{
+        return m->sim->knobs.retention_ns && run->ending != RUN_OPEN &&
+               time_ns - run->ended_ns >= m->sim->knobs.retention_ns;
+}
+
+bool model_may_be_gone(const struct model *m, const struct model_run *run)
+{
+        return run->removed || is_unwanted(m, run) || is_due(m, run, sim_node_now(m->sim));
+}
+
+/* Only what has ended, and what nobody asks for any more: a parent that does not know of its child's end
+ * would start it again. */
+void model_remove(struct model *m, struct model_run *run, int64_t time_ns)
+{
+        const struct model_op *asking = run->parent ? model_op(m, run->parent, run->parent_op) : NULL;
+        if (run->ending == RUN_OPEN)
+                sim_break(m->sim, "P1: run %llx was removed while it was open", ID(run));
+        if (asking && asking->open)
+                sim_break(m->sim, "P9: run %llx was removed before its parent had heard of its end", ID(run));
+        bool unwanted = is_unwanted(m, run);
+        if (!unwanted && !is_due(m, run, time_ns))
+                sim_break(m->sim,
+                          "P1: run %llx was removed %.3f s after its end, and nobody had asked for that",
+                          ID(run), (double)(time_ns - run->ended_ns) / 1e9);
+        run->removed = true;
+        sim_did(m->sim, unwanted ? DID_DELETE : DID_RETIRE);
 }
 
 /* --- effects --- */

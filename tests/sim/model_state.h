@@ -14,7 +14,7 @@ struct model_request {
         struct map_node by_hash;
         uint8_t event;
         struct bytes id;
-        struct model_run *run;
+        struct model_run *run; /* the last that applied it: after a removal it may be applied once more */
 };
 
 /* A signal of a run that was applied. */
@@ -22,13 +22,14 @@ struct model_send {
         struct map_node by_op;
         uint64_t run;
         uint32_t op;
+        const struct model_run *to; /* where it was applied */
 };
 
 /* The last signal from a run to a workflow id. */
 struct model_sender {
         struct map_node by_pair;
         uint64_t run;
-        struct bytes to;
+        const struct model_run *to;
         uint32_t op;
 };
 
@@ -58,9 +59,10 @@ struct bytes model_keep(struct model *m, struct bytes data);
 void model_name_run(struct model *m, struct model_run *run);
 void model_put_child(struct model *m, struct model_run *run);
 void model_put_request(struct model *m, const struct event *e, struct model_run *run);
-bool model_was_sent(const struct model *m, uint64_t run, uint32_t op);
-/* Notes that the signal of that run's op was applied to a run of this workflow id; false: it was before, or a
- * later one was. */
-bool model_put_send(struct model *m, uint64_t run, uint32_t op, struct bytes to);
+/* The run to which the signal of that run's op was applied, or NULL. */
+const struct model_run *model_sent_to(const struct model *m, uint64_t run, uint32_t op);
+/* Notes that the signal of that run's op was applied to this run; false: it was applied before to one of its
+ * workflow id that is still known, or a later one was. */
+bool model_put_send(struct model *m, uint64_t run, uint32_t op, const struct model_run *to);
 
 #endif

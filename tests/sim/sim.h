@@ -2,8 +2,8 @@
  *
  * The simulator: a whole node (front, scheduler, shards, logs), its clients and its executors on virtual
  * time, in one thread, without a clock, a socket or a disk. The engine's code is the real one; what it
- * touches the world through (log writer, transport, time) is played by this library, which also breaks it:
- * machines crash between any two steps, connections break, disks fill up, executors die. After each step
+ * touches the world through (log writer, store, transport, time) is played by this library, which also breaks
+ * it: machines crash between any two steps, connections break, disks fill up, executors die. After each step
  * checkers compare what happened with what stet promises (P1 … P20; docs and the checker's sentences use
  * these numbers).
  *
@@ -66,7 +66,10 @@
         X(AWAY, "run that left memory")                                                                      \
         X(BACK, "run that came back into memory")                                                            \
         X(TIMER_BACK, "timer of a run that had left memory")                                                 \
-        X(AGAIN_BACK, "command said again of a run that had left memory")
+        X(AGAIN_BACK, "command said again of a run that had left memory")                                    \
+        X(DELETE, "run that was removed because a client said so")                                           \
+        X(DELETE_REFUSED, "removal that was refused")                                                        \
+        X(RETIRE, "run that was removed because its time was over")
 
 /* What clients ask and what workflows do. */
 #define SIM_OPERATIONS(X)                                                                                    \

@@ -8,9 +8,11 @@
 #include "tests/sim/site_state.h"
 
 #include "runtime/front_state.h"
+#include "runtime/retention.h"
 #include "tests/sim/flows.h"
 #include "tests/sim/keeper.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { NOTE_AFTER_MS = 1000, STACK_SIZE = 32 << 10 };
@@ -108,6 +110,7 @@ static bool open_shard(struct site *site, struct seat_of_shard *seat)
                                          .app = kit_app(s->options.kit, site->code_changed),
                                          .stack_size = STACK_SIZE,
                                          .stacks_max = s->knobs.stacks_max,
+                                         .retention = site->retention,
                                          .lease_ns = LEASE_MS * MS };
         if (s->keepers[seat->index]) {
                 options.store = keeper_runs(s->keepers[seat->index]);
@@ -258,6 +261,14 @@ uint64_t site_tasks(const struct sim *s)
         return stats.tasks;
 }
 
+static struct retention *retention_new(const struct sim *s)
+{
+        char text[24];
+        struct retention *retention;
+        snprintf(text, sizeof text, "%llds", (long long)(s->knobs.retention_ns / SECOND));
+        return s->knobs.retention_ns && retention_parse(text, &retention, NULL) == 0 ? retention : NULL;
+}
+
 struct site *site_new(struct sim *s)
 {
         struct site *site = xcalloc(1, sizeof *site);
@@ -273,6 +284,7 @@ struct site *site_new(struct sim *s)
                 site->seats[i].index = i;
                 site->seats[i].turn.happen = site_take_shard_turn;
         }
+        site->retention = retention_new(s);
         sim_plan(s, &site->restart, s->now_ns);
         return site;
 }
@@ -285,5 +297,6 @@ void site_free(struct site *site)
         take_down(site);
         sim_unplan(s, &site->restart);
         plant_fini(s);
+        retention_free(site->retention);
         free(site);
 }

@@ -40,6 +40,7 @@ struct site {
         struct sim *sim;
         bool listening; /* peers can connect; what they say waits until it is up */
         bool up;
+        struct retention *retention; /* NULL: ended runs are kept */
         struct front *front;
         struct seat_of_shard seats[SHARDS_MAX];
         struct list inbox;

@@ -84,6 +84,8 @@ static void choose_store(struct sim *s, struct knobs *k)
         k->faults[FAULT_STORE_FATAL_APPLIED] = weigh(s, 2);
         k->faults[FAULT_STALE_KEEPER] = weigh(s, 9000);
         k->asks[DID_SAID_AGAIN] = weigh(s, 3);
+        k->asks[DID_DELETE] = weigh(s, 3);
+        k->retention_ns = sim_chance(s, 20000) ? (1 + sim_below(s, 5)) * SECOND : 0;
 }
 
 void swarm_choose(struct sim *s)

@@ -133,6 +133,22 @@ static void ask_about_all(struct sim *s, uint32_t guest, enum sim_operation oper
         guest_ask(s, guest, operation, &m);
 }
 
+/* By its run id: the workflow id may be another run's by the time it is said again. */
+static void ask_delete(struct sim *s, uint32_t guest)
+{
+        uint32_t count = (uint32_t)model_runs_count(s->model), place = count ? sim_below(s, count) : 0;
+        char id[24];
+        list_each(at, model_runs(s->model))
+        {
+                const struct model_run *run = container_of(at, struct model_run, all);
+                if ((place && place--) || (run->ending == RUN_OPEN && !sim_chance(s, 10000)))
+                        continue;
+                snprintf(id, sizeof id, "%016llx", (unsigned long long)run->id);
+                guest_ask(s, guest, DID_DELETE, &(struct message){ .type = MSG_DELETE, .id = bytes_str(id) });
+                return;
+        }
+}
+
 /* --- acting --- */
 
 static enum sim_operation pick_operation(struct sim *s)
@@ -156,6 +172,9 @@ static void act(struct sim *s, struct happening *h)
         case DID_START_EXISTING:
         case DID_START_REPLACING:
                 ask_start(s, guest, operation);
+                break;
+        case DID_DELETE:
+                ask_delete(s, guest);
                 break;
         case DID_SAID_AGAIN:
                 guest_say_again(s, guest);

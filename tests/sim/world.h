@@ -102,6 +102,7 @@ struct knobs {
         uint64_t lag_bytes_max;
         uint32_t shard_runs_max; /* in memory */
         int64_t shard_idle_ns;
+        int64_t retention_ns; /* 0: ended runs are kept */
 };
 
 void swarm_choose(struct sim *s);

@@ -802,10 +802,10 @@ CLAIM(attributes_that_are_none_are_refused_by_the_node)
         cr_assert_eq(count_runs(), 0);
 }
 
-/* 300 runs with 10 KB of attributes each are more than one value holds. */
+/* 400 runs with 10 KB of attributes each are more than one answer holds. */
 CLAIM(list_of_runs_with_large_attributes_has_shorter_pages)
 {
-        enum { COUNT = 300 };
+        enum { COUNT = 400 };
         stet_value attributes = { 0 }, text = { 0 };
         stet_answer answers[COUNT];
         char filled[STET_ATTRIBUTE_STRING_MAX + 1], before[256] = "";
@@ -1151,7 +1151,7 @@ CLAIM(wait_with_a_limit_ends_there_and_the_run_goes_on)
 
 CLAIM(every_submitted_start_is_answered_when_durable_and_when_ended)
 {
-        enum { COUNT = 300 };
+        enum { COUNT = 400 };
         static stet_answer answers[2 * COUNT + 1];
         int durable[COUNT] = { 0 }, ended[COUNT] = { 0 };
         for (uint64_t i = 0; i < COUNT; i++) {

@@ -290,12 +290,16 @@ Test(limits, value_of_14_levels_comes_back_and_one_of_15_can_not_be_made)
 
 Test(limits, value_of_262144_parts_comes_back_and_one_of_one_more_can_not_be_made)
 {
-        stet_value v = { 0 }, nil = { 0 };
+        enum { ITEMS = STET_VALUE_NODES_MAX - 1 };
+        static uint8_t data[5 + ITEMS] = { 0xdd, ITEMS >> 24, ITEMS >> 16 & 255, ITEMS >> 8 & 255,
+                                           ITEMS & 255 };
+        stet_value v = { 0 }, copy = { 0 }, nil = { 0 };
         stet_value_set_null(&nil);
-        stet_value_pack(&v, "[]");
-        for (int i = 1; i < STET_VALUE_NODES_MAX; i++)
-                cr_assert_eq(stet_value_append(&v, &nil), 0);
-        cr_assert_eq(stet_value_append(&v, &nil), STET_ETOOBIG);
+        memset(data + 5, 0xc0, ITEMS);
+        cr_assert_eq(stet_value_from_msgpack(&v, data, sizeof data), 0);
+        cr_assert_eq(stet_value_copy(&copy, &v), 0);
+        cr_assert_eq(stet_value_append(&copy, &nil), STET_ETOOBIG);
+        stet_value_free(&copy);
         start("activity", "a", &v);
         assert_result("a", &v);
         stet_value_free(&v);

@@ -35,6 +35,16 @@ static int wait_for_go(stet_run *run, const stet_value *in, stet_value *ret)
         return stet_wait_signal(run, "go", ret);
 }
 
+/* Has a child of the id that it is given, and waits. */
+static int parent_of(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        char id[20];
+        int err = stet_value_get_string(in, id, sizeof id);
+        if (!err)
+                err = stet_child(run, "echo", in, ret, .id = id);
+        return err ? err : stet_wait_signal(run, "go", NULL);
+}
+
 /* Has a child that has ended, and waits. */
 static int parent(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -61,6 +71,7 @@ static void setup(void)
         stet_app_workflow(&app, "fails", fails);
         stet_app_workflow(&app, "wait", wait_for_go);
         stet_app_workflow(&app, "parent", parent);
+        stet_app_workflow(&app, "parent-of", parent_of);
         stet_app_workflow(&app, "countdown", counts_down);
         cr_assert_eq(app.err, 0, "%s", app.why.text);
 }
@@ -277,6 +288,40 @@ Test(shard_remove, child_whose_parent_has_heard_of_its_end_can_go_and_is_not_sta
         embedded_signal(&e, "p", "go", NULL);
         embedded_result(&e, "p", STET_RUN_COMPLETED);
         assert_gone("child");
+        embedded_close(&e);
+}
+
+Test(shard_remove, parent_in_another_shard_is_asked_before_a_child_goes)
+{
+        enum { PAIRS = 12 };
+        unsigned apart = 0;
+        e = (struct embedded){ .options = STET_NODE_OPTIONS };
+        e.options.retention = "forever";
+        e.options.threads = true;
+        e.options.shards = 2;
+        embedded_open(&e, &app);
+        for (int i = 0; i < PAIRS; i++) {
+                char id[20], json[24], parent_id[STET_RUN_ID_SIZE], name[20];
+                snprintf(id, sizeof id, "child-%d", i);
+                snprintf(json, sizeof json, "\"%s\"", id);
+                snprintf(name, sizeof name, "parent-%d", i);
+                snprintf(parent_id, sizeof parent_id, "%s", embedded_start(&e, "parent-of", name, json));
+                double end = now_s() + 20;
+                while (!strstr(embedded_blocked_on(&e, parent_id), "signal"))
+                        cr_assert_lt(now_s(), end);
+                apart += strncmp(embedded_show(&e, id, "run_id"), parent_id, 4) != 0;
+                cr_assert_eq(stet_client_delete(e.client, id, NULL, &why), 0, "%s", why.text);
+                cr_assert_eq(show(id), STET_ENOTFOUND);
+        }
+        cr_assert_gt(apart, 0, "no pair is in two shards");
+        cr_assert_lt(apart, PAIRS, "all pairs are in two shards");
+        embedded_reopen(&e, &app);
+        for (int i = 0; i < PAIRS; i++) {
+                char id[20];
+                snprintf(id, sizeof id, "child-%d", i);
+                cr_assert_eq(show(id), STET_ENOTFOUND);
+        }
+        cr_assert_eq(listed("open"), PAIRS);
         embedded_close(&e);
 }
 
