@@ -144,7 +144,7 @@ static int fold(void *ctx, const struct record *record)
 {
         struct checkpointer *c = ctx;
         int err = 0;
-        if (record->lsn > c->up_to_lsn || c->bytes.size >= c->bytes_max)
+        if (record->lsn > c->up_to_lsn || c->taken >= c->bytes_max)
                 return -1; /* enough */
         switch ((enum record_kind)record->kind) {
         case RECORD_TRANSITION:
@@ -164,6 +164,7 @@ static int fold(void *ctx, const struct record *record)
         if (record->time_ns > c->time_ns)
                 c->time_ns = record->time_ns;
         c->reached = (struct store_checkpoint){ record->lsn, record->crc };
+        c->taken += RECORD_HEADER_SIZE + record->body.size;
         return 0;
 }
 
@@ -220,6 +221,7 @@ int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_m
 {
         c->up_to_lsn = up_to_lsn;
         c->bytes_max = bytes_max;
+        c->taken = 0;
         *ret_bytes = 0;
         if (up_to_lsn <= c->store.store->checkpoint.lsn) {
                 shrink(c);
@@ -236,7 +238,7 @@ int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_m
         if (any && !err)
                 err = store_commit(c->store.store, &c->batch, c->reached, why);
         if (any && !err)
-                *ret_bytes = c->bytes.size ? c->bytes.size : 1;
+                *ret_bytes = c->taken;
         forget_batch(c);
         return err;
 }

@@ -59,6 +59,7 @@ struct checkpointer {
         struct value_count *values_list;
         uint64_t up_to_lsn;
         size_t bytes_max;
+        size_t taken; /* bytes of records */
         struct store_checkpoint reached;
         stet_why *why;
 

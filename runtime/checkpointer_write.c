@@ -72,7 +72,7 @@ static int take_last_chunk(void *ctx, struct bytes key, struct bytes chunk)
 /* A run's records go on in its last chunk, if that has room. */
 static int continue_chunk(struct chunk_writer *w, uint64_t run, stet_why *why)
 {
-        struct run_key from = run_key_run('c', run), to = run_key_after(&from);
+        struct run_key from = run_key_run('z', run), to = run_key_after(&from);
         int err = store_scan(w->c->store.store, run_key_bytes(&from), run_key_bytes(&to), true,
                              take_last_chunk, w, why);
         /* A damaged last chunk stays as it is, and the records go into one of their own. */
@@ -222,7 +222,7 @@ static int harmless(int err)
 static int write_removed(struct checkpointer *c, const struct run_change *change, stet_why *why)
 {
         struct removal r = { .c = c, .run = change->id, .why = why };
-        struct run_key image = run_key_run('r', change->id), from = run_key_run('c', change->id),
+        struct run_key image = run_key_run('r', change->id), from = run_key_run('z', change->id),
                        to = run_key_after(&from);
         if (change->is_new)
                 return 0; /* the store never saw it */

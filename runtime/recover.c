@@ -118,7 +118,7 @@ void recovery_take_store(void *ctx, struct bytes lmdb_key, struct bytes value)
         struct bytes key;
         uint16_t number;
         if (piece_key_split(lmdb_key, &key, &number) &&
-            (key.data[0] == 'b' || key.data[0] == 'c' || key.data[0] == 'r'))
+            (key.data[0] == 'b' || key.data[0] == 'z' || key.data[0] == 'r'))
                 add_piece(r, &r->pieces, &r->pieces_count, &r->pieces_capacity, key, number, value);
 }
 
@@ -304,7 +304,7 @@ static void join_values(struct recovery *r)
                         r->unreadable += !r->pieces[i].number && !joined;
                         if (!joined || key[0] == 'b')
                                 continue;
-                        if (key[0] == 'c')
+                        if (key[0] == 'z')
                                 take_chunk(r, buffer_bytes(&value));
                         else
                                 take_image(r, bytes_of(key, key_size), buffer_bytes(&value));

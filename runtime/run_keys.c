@@ -54,7 +54,7 @@ struct run_key run_key_run(char table, uint64_t run)
 
 struct run_key run_key_chunk(uint64_t run, uint64_t lsn)
 {
-        struct run_key key = run_key_run('c', run);
+        struct run_key key = run_key_run('z', run);
         run_key_u64(&key, lsn);
         return key;
 }
@@ -96,12 +96,18 @@ struct run_key run_key_request(const struct run_store *rs, uint8_t event, struct
         return key;
 }
 
+/* As much of a hash as fits. */
+static void put_hash(struct run_key *key, uint64_t hash)
+{
+        run_key_u64(key, hash);
+        key->size -= 2;
+}
+
 struct run_key run_key_index(const struct run_store *rs, enum run_index kind, struct bytes ns,
                              struct bytes value)
 {
-        struct run_key key = run_key_of('x');
-        run_key_u8(&key, (uint8_t)kind);
-        run_key_u64(&key, hash_two(rs, 0x200 + kind, ns, value));
+        struct run_key key = run_key_of((char)kind);
+        put_hash(&key, hash_two(rs, 0x200 + kind, ns, value));
         return key;
 }
 
@@ -109,7 +115,7 @@ struct run_key run_key_ended(const struct run_store *rs, uint32_t ending, struct
 {
         struct run_key key = run_key_of('e');
         run_key_u8(&key, (uint8_t)ending);
-        run_key_u64(&key, hash_two(rs, 0x300, ns, bytes_of(NULL, 0)));
+        put_hash(&key, hash_two(rs, 0x300, ns, bytes_of(NULL, 0)));
         return key;
 }
 
@@ -176,6 +182,13 @@ static void emit_index(const struct run_store *rs, const struct run *run, enum r
         emit(to, &key);
 }
 
+/* Name and value as they stand, one after the other. */
+static struct bytes next_attribute(struct cursor *c)
+{
+        struct bytes name = cursor_skip(c), value = cursor_skip(c);
+        return bytes_of(name.data, (size_t)(bytes_end(value) - name.data));
+}
+
 void run_state_keys(const struct run_store *rs, const struct run *run, struct buffer *to)
 {
         uint8_t state = (uint8_t)run->ending, parent[8];
@@ -192,4 +205,7 @@ void run_state_keys(const struct run_store *rs, const struct run *run, struct bu
                 be64_put(parent, run->parent);
                 emit_index(rs, run, INDEX_PARENT, bytes_of(parent, sizeof parent), to);
         }
+        struct cursor attributes = cursor_of(run->attributes);
+        for (uint32_t left = run->attributes.size ? cursor_map(&attributes) : 0; left; left--)
+                emit_index(rs, run, INDEX_ATTRIBUTE, next_attribute(&attributes), to);
 }

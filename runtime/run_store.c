@@ -209,7 +209,7 @@ static int walk_chunk(void *ctx, struct bytes key, struct bytes chunk)
 
 static int walk(struct walk *w, const struct run_key *first)
 {
-        struct run_key all = run_key_run('c', w->run), end = run_key_after(&all);
+        struct run_key all = run_key_run('z', w->run), end = run_key_after(&all);
         int err =
             store_scan(w->rs->store, run_key_bytes(first), run_key_bytes(&end), false, walk_chunk, w, w->why);
         buffer_fini(&w->record);
@@ -225,26 +225,53 @@ static int take_key(void *ctx, struct bytes key, struct bytes value)
         return -1; /* enough */
 }
 
+/* Most often a record that is wanted begins a chunk: the first of a run, and what came alone between two
+ * checkpoints. Then *first is behind that one. */
+static int walk_from_chunk(struct walk *w, struct run_key *first)
+{
+        struct buffer chunk = { 0 };
+        *first = run_key_chunk(w->run, w->from_lsn);
+        int err = store_get(w->rs->store, run_key_bytes(first), &chunk, w->why);
+        if (!err)
+                err = walk_chunk(w, run_key_bytes(first), buffer_bytes(&chunk));
+        buffer_fini(&chunk);
+        run_key_u8(first, 0);
+        return err;
+}
+
+/* Otherwise in the chunk before. */
+static int find_chunk(struct walk *w, struct run_key *first)
+{
+        struct run_key all = run_key_run('z', w->run), behind = run_key_chunk(w->run, w->from_lsn);
+        run_key_u8(&behind, 0);
+        *first = all;
+        int err = store_scan(w->rs->store, run_key_bytes(&all), run_key_bytes(&behind), true, take_key, first,
+                             w->why);
+        return err > 0 ? err : 0;
+}
+
 int run_store_records(const struct run_store *rs, uint64_t run, uint64_t from_lsn, log_visit_fn *visit,
                       void *ctx, stet_why *why)
 {
         struct walk w = {
                 .rs = rs, .run = run, .from_lsn = from_lsn, .visit = visit, .ctx = ctx, .why = why
         };
-        /* The chunk that has the record begins with it or before it. */
-        struct run_key all = run_key_run('c', run), behind = run_key_chunk(run, from_lsn);
-        run_key_u8(&behind, 0);
-        struct run_key first = all;
-        int err = from_lsn ? store_scan(rs->store, run_key_bytes(&all), run_key_bytes(&behind), true,
-                                        take_key, &first, why)
-                           : 0;
-        return err > 0 ? err : walk(&w, &first);
+        struct run_key first = run_key_run('z', run);
+        int err = 0;
+        if (from_lsn)
+                err = walk_from_chunk(&w, &first);
+        if (err == STET_ENOTFOUND)
+                err = find_chunk(&w, &first);
+        if (!err)
+                return walk(&w, &first);
+        buffer_fini(&w.record);
+        return err;
 }
 
 int run_store_history(const struct run_store *rs, uint64_t run, uint32_t from, log_visit_fn *visit, void *ctx,
                       stet_why *why)
 {
         struct walk w = { .rs = rs, .run = run, .from = from, .visit = visit, .ctx = ctx, .why = why };
-        struct run_key all = run_key_run('c', run);
+        struct run_key all = run_key_run('z', run);
         return walk(&w, &all);
 }

@@ -5,20 +5,21 @@
  *
  *      key                                   value
  *      'r' run                               image of the run (actors/run_image.h)
- *      'c' run lsn                           chunk of the run's records, the first of which is that one
+ *      'z' run lsn                           chunk of the run's records, the first of which is that one
  *      'n' hash of namespace and id          the latest run of that workflow id
  *      'q' 32 bytes of a request id, hash    the run that has applied the request
  *      't' due run op                        a timer
  *      'o' run                               a run that is owed more than timers and signals
- *      'x' kind hash run                     an index for lists
+ *      kind hash run                         an index for lists: 's', 'w', 'u', 'a' (enum run_index)
  *      'e' ending hash ended run             ended runs of a namespace, by the time of their end
  *      'b' hash                              a big value
  *      'p' hash                              how many records have it
  *      'm' name                              of the store as a whole: "counts", "secret", "time"
  *
  * Numbers are big-endian, so that keys sort as numbers do; runs 8 bytes, times 8 (in ns, not negative), ops
- * 4. Hashes are SipHash-1-3 under the store's secret, two of them (16 bytes) where nothing else tells names
- * apart.
+ * 4. Hashes are SipHash-1-3 under the store's secret: two of them (16 bytes) where nothing else tells names
+ * apart; 6 bytes of one where the run's image does, so that run and time are within a key's first 16 bytes.
+ * Records come last, so that those of new runs are appended to the file's end and fill its pages.
  */
 #ifndef RUNTIME_RUN_STORE_H
 #define RUNTIME_RUN_STORE_H
@@ -33,10 +34,10 @@ struct run_store {
 };
 
 enum run_index {
-        INDEX_STATE = 1,    /* of the ending's number */
-        INDEX_WORKFLOW = 2, /* of its name */
-        INDEX_PARENT = 3,   /* of the parent run's id */
-        INDEX_ATTRIBUTE = 4 /* of name and value, both as msgpack */
+        INDEX_STATE = 's',    /* of the ending's number */
+        INDEX_WORKFLOW = 'w', /* of its name */
+        INDEX_PARENT = 'u',   /* of the parent run's id */
+        INDEX_ATTRIBUTE = 'a' /* of name and value, both as msgpack */
 };
 
 struct run_counts {
@@ -67,7 +68,7 @@ struct run_key run_key_after(const struct run_key *key);
 /* Reads a number back. */
 uint64_t run_key_number(struct bytes key, size_t offset);
 
-struct run_key run_key_run(char table, uint64_t run); /* 'r', 'o'; what 'c' begins with */
+struct run_key run_key_run(char table, uint64_t run); /* 'r', 'o'; what 'z' begins with */
 struct run_key run_key_chunk(uint64_t run, uint64_t lsn);
 struct run_key run_key_name(const struct run_store *rs, struct bytes ns, struct bytes id);
 struct run_key run_key_request(const struct run_store *rs, uint8_t event, struct bytes ns, struct bytes id,
@@ -79,8 +80,8 @@ struct run_key run_key_ended(const struct run_store *rs, uint32_t ending, struct
 struct run_key run_key_value(char table, const struct run_store *rs, struct bytes value); /* 'b', 'p' */
 struct run_key run_key_about(const char *name);
 
-/* Every key that follows from the state a run is in: 't', 'o', 'x', 'e'. Their values are empty. Given in the
- * order of bytes, one after the other, each behind its size in one byte. */
+/* Every key that follows from the state a run is in: 't', 'o', 'e' and indexes. Their values are empty. Given
+ * in the order of bytes, one after the other, each behind its size in one byte. */
 void run_state_keys(const struct run_store *rs, const struct run *run, struct buffer *to);
 
 /* Whether a restart must look at the run: it is owed more than timers and signals. */

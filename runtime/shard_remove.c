@@ -20,8 +20,8 @@
 #include <stdio.h>
 
 enum {
-        SLICE_MAX = 128,     /* entries looked at in one tick: about a millisecond */
-        GROUP_KEY_SIZE = 10, /* 'e', ending, namespace: what the entries of one order have in common */
+        SLICE_MAX = 128,    /* entries looked at in one tick: about a millisecond */
+        GROUP_KEY_SIZE = 8, /* 'e', ending, namespace: what the entries of one order have in common */
 };
 
 static const int64_t pass_least_ns = 1000000000; /* from one pass over the table to the next */

@@ -271,6 +271,8 @@ void shard_sweep(struct shard *s, int64_t now_ns)
         if (!s->options.store || s->failed)
                 return;
         if (!s->sweep_left) {
+                if (s->giving_back)
+                        s->giving_back = give_back(s);
                 if (now_ns < s->sweep_due_ns)
                         return;
                 begin_sweep(s);
@@ -285,9 +287,8 @@ void shard_sweep(struct shard *s, int64_t now_ns)
         }
         if (s->sweep_left)
                 return;
-        if (give_back(s))
-                s->sweep_next_ns = now_ns;
-        else if (pressed)
+        s->giving_back = true;
+        if (pressed)
                 s->sweep_next_ns = earlier(s->sweep_next_ns, now_ns + PRESSED_NS);
         s->sweep_due_ns = earlier(s->sweep_due_ns, s->sweep_next_ns);
 }
@@ -314,7 +315,7 @@ int64_t shard_runs_deadline(const struct shard *s)
         int64_t arm_ns = s->stored_due_ns == INT64_MAX ? INT64_MAX : s->stored_due_ns - ARM_AHEAD_NS;
         if (!s->options.store)
                 return INT64_MAX;
-        return earlier(arm_ns, s->sweep_left ? 0 : s->sweep_due_ns);
+        return earlier(arm_ns, s->sweep_left || s->giving_back ? 0 : s->sweep_due_ns);
 }
 
 /* --- all of them --- */

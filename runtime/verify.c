@@ -40,7 +40,7 @@ static void found(void *ctx, uint64_t lsn, uint64_t stream, const char *sentence
 /* An entry that is damaged tells by its key whose it is. */
 static void found_in_store(void *ctx, struct bytes key, const char *sentence)
 {
-        uint64_t lsn = key.size == 17 && key.data[0] == 'c' ? run_key_number(key, 9) : 0;
+        uint64_t lsn = key.size == 17 && key.data[0] == 'z' ? run_key_number(key, 9) : 0;
         found(ctx, lsn, verify_store_run_of(key), sentence);
 }
 

@@ -64,12 +64,15 @@ uint64_t verify_store_run_of(struct bytes key)
                 return 0;
         switch (key.data[0]) {
         case 'r':
-        case 'c':
+        case 'z':
         case 'o':
                 return run_key_number(key, 1);
         case 't':
                 return run_key_number(key, 9);
-        case 'x':
+        case INDEX_STATE:
+        case INDEX_WORKFLOW:
+        case INDEX_PARENT:
+        case INDEX_ATTRIBUTE:
         case 'e':
                 return key.size > 9 ? run_key_number(key, key.size - 8) : 0;
         default:
@@ -189,13 +192,16 @@ static const char *table_name(uint8_t table)
                 return "the timers";
         case 'o':
                 return "the runs that are owed something";
-        case 'x':
+        case INDEX_STATE:
+        case INDEX_WORKFLOW:
+        case INDEX_PARENT:
+        case INDEX_ATTRIBUTE:
                 return "the indexes for lists";
         case 'e':
                 return "the ended runs";
         case 'q':
                 return "the requests";
-        case 'c':
+        case 'z':
                 return "the histories";
         default:
                 return "the entries";
@@ -269,7 +275,7 @@ static int take_chunk(void *ctx, struct bytes key, struct bytes chunk)
         struct bytes rest;
         struct chunk_item item;
         (void)key;
-        v->expected['c']++;
+        v->expected['z']++;
         if (chunk_open(chunk, &rest))
                 return 0; /* the reading of the records tells it */
         while (rest.size && chunk_next(&rest, &item) == 0)
@@ -290,7 +296,7 @@ static int told(struct verify *v, uint64_t lsn, uint64_t run, int err, const ste
 
 static int verify_run(struct verify *v, uint64_t id, struct bytes image)
 {
-        struct run_key from = run_key_run('c', id), to = run_key_after(&from);
+        struct run_key from = run_key_run('z', id), to = run_key_after(&from);
         struct history h = { .v = v, .id = id, .run = run_new(id) };
         stet_why why = { "" };
         int err = run_store_records(&v->rs, id, 0, fold_record, &h, &why);
@@ -352,7 +358,7 @@ static int entry_is_owned(struct verify *v, struct bytes key, bool *ret_owned)
         stet_why why;
         uint64_t id = verify_store_run_of(key);
         int err = id ? run_store_load(&v->rs, id, &tables, &run, &why) : STET_ENOTFOUND;
-        *ret_owned = !err && key.data[0] == 'c';
+        *ret_owned = !err && key.data[0] == 'z';
         if (!err) {
                 run_state_keys(&v->rs, run, &keys);
                 for (size_t at = 0; at < keys.size; at += 1u + keys.data[at])
@@ -371,7 +377,7 @@ static int ask_entry(void *ctx, struct bytes key, struct bytes value)
         (void)value;
         int err = entry_is_owned(v, key, &owned);
         if (!err && !owned)
-                report(v, key.data[0] == 'c' ? run_key_number(key, 9) : 0, verify_store_run_of(key),
+                report(v, key.data[0] == 'z' ? run_key_number(key, 9) : 0, verify_store_run_of(key),
                        "an entry among %s belongs to no run", table_name(key.data[0]));
         return err;
 }

@@ -23,6 +23,7 @@ struct apply {
         struct env_lmdb *env;
         MDB_cursor *cursor;
         struct piece_key key;
+        struct piece_key last; /* the greatest key there is: what is behind it is appended, which fills pages */
         uint8_t piece[PIECE_SIZE_MAX];
 };
 
@@ -33,10 +34,25 @@ static MDB_val key_of(struct apply *a)
 
 /* --- putting and removing --- */
 
+static bool is_behind(const struct piece_key *key, const struct piece_key *last)
+{
+        return bytes_compare(bytes_of(key->data, key->size), bytes_of(last->data, last->size)) > 0;
+}
+
+static int append_piece(struct apply *a, MDB_val *key, MDB_val *value, bool *ret_was_full, stet_why *why)
+{
+        int rc = mdb_cursor_put(a->cursor, key, value, MDB_APPEND);
+        a->last = a->key;
+        *ret_was_full = false;
+        return rc ? env_lmdb_error(a->env, rc, "write an entry", why) : 0;
+}
+
 /* *ret_was_full: there was a full piece under this key, so that there is one behind it. */
 static int put_piece(struct apply *a, size_t size, bool *ret_was_full, stet_why *why)
 {
         MDB_val key = key_of(a), value = { size, a->piece };
+        if (is_behind(&a->key, &a->last))
+                return append_piece(a, &key, &value, ret_was_full, why);
         int rc = mdb_cursor_put(a->cursor, &key, &value, MDB_NOOVERWRITE);
         *ret_was_full = rc == MDB_KEYEXIST && piece_is_full(value.mv_size);
         if (rc == MDB_KEYEXIST) {
@@ -101,6 +117,15 @@ static int apply_all(struct env_lmdb *env, MDB_txn *txn, const struct store_batc
         if (rc)
                 return env_lmdb_error(env, rc, "begin a commit", why);
         a.env = env;
+        a.last.size = 0;
+        MDB_val last, value;
+        rc = mdb_cursor_get(a.cursor, &last, &value, MDB_LAST); /* the head at least is there */
+        if (!rc && last.mv_size <= sizeof a.last.data) {
+                memcpy(a.last.data, last.mv_data, last.mv_size);
+                a.last.size = last.mv_size;
+        } else {
+                err = env_lmdb_error(env, rc ? rc : MDB_CORRUPTED, "find the last entry", why);
+        }
         for (size_t i = 0; i < batch->count && !err; i++)
                 err = apply_change(&a, batch, &batch->changes[i], why);
         mdb_cursor_close(a.cursor);

@@ -68,7 +68,7 @@ static int put_record(void *ctx, const struct record *r)
 static int put_entry(void *ctx, struct bytes key, struct bytes value)
 {
         struct dump *d = ctx;
-        if (key.data[0] != 'c') {
+        if (key.data[0] != 'z') {
                 put_sized(&d->entries, key);
                 put_sized(&d->entries, value);
                 return 0;
