@@ -105,3 +105,9 @@ struct bytes attributes_kept(struct bytes map)
         struct cursor c = cursor_of(map);
         return cursor_map(&c) ? map : bytes_of(NULL, 0);
 }
+
+struct bytes attribute_next(struct cursor *c)
+{
+        struct bytes name = cursor_skip(c), value = cursor_skip(c);
+        return bytes_of(name.data, (size_t)(bytes_end(value) - name.data));
+}

@@ -98,5 +98,9 @@ int check_list_filter(const stet_list_filter *filter, stet_why *why)
                     "a list has at most %d runs, not %u; ask for the next page with before_run_id", LIMIT_MAX,
                     filter->limit);
         int err = check_optional(filter->workflow, "the workflow's name", why);
+        if (!err)
+                err = check_run_id(filter->parent_run_id, why);
+        if (!err && filter->attributes)
+                err = attributes_check(bytes_of(filter->attributes->data, filter->attributes->size), why);
         return err ? err : check_run_id(filter->before_run_id, why);
 }

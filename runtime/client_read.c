@@ -52,6 +52,9 @@ int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_v
         set_text(&args, "state", filter->state);
         set_text(&args, "workflow", filter->workflow);
         set_text(&args, "before", filter->before_run_id);
+        set_text(&args, "parent", filter->parent_run_id);
+        if (filter->attributes)
+                stet_value_set(&args, "attributes", filter->attributes);
         set_number(&args, "limit", filter->limit);
         err = reading(client, "list", NULL, &args, ret, why);
         stet_value_free(&args);

@@ -4,6 +4,7 @@
  */
 #include "runtime/run_store.h"
 
+#include "base/attributes.h"
 #include "wal/le.h"
 
 enum { REQUEST_PREFIX_SIZE = 32 };
@@ -182,13 +183,6 @@ static void emit_index(const struct run_store *rs, const struct run *run, enum r
         emit(to, &key);
 }
 
-/* Name and value as they stand, one after the other. */
-static struct bytes next_attribute(struct cursor *c)
-{
-        struct bytes name = cursor_skip(c), value = cursor_skip(c);
-        return bytes_of(name.data, (size_t)(bytes_end(value) - name.data));
-}
-
 void run_state_keys(const struct run_store *rs, const struct run *run, struct buffer *to)
 {
         uint8_t state = (uint8_t)run->ending, parent[8];
@@ -207,5 +201,5 @@ void run_state_keys(const struct run_store *rs, const struct run *run, struct bu
         }
         struct cursor attributes = cursor_of(run->attributes);
         for (uint32_t left = run->attributes.size ? cursor_map(&attributes) : 0; left; left--)
-                emit_index(rs, run, INDEX_ATTRIBUTE, next_attribute(&attributes), to);
+                emit_index(rs, run, INDEX_ATTRIBUTE, attribute_next(&attributes), to);
 }

@@ -5,8 +5,11 @@
  * one.
  */
 #include "actors/run_image.h"
+#include "base/attributes.h"
+#include "base/run_id.h"
 #include "runtime/run_show.h"
 #include "runtime/shard_state.h"
+#include "wal/le.h"
 
 #include <stdlib.h>
 
@@ -33,7 +36,10 @@ struct filter {
         struct bytes ns;
         struct bytes state;
         struct bytes workflow;
-        uint64_t before_run; /* 0: from the newest on */
+        uint64_t parent;         /* 0: any */
+        bool no_parent;          /* what was asked for is no run id: nothing fits */
+        struct bytes attributes; /* a map; empty: any */
+        uint64_t before_run;     /* 0: from the newest on */
         int64_t before_ns;
 };
 
@@ -42,6 +48,24 @@ static bool older(const struct run *run, const struct filter *f)
 {
         int64_t started_ms = run->started_ns / 1000000, before_ms = f->before_ns / 1000000;
         return started_ms < before_ms || (started_ms == before_ms && run->id < f->before_run);
+}
+
+static bool has_attribute(const struct run *run, struct bytes wanted)
+{
+        struct cursor c = cursor_of(run->attributes);
+        for (uint32_t left = run->attributes.size ? cursor_map(&c) : 0; left; left--)
+                if (bytes_equal(attribute_next(&c), wanted))
+                        return true;
+        return false;
+}
+
+static bool has_attributes(const struct run *run, struct bytes wanted)
+{
+        struct cursor c = cursor_of(wanted);
+        for (uint32_t left = wanted.size ? cursor_map(&c) : 0; left && !c.failed; left--)
+                if (!has_attribute(run, attribute_next(&c)))
+                        return false;
+        return true;
 }
 
 static bool fits(const struct run *run, const struct filter *f)
@@ -53,16 +77,24 @@ static bool fits(const struct run *run, const struct filter *f)
                 return false;
         if (f->workflow.size && !bytes_equal(f->workflow, bytes_str(run->workflow)))
                 return false;
-        return !f->before_run || older(run, f);
+        if (f->no_parent || (f->parent && f->parent != run->parent))
+                return false;
+        return has_attributes(run, f->attributes) && (!f->before_run || older(run, f));
 }
 
 static struct filter filter_of(const struct message *m)
 {
-        return (struct filter){ .ns = m->ns.size ? m->ns : bytes_str("default"),
-                                .state = shard_argument_text(m, "state"),
-                                .workflow = shard_argument_text(m, "workflow"),
-                                .before_run = m->token.run,
-                                .before_ns = m->started_ns };
+        struct bytes parent = shard_argument_text(m, "parent");
+        struct cursor attributes = cursor_find(m->value, "attributes");
+        struct filter f = { .ns = m->ns.size ? m->ns : bytes_str("default"),
+                            .state = shard_argument_text(m, "state"),
+                            .workflow = shard_argument_text(m, "workflow"),
+                            .before_run = m->token.run,
+                            .before_ns = m->started_ns };
+        if (!attributes.failed && cursor_type(&attributes) == UNPACK_MAP)
+                f.attributes = cursor_skip(&attributes);
+        f.no_parent = parent.size && !run_id_parse(parent, &f.parent);
+        return f;
 }
 
 /* --- a list --- */
@@ -154,7 +186,14 @@ static bool choose_index(struct listing *l, struct run_key *ret)
         uint8_t state = RUN_OPEN;
         if (!rs || (f->state.size && !ending_of(f->state, &state)))
                 return false;
-        if (f->workflow.size)
+        uint8_t parent[8];
+        struct cursor attributes = cursor_of(f->attributes);
+        be64_put(parent, f->parent);
+        if (f->attributes.size && cursor_map(&attributes))
+                *ret = run_key_index(rs, INDEX_ATTRIBUTE, f->ns, attribute_next(&attributes));
+        else if (f->parent)
+                *ret = run_key_index(rs, INDEX_PARENT, f->ns, bytes_of(parent, sizeof parent));
+        else if (f->workflow.size)
                 *ret = run_key_index(rs, INDEX_WORKFLOW, f->ns, f->workflow);
         else if (f->state.size)
                 *ret = run_key_index(rs, INDEX_STATE, f->ns, bytes_of(&state, 1));

@@ -37,6 +37,7 @@ enum option_id {
         OPTION_ON_CONFLICT,
         OPTION_ON_REUSE,
         OPTION_ATTRIBUTE,
+        OPTION_PARENT,
         OPTION_WAIT,
         OPTION_WAIT_TIMEOUT,
         OPTION_STATE,

@@ -9,6 +9,7 @@
 #include "tools/source.h"
 #include "tools/terminal.h"
 #include "tools/text.h"
+#include "tools/attribute.h"
 #include "tools/verb.h"
 
 #include <inttypes.h>
@@ -55,14 +56,23 @@ static int list_limit(const struct command *c, uint64_t *ret_limit, stet_why *wh
 static int read_list(const struct command *c, stet_client *client, stet_value *ret, stet_why *why)
 {
         uint64_t limit;
+        stet_value attributes = { 0 };
+        const char *const *given = (const char *const *)c->options.given[OPTION_ATTRIBUTE];
         int err = list_limit(c, &limit, why);
+        if (!err)
+                err = attributes_read(given, &attributes, why);
         stet_list_filter filter = {
                 .state = option_text(&c->options, OPTION_STATE),
                 .workflow = option_text(&c->options, OPTION_WORKFLOW),
                 .limit = (uint32_t)limit,
                 .before_run_id = option_text(&c->options, OPTION_BEFORE),
+                .parent_run_id = option_text(&c->options, OPTION_PARENT),
+                .attributes = given ? &attributes : NULL,
         };
-        return err ? err : stet_client_list(client, &filter, ret, why);
+        if (!err)
+                err = stet_client_list(client, &filter, ret, why);
+        stet_value_free(&attributes);
+        return err;
 }
 
 static void show_list(const struct command *c, const stet_value *v)

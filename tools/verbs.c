@@ -61,8 +61,9 @@ const struct verb verbs[] = {
         {
             .name = "list",
             .purpose = "list runs, the newest first",
-            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_LIMIT, OPTION_BEFORE, OF_RUN },
-            .examples = { "list", "list --state blocked -o json" },
+            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_ATTRIBUTE, OPTION_PARENT, OPTION_LIMIT,
+                         OPTION_BEFORE, OF_RUN },
+            .examples = { "list", "list --state blocked -o json", "list --attribute city=Ulm" },
             .run = verb_list,
         },
         {

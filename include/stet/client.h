@@ -142,6 +142,9 @@ typedef struct stet_list_filter {
         uint32_t limit;       /* 0: 100; at most 1000. The newest first */
         const char
             *before_run_id; /* only runs older than this one: for the next page; NULL: from the newest */
+        const char *parent_run_id; /* only children of this run; NULL: any */
+        const stet_value
+            *attributes; /* a map: only runs that have all of these, with these values; NULL: any */
 } stet_list_filter;
 
 /* Runs that fit the filter (NULL: the newest 100), as a list of maps. Fewer than the limit when more do not

@@ -298,6 +298,41 @@ Test(parked, list_finds_runs_wherever_they_are)
         cr_assert_eq(stat_of("runs", "completed"), 1);
 }
 
+Test(parked, list_finds_runs_by_attributes_and_parent)
+{
+        stet_started started;
+        stet_value ulm = { 0 }, urgent = { 0 }, both = { 0 }, other = { 0 };
+        stet_value_pack(&ulm, "{s:s}", "city", "Ulm");
+        stet_value_pack(&urgent, "{s:b}", "urgent", true);
+        stet_value_pack(&both, "{s:s,s:b}", "urgent-not", "x", "urgent", true);
+        stet_value_pack(&other, "{s:s}", "city", "Bern");
+        for (int i = 0; i < 3; i++) {
+                stet_value attributes = { 0 };
+                stet_value_copy(&attributes, i < 2 ? &ulm : &other);
+                stet_value flag = { 0 };
+                stet_value_set_bool(&flag, true);
+                if (i == 1)
+                        stet_value_set(&attributes, "urgent", &flag);
+                stet_start what = { .workflow = "wait", .attributes = &attributes };
+                cr_assert_eq(stet_client_start(client, &what, &started, &why), 0, "%s", why.text);
+                stet_value_free(&attributes);
+                stet_value_free(&flag);
+        }
+        for (int where = 0; where < 2; where++) {
+                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &ulm }), 2);
+                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &urgent }), 1);
+                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &both }), 0);
+                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &other, .state = "open" }), 1);
+                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &other, .state = "completed" }), 0);
+                cr_assert_eq(listed(&(stet_list_filter){ .parent_run_id = started.run_id }), 0);
+                wait_until_in_memory(0);
+        }
+        stet_value_free(&ulm);
+        stet_value_free(&urgent);
+        stet_value_free(&both);
+        stet_value_free(&other);
+}
+
 Test(parked, history_is_whole)
 {
         stet_started started;
