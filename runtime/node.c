@@ -97,13 +97,22 @@ static void take_parcel(void *ctx, const struct message *m)
 
 /* --- a turn --- */
 
+/* Enough is waiting to be written somewhere: clients wait. */
+static bool is_full(const stet_node *n)
+{
+        for (uint32_t i = 0; n->threads && i < n->dir.shards; i++)
+                if (shard_thread_full(n->threads[i]))
+                        return true;
+        return n->host.shard && shard_full(n->host.shard);
+}
+
 static bool take_frames(stet_node *n)
 {
         uint64_t peer;
         bool local;
         struct bytes frame;
         int count = 0;
-        while (count < TURN_FRAMES_MAX && !(n->host.shard && shard_full(n->host.shard)) &&
+        while (count < TURN_FRAMES_MAX && !is_full(n) &&
                router_receive(n->router, &peer, &local, &frame) > 0) {
                 front_receive(n->front, peer, local, frame, n->now_ns);
                 count++;

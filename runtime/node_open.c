@@ -35,6 +35,7 @@ enum {
         HISTORY_BYTES_DEFAULT = 512 << 20,
         CRASHES_MAX = 3, /* of one run's code; then it is set aside */
         STOP_TIMEOUT_MS = 10000,
+        PROGRESS_NS = 1000000000,
 };
 
 /* --- options --- */
@@ -217,6 +218,22 @@ static int refuse_missing_logs(const stet_node *n, stet_why *why)
         return err;
 }
 
+/* Coming back may take a while: who reads the log hears of it. */
+static void tell_progress(void *ctx, uint64_t done, uint64_t of)
+{
+        stet_node *n = ctx;
+        char line[100];
+        int64_t now_ns = clock_elapsed_ns();
+        if (!n->progress_due_ns)
+                n->progress_due_ns = now_ns + PROGRESS_NS;
+        if (now_ns < n->progress_due_ns)
+                return;
+        n->progress_due_ns = now_ns + PROGRESS_NS;
+        snprintf(line, sizeof line, "recovering: %llu of %llu", (unsigned long long)done,
+                 (unsigned long long)of);
+        node_log(n, STET_LOG_INFO, line);
+}
+
 static int open_shards(stet_node *n, stet_why *why)
 {
         static const enum log_level levels[] = { [STET_LEVEL_SYNC] = LOG_SYNC,
@@ -224,6 +241,8 @@ static int open_shards(stet_node *n, stet_why *why)
                                                  [STET_LEVEL_MEMORY] = LOG_MEMORY };
         struct shard_host_options o = { .dir = &n->dir,
                                         .level = levels[n->options.level],
+                                        .progress = tell_progress,
+                                        .progress_ctx = n,
                                         .threads = n->options.threads,
                                         .create_store = n->dir.format == 1 || !was_open(n),
                                         .no_checkpoints = n->options.no_checkpoint,

@@ -35,6 +35,7 @@ struct stet_node {
         int64_t now_ns; /* of the turn under way */
         int64_t sync_due_ns;
         int64_t disk_retry_ns;
+        int64_t progress_due_ns; /* of a word about coming back */
         struct disk_reserve reserve;
         struct retention *retention;
         int epoll_fd;

@@ -70,7 +70,10 @@ static bool has_attributes(const struct run *run, struct bytes wanted)
 
 static bool fits(const struct run *run, const struct filter *f)
 {
-        if (run->damaged || !bytes_equal(bytes_str(run->ns), f->ns))
+        if (run->damaged) /* nothing is known of it but that it stands still */
+                return bytes_equal(f->state, bytes_str("blocked")) && !f->workflow.size && !f->parent &&
+                       !f->attributes.size && !f->before_run;
+        if (!bytes_equal(bytes_str(run->ns), f->ns))
                 return false;
         if (f->state.size && !bytes_equal(f->state, bytes_str(run_state_name(run))) &&
             !(run->blocked && bytes_equal(f->state, bytes_str("open"))))

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
@@ -26,6 +27,7 @@ struct shard_thread {
         void *shard_end; /* used by the shard's thread */
         struct buffer to_node;
         int status;             /* last told to the node */
+        atomic_bool full;       /* the node is to take no more from clients */
         uint64_t written_bytes; /* for the node to look at */
         bool stopping;
 };
@@ -98,6 +100,16 @@ static void tell_status(struct shard_thread *t, int status, const char *text)
         parcel_put(&t->to_node, &m);
 }
 
+/* The node looks at it when it has something to take; it must hear when it may go on. */
+static void tell_full(struct shard_thread *t)
+{
+        bool full = shard_full(t->host.shard);
+        if (atomic_exchange_explicit(&t->full, full, memory_order_relaxed) == full || full)
+                return;
+        struct message go_on = { .type = 0, .code = (uint32_t)t->status };
+        parcel_put(&t->to_node, &go_on);
+}
+
 /* Everything there is to do now. */
 static void turn(struct shard_thread *t)
 {
@@ -114,6 +126,7 @@ static void turn(struct shard_thread *t)
                 if (err == STET_EFULL)
                         break;
                 shard_flush(t->host.shard);
+                tell_full(t);
                 send_parcels(t->shard_end, &t->to_node);
         }
         send_parcels(t->shard_end, &t->to_node);
@@ -209,6 +222,11 @@ int shard_thread_start(struct shard_thread *t, struct clock_os clock, stet_why *
                 return stet_why_set(why, STET_ENOMEM, "no thread for a shard (error %d)", err);
         t->started = true;
         return 0;
+}
+
+bool shard_thread_full(const struct shard_thread *t)
+{
+        return atomic_load_explicit(&t->full, memory_order_relaxed);
 }
 
 void shard_thread_put(struct shard_thread *t, const struct message *m)
