@@ -182,6 +182,23 @@ void run_set_drop(struct run_set *set, struct run *run)
         run_free(run, &set->tables);
 }
 
+static void shrink_map(struct map *m)
+{
+        if (!m->count)
+                map_fini(m);
+}
+
+void run_set_shrink(struct run_set *set)
+{
+        shrink_map(&set->runs);
+        shrink_map(&set->names);
+        shrink_map(&set->removed);
+        shrink_map(&set->tables.ops);
+        shrink_map(&set->tables.requests);
+        if (!set->tables.timers.count)
+                heap_fini(&set->tables.timers);
+}
+
 void run_set_remove(struct run_set *set, uint64_t id, uint64_t lsn)
 {
         struct run *run = run_set_here(set, id);

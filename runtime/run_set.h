@@ -68,6 +68,9 @@ void run_set_remove(struct run_set *set, uint64_t id, uint64_t lsn);
 /* The store has come as far as that. */
 void run_set_removed_until(struct run_set *set, uint64_t checkpoint_lsn);
 
+/* Gives back what the tables took when there were more runs. */
+void run_set_shrink(struct run_set *set);
+
 /* Folds a transition into the run that it is of. *ret (may be NULL) is the run. */
 int run_set_apply(struct run_set *set, const struct record *record, struct run **ret, stet_why *why);
 

@@ -140,6 +140,20 @@ int shard_collect(struct shard *s, stet_why *why)
         return 0;
 }
 
+void shard_shrink_groups(struct shard *s)
+{
+        struct held_group *other = other_group(s);
+        if (!s->submitted) {
+                buffer_fini(&other->log.bytes);
+                buffer_fini(&other->offsets);
+                buffer_fini(&other->outbox);
+        }
+        if (!s->filling->log.count)
+                buffer_fini(&s->filling->log.bytes);
+        if (!s->filling->outbox.size)
+                buffer_fini(&s->filling->outbox);
+}
+
 bool shard_idle(const struct shard *s)
 {
         return !s->submitted && !s->filling->log.count && !s->filling->outbox.size;

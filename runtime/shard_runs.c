@@ -250,10 +250,13 @@ static bool give_back(struct shard *s)
                 stack_pool_shrink(stacks, surplus < STACKS_SLICE ? surplus : STACKS_SLICE);
                 return true;
         }
-        if (s->options.give_back && s->left_count > LEFT_MANY && s->left_count / 4 > s->set.count) {
+        if (s->left_count < LEFT_MANY || s->left_count / 4 < s->set.count)
+                return false;
+        s->left_count = 0;
+        run_set_shrink(&s->set);
+        shard_shrink_groups(s);
+        if (s->options.give_back)
                 s->options.give_back();
-                s->left_count = 0;
-        }
         return false;
 }
 

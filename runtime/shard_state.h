@@ -107,6 +107,7 @@ typedef void shard_run_fn(void *ctx, const struct run *run);
 void shard_each_run(struct shard *s, shard_run_fn *visit, void *ctx);
 
 /* --- shard.c --- */
+void shard_shrink_groups(struct shard *s); /* gives back the memory of those that are empty */
 void shard_hold(struct shard *s,
                 const struct message *m); /* leaves when all that was stepped so far is durable */
 void shard_log(struct shard *s, stet_log_level level, const char *format, ...) STET_PRINTF(3, 4);

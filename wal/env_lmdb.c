@@ -309,6 +309,43 @@ void env_lmdb_forget_dead(const struct env_lmdb *env)
         mdb_reader_check(env->mdb, &dead);
 }
 
+/* LMDB does not tell where its map is. But the first entry's value is in a page of it, each page begins with
+ * its number, and page 0 is a meta page, which can be known by its magic. */
+static uint8_t *map_of(const struct env_lmdb *env, MDB_txn *txn)
+{
+        enum { META_MAGIC_OFFSET = 16 };
+        MDB_stat stat;
+        MDB_val key, value;
+        MDB_cursor *cursor;
+        size_t number;
+        uint32_t magic;
+        if (mdb_env_stat(env->mdb, &stat) || mdb_cursor_open(txn, env->dbi, &cursor))
+                return NULL;
+        int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        mdb_cursor_close(cursor);
+        if (rc || value.mv_size > stat.ms_psize / 4) /* a larger one is not in the page of its key */
+                return NULL;
+        uint8_t *page = (uint8_t *)value.mv_data - (uintptr_t)value.mv_data % stat.ms_psize;
+        memcpy(&number, page, sizeof number);
+        if (number >= env->map_bytes / stat.ms_psize)
+                return NULL;
+        uint8_t *map = page - number * stat.ms_psize;
+        memcpy(&magic, map + META_MAGIC_OFFSET, sizeof magic);
+        return magic == 0xBEEFC0DE ? map : NULL;
+}
+
+void env_lmdb_leave_pages(struct env_lmdb *env)
+{
+        MDB_txn *txn = NULL;
+        if (env_lmdb_read_begin(env, &txn, NULL))
+                return;
+        uint8_t *map = map_of(env, txn);
+        if (map)
+                madvise(map, env->map_bytes, MADV_DONTNEED);
+        env_lmdb_read_end(env, txn);
+        mdb_txn_abort(txn);
+}
+
 int env_lmdb_sync(struct env_lmdb *env, stet_why *why)
 {
         int rc = mdb_env_sync(env->mdb, 1);

@@ -69,6 +69,11 @@ uint64_t env_lmdb_newest(const struct env_lmdb *env);
 /* Lets go of what readers hold whose processes have died. */
 void env_lmdb_forget_dead(const struct env_lmdb *env);
 
+/* Takes the file's pages out of the process's memory, as far as the map has brought them there; the system
+ * keeps them for as long as it likes, and who looks at one has it back. After a long reading, or a large
+ * write. */
+void env_lmdb_leave_pages(struct env_lmdb *env);
+
 int env_lmdb_sync(struct env_lmdb *env, stet_why *why);
 
 /* What the file takes on the disk. */

@@ -249,6 +249,8 @@ static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *bat
                 env_lmdb_view_pause(r->env);
         else
                 env_lmdb_read_end(r->env, r->txn);
+        if (batch->size >= LOG_BATCH_SIZE_MAX) /* whoever reads so much does not read it again */
+                env_lmdb_leave_pages(r->env);
         return err;
 }
 

@@ -23,7 +23,8 @@ struct apply {
         struct env_lmdb *env;
         MDB_cursor *cursor;
         struct piece_key key;
-        struct piece_key last; /* the greatest key there is: what is behind it is appended, which fills pages */
+        struct piece_key
+            last; /* the greatest key there is: what is behind it is appended, which fills pages */
         uint8_t piece[PIECE_SIZE_MAX];
 };
 
@@ -157,6 +158,7 @@ static int commit(struct store *s, const struct store_batch *batch, struct store
         int err = env_lmdb_write(&l->env, commit_work, &c, why);
         if (!err)
                 s->stats.disk_bytes = env_lmdb_disk_bytes(&l->env);
+        env_lmdb_leave_pages(&l->env);
         return err;
 }
 
