@@ -318,6 +318,9 @@ int64_t shard_runs_deadline(const struct shard *s)
         int64_t arm_ns = s->stored_due_ns == INT64_MAX ? INT64_MAX : s->stored_due_ns - ARM_AHEAD_NS;
         if (!s->options.store)
                 return INT64_MAX;
+        /* Then nothing is armed until a timer has fired, which a full shard can't do. */
+        if (has_enough(s, s->last_time_ns))
+                arm_ns = INT64_MAX;
         return earlier(arm_ns, s->sweep_left || s->giving_back ? 0 : s->sweep_due_ns);
 }
 
