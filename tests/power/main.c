@@ -20,7 +20,7 @@ enum { CANARY_SEEDS = 40, NAME_SIZE = 200, PROGRESS_EVERY = 500, SKIPPED = 77 };
 
 static const char usage[] =
     "power [--workload NAME] [--images N] [--from SEED | --seed SEED] [--repeat WHAT]\n"
-    "      [--canary NAME|all] [--errno SEEDS] [--memory SEEDS [--stride N]]\n"
+    "      [--canary NAME|all] [--errno SEEDS] [--memory SEEDS] [--stride N]\n"
     "\n"
     "  --workload NAME  engine (default), log or store\n"
     "  --images N       go on until there were so many different images (default 2000)\n"
@@ -29,8 +29,8 @@ static const char usage[] =
     "  --repeat WHAT    one image again, told piece by piece: WHAT is what a failure prints\n"
     "  --canary NAME    plants a fault that must be found; all: each of them\n"
     "  --errno SEEDS    instead: every system call of so many workloads fails, with every error\n"
-    "  --memory SEEDS   instead: every Nth allocation fails\n"
-    "  --stride N       default 1\n";
+    "  --memory SEEDS   instead: every allocation fails\n"
+    "  --stride N       every Nth only of those calls and allocations\n";
 
 struct command {
         const struct workload *workload;

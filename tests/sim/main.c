@@ -28,7 +28,7 @@ static const char usage[] =
     "  --bug NAME      plants a bug in the wiring, which must be found in less than 100 seeds\n"
     "  --canary        the same with every bug there is\n"
     "  --incident NAME a world in which that happens\n"
-    "  --incidents     all of them, a few seeds each\n"
+    "  --incidents     all of them, 20 seeds each, or as many as --seeds says\n"
     "  --twice         each seed twice: the same trace; and no trace like another seed's\n"
     "  --kept DIR      seeds that once found something: files that begin with the seed, the incident's name "
     "if\n"
@@ -38,7 +38,7 @@ static const char usage[] =
 struct batch {
         struct sim_options options;
         uint64_t from;
-        uint64_t count;
+        uint64_t count; /* 0: nobody said */
         bool quiet;
         bool trace;
         bool twice;
@@ -156,6 +156,8 @@ static double seconds_now(void)
 
 static int run_batch(struct batch *b)
 {
+        if (!b->count)
+                b->count = 1;
         double since = seconds_now();
         struct sim_report r;
         print_seeds(b);
@@ -179,9 +181,11 @@ static int run_batch(struct batch *b)
 /* Determinism: a seed is its trace. */
 static int run_twice(struct batch *b)
 {
-        uint64_t *hashes = calloc(b->count, sizeof *hashes);
         struct sim_report first, second;
         int wrong = 0;
+        if (!b->count)
+                b->count = 1;
+        uint64_t *hashes = calloc(b->count, sizeof *hashes);
         print_seeds(b);
         for (uint64_t i = 0; hashes && i < b->count; i++) {
                 run_seed(b, b->from + i, &first);
@@ -232,11 +236,12 @@ static int run_bugs(struct batch *b)
 static int run_incidents(struct batch *b)
 {
         struct sim_report r;
+        uint64_t end = b->from + (b->count ? b->count : INCIDENT_SEEDS);
         int broken = 0;
         for (size_t i = 0; i < incidents_count; i++) {
                 b->options.incident = &incidents[i];
                 bool fine = true;
-                for (uint64_t seed = b->from; seed < b->from + INCIDENT_SEEDS && fine; seed++) {
+                for (uint64_t seed = b->from; seed < end && fine; seed++) {
                         run_seed(b, seed, &r);
                         fine = !r.broken;
                         if (r.broken)
@@ -404,7 +409,7 @@ static int read_options(int argc, char **argv, struct batch *b, struct choice *c
 
 int main(int argc, char **argv)
 {
-        struct batch b = { .count = 1 };
+        struct batch b = { .count = 0 };
         struct choice c = { BUG_NONE, NULL, false, false };
         int code = read_options(argc, argv, &b, &c);
         if (code)
