@@ -177,9 +177,18 @@ uint64_t shard_written_bytes(const struct shard *s)
         return s->log_stats.bytes;
 }
 
+/* Too much is behind the checkpoint. Not when there is no room for one: then the disk's reserve is for what
+ * has started, and the log takes it. */
+static bool lags(const struct shard *s)
+{
+        const struct checkpoints *c = s->options.checkpoints;
+        return c && s->options.lag_bytes_max && shard_lag_bytes(s) > s->options.lag_bytes_max &&
+               !atomic_load_explicit(&c->err, memory_order_relaxed);
+}
+
 bool shard_full(const struct shard *s)
 {
-        return s->failed || (s->options.lag_bytes_max && shard_lag_bytes(s) > s->options.lag_bytes_max) ||
+        return s->failed || lags(s) ||
                (s->submitted && s->filling->log.bytes.size + s->filling->outbox.size > GROUP_BYTES_AIM);
 }
 
