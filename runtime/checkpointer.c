@@ -15,7 +15,8 @@ static struct run_change *change_of(struct checkpointer *c, struct run *run)
 {
         if (run->change)
                 return run->change;
-        struct run_change *change = xcalloc(1, sizeof *change);
+        struct run_change *change = arena_alloc(&c->changes_arena, sizeof *change);
+        *change = (struct run_change){ 0 };
         change->run = run;
         change->id = run->id;
         change->is_new = !run->transitions;
@@ -172,11 +173,10 @@ static int fold(void *ctx, const struct record *record)
 
 static void forget_batch(struct checkpointer *c)
 {
-        for (size_t i = 0; i < c->changes_count; i++)
-                free(c->changes[i]);
         while (!list_empty(&c->set.all))
                 run_set_drop(&c->set, container_of(c->set.all.next, struct run, in_shard));
         run_set_removed_until(&c->set, UINT64_MAX);
+        arena_reset(&c->changes_arena);
         c->changes_count = 0;
         c->records_count = 0;
         buffer_clear(&c->bytes);
@@ -260,6 +260,7 @@ void checkpointer_free(struct checkpointer *c)
                 return;
         forget_batch(c);
         run_set_fini(&c->set);
+        arena_fini(&c->changes_arena);
         buffer_fini(&c->bytes);
         buffer_fini(&c->keys);
         buffer_fini(&c->image);

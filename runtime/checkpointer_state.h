@@ -6,6 +6,7 @@
 #ifndef RUNTIME_CHECKPOINTER_STATE_H
 #define RUNTIME_CHECKPOINTER_STATE_H
 
+#include "base/arena.h"
 #include "runtime/checkpointer.h"
 #include "runtime/chunk.h"
 #include "runtime/run_set.h"
@@ -52,6 +53,7 @@ struct checkpointer {
         size_t records_count;
         size_t records_capacity;
         struct run_change **changes;
+        stet_arena changes_arena; /* where they are */
         size_t changes_count;
         size_t changes_capacity;
         struct buffer keys;

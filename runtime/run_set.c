@@ -227,8 +227,10 @@ void run_set_removed_until(struct run_set *set, uint64_t checkpoint_lsn)
 
 int run_set_apply(struct run_set *set, const struct record *record, struct run **ret, stet_why *why)
 {
-        struct run *run;
-        int err = run_set_find(set, record->stream, &run, why);
+        struct run *run = run_set_here(set, record->stream);
+        int err = 0;
+        if (!run && record->previous_lsn) /* a run's first record: it is nowhere */
+                err = run_set_find(set, record->stream, &run, why);
         if (err)
                 return err;
         bool new = !run;

@@ -27,7 +27,8 @@ static int recover_transition(struct recovery *r, const struct record *record)
                                     "the log of shard %u is that of shard %u: record %llu is of run %016llx",
                                     s->options.index, shard_of_run(record->stream),
                                     (unsigned long long)record->lsn, (unsigned long long)record->stream);
-        struct run *run = shard_run_by_id(s, record->stream);
+        struct run *run =
+            record->previous_lsn ? shard_run_by_id(s, record->stream) : run_set_here(&s->set, record->stream);
         if (s->failed || (run && run->damaged))
                 return s->failed ? stet_why_set(r->why, s->failure, "%s", s->failure_why.text) : 0;
         uint32_t before = run ? run->ending : RUN_OPEN;

@@ -284,9 +284,10 @@ void shard_sweep(struct shard *s, int64_t now_ns)
                 struct run *run = container_of(s->set.all.next, struct run, in_shard);
                 list_remove(&run->in_shard);
                 list_push(&s->set.all, &run->in_shard);
-                run_requests_forget(run, &s->set.tables, s->checkpoint_lsn);
                 if (can_leave(s, run, now_ns, pressed, &s->sweep_next_ns))
                         shard_leave(s, run);
+                else
+                        run_requests_forget(run, &s->set.tables, s->checkpoint_lsn);
         }
         if (s->sweep_left)
                 return;
