@@ -106,10 +106,8 @@ class Many(DeleteTest):
         self.assertEqual(len(self.names()), 7)
 
     def test_more_than_a_page_is_deleted(self):
-        for number in range(1001):
-            self.expect(self.ask("start", "echo", "--id", f"echo-{number}"), OK)
-        self.until(lambda: self.read("stats")["runs"]["completed"] == 1001, "all complete")
-        self.assertEqual(self.read("delete", "--state", "completed", "--yes")["count"], 1001)
+        self.run_of("count_down", "chain", "-i", "1000")
+        self.assertEqual(self.read("delete", "--workflow", "count_down", "--yes")["count"], 1001)
         self.assertEqual(self.names(), [])
 
     def test_without_a_terminal_yes_is_needed(self):

@@ -76,6 +76,16 @@ static int call_once(stet_run *run, const stet_value *in, stet_value *ret)
         return err ? err : stet_call(run, activity, in, ret, .retry = stet_retry_preset("none"));
 }
 
+/* Goes on as new until nothing is left of its input: a chain of runs. */
+static int count_down(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        int64_t left = stet_value_int(in, 0);
+        if (left == 0)
+                return stet_value_copy(ret, in);
+        stet_value_set_int(ret, left - 1);
+        return stet_continue_as_new(run, ret);
+}
+
 /* --- activities --- */
 
 static int echo_activity(stet_activity *a, const stet_value *in, stet_value *ret)
@@ -114,6 +124,7 @@ int stet_module(stet_app *app)
         stet_app_workflow(app, "overflow", overflow);
         stet_app_workflow(app, "wait", wait_for_go);
         stet_app_workflow(app, "call", call_once);
+        stet_app_workflow(app, "count_down", count_down);
         stet_app_activity(app, "echo", echo_activity);
         stet_app_activity(app, "boom", boom);
         return stet_app_activity(app, "hang", hang);
