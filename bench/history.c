@@ -204,8 +204,8 @@ static int measure_windows(struct stage *s, stet_why *why)
 /* Of one run: its code has to come back before it can answer. */
 static int first_step(struct stage *s, double *ret_ms, stet_why *why)
 {
-        struct history_calls_cost calls;
-        struct cost signal;
+        struct history_calls_cost calls = { 0 };
+        struct cost signal = { 0 };
         int err = s->calls ? history_calls_run(s->executor, s->run_ids, 1, 1, 1, &calls, why)
                            : send_signals(s, 1, 1, &signal, why);
         if (!err)

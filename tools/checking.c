@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +52,19 @@ static void child_progress(void *context, uint64_t records)
         child->shared->records = records;
 }
 
+/* A crash is a finding: it must end the child by its signal, whoever else would like to hear of it. */
+static void crash_plainly(void)
+{
+        static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+        for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+                signal(signals[i], SIG_DFL);
+}
+
 static void child_run(struct child *child)
 {
         struct shared *shared = child->shared;
         close(child->fds[0]);
+        crash_plainly();
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 }); /* a crash is expected here and leaves no core file */
         shared->err =
             stet_verify(child->k->dir, child_damage, child_progress, child, &shared->report, &shared->why);

@@ -128,7 +128,7 @@ static int copy_blocks(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, s
         uint16_t piece = 0;
         int rc = 0;
         while (!rc && (piece || batch->size < size)) {
-                struct block block;
+                struct block block = { 0 };
                 int err = block_at(env, cursor, lsn, piece, &block, why);
                 if (err) {
                         batch->size = whole;

@@ -73,7 +73,7 @@ static void run_case(const struct suite *s, struct fault_plan *plan, struct sess
 static bool wrong(struct suite *s, const struct fault_plan *plan, const char *sentence)
 {
         char copy[SENTENCE_SIZE];
-        snprintf(copy, sizeof copy, "%s", sentence);
+        snprintf(copy, sizeof copy, "%.*s", SENTENCE_SIZE - 1, sentence);
         snprintf(s->wrong, sizeof s->wrong,
                  "%s, seed %" PRIu64 ", %s number %" PRIu64 " fails with %s, %s: %s", s->workload->name,
                  s->options.seed, fault_call_name(plan->call), plan->nth, fault_number_name(plan->number),

@@ -78,7 +78,7 @@ static uint64_t disarm(void *ctx)
 static bool wrong(struct suite *s, const struct plan *p, const char *sentence)
 {
         char copy[SENTENCE_SIZE];
-        snprintf(copy, sizeof copy, "%s", sentence);
+        snprintf(copy, sizeof copy, "%.*s", SENTENCE_SIZE - 1, sentence);
         snprintf(s->wrong, sizeof s->wrong, "%s, seed %" PRIu64 ", allocation %" PRIu64 " fails, %s: %s",
                  s->workload->name, s->options.seed, p->nth, p->sticky ? "for good" : "once", copy);
         return false;
