@@ -127,7 +127,7 @@ int file_write_whole(const char *dir, const char *name, struct bytes content, st
 
 int file_read_whole(const char *dir, const char *name, size_t size_max, struct buffer *ret, stet_why *why)
 {
-        int fd, number = open_in(dir, name, O_RDONLY, &fd);
+        int fd = -1, number = open_in(dir, name, O_RDONLY, &fd);
         if (number)
                 return fail("read", dir, name, number, why);
         ssize_t got;
