@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-        STEP_BYTES = 16 << 20, /* of the log, for one batch */
+        STEP_BYTES = 32 << 20, /* of the log, for one batch */
         AFTER_MS = 1000,
         FULL_RETRY_MS = 1000,
         REST_MAX_MS = 500,
