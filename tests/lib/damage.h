@@ -6,11 +6,9 @@
 #ifndef TESTS_LIB_DAMAGE_H
 #define TESTS_LIB_DAMAGE_H
 
+#include "tests/lib/child.h"
 #include "tests/lib/files.h"
 #include "tests/lib/random.h"
-
-#include <signal.h>
-#include <sys/wait.h>
 
 /* What a judge returns: 0 when nothing is reported and nothing is damaged. */
 enum outcome { REPORTED = 1, SILENT, CRASHED };
@@ -34,9 +32,8 @@ static inline int damage_outcome_by(const struct damage *d, damage_judge *judge)
                 close(STDERR_FILENO);
                 _exit(judge(d->ctx));
         }
-        int status;
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : CRASHED;
+        int code = child_exit_code(pid);
+        return code < 0 ? CRASHED : code;
 }
 
 static inline int damage_outcome(const struct damage *d)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/coroutine.h"
 #include "base/buffer.h"
+#include "tests/lib/child.h"
 
-#include <criterion/criterion.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { STACK_SIZE = 64 << 10 };
 
@@ -250,14 +247,11 @@ static void overflow_in_child(struct stack_pool *pool)
 Test(coroutine, overflow_is_a_fault_in_the_guard_page)
 {
         struct stack_pool *pool = stack_pool_new(STACK_SIZE);
-        int status = 0;
         pid_t child = fork();
         if (child == 0)
                 overflow_in_child(pool);
         cr_assert_gt(child, 0);
-        cr_assert_eq(waitpid(child, &status, 0), child);
-        cr_assert(WIFEXITED(status), "the child was ended by signal %d", WTERMSIG(status));
-        cr_assert_eq(WEXITSTATUS(status), HIT_GUARD);
+        cr_assert_eq(child_exit_code(child), HIT_GUARD);
         stack_pool_free(pool);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "wal/log.h"
 
+#include "tests/lib/child.h"
 #include "tests/lib/random.h"
 #include "tests/lib/records.h"
 #include "tests/lib/temp_dir.h"
@@ -15,8 +16,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* --- fixture --- */
 
@@ -83,9 +82,7 @@ static void store_open_elsewhere(struct store *s)
                         log_close(log);
                 _exit(err);
         }
-        int status;
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        cr_assert_eq(child_exit_code(pid), 0);
 }
 
 static void group_follow(struct log_group *g, const struct log *log)

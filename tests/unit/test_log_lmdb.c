@@ -8,16 +8,11 @@
 #include "tests/lib/failing_disk.h"
 #include "tests/lib/files.h"
 #include "tests/lib/records.h"
-#include "tests/lib/temp_dir.h"
+#include "tests/lib/small_disk.h"
 
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* --- fixture --- */
 
@@ -83,13 +78,6 @@ static uint64_t count_records(struct log *log)
         stet_why why = { "" };
         cr_assert_eq(log_read(log, 0, count_record, &count, &why), 0, "%s", why.text);
         return count;
-}
-
-static int wait_for_exit(pid_t pid)
-{
-        int status;
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /* --- flags, modes, levels --- */
@@ -634,7 +622,7 @@ static struct log *open_and_grow_elsewhere(const struct place *p)
                 log_close(newer);
                 _exit(0);
         }
-        cr_assert_eq(wait_for_exit(pid), 0);
+        cr_assert_eq(child_exit_code(pid), 0);
         return log;
 }
 
@@ -659,16 +647,12 @@ Test(log_lmdb, a_writer_adopts_the_map_that_another_process_grew_and_hears_that_
 
 /* --- a full disk --- */
 
-static int no_space(const char *dir)
+static int no_space(char *dir)
 {
         struct log *log;
         stet_why why;
         char path[160];
         snprintf(path, sizeof path, "%s/shard-0.log", dir);
-        /* A file system of 4 MiB that only this process sees. */
-        if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-            mount("none", dir, "tmpfs", 0, "size=4m"))
-                return 77;
         if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
                 return 1;
         int err;
@@ -679,7 +663,7 @@ static int no_space(const char *dir)
                 return 2;
         if (try_append(log, 100, 1000, &why) != STET_EFULL || count_records(log) != kept)
                 return 3;
-        if (mount("none", dir, "tmpfs", MS_REMOUNT, "size=8m") || try_append(log, 100, 1000, &why))
+        if (!small_disk_grow(dir) || try_append(log, 100, 1000, &why))
                 return 4;
         log_close(log);
         if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
@@ -687,15 +671,12 @@ static int no_space(const char *dir)
         return count_records(log) == kept + 100 && log->last_lsn == kept + 100 ? 0 : 6;
 }
 
-static int room_by_trimming(const char *dir)
+static int room_by_trimming(char *dir)
 {
         struct log *log;
         stet_why why;
         char path[160];
         snprintf(path, sizeof path, "%s/shard-0.log", dir);
-        if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-            mount("none", dir, "tmpfs", 0, "size=4m"))
-                return 77;
         if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
                 return 1;
         while (!try_append(log, 100, 1000, &why))
@@ -719,27 +700,14 @@ static int room_by_trimming(const char *dir)
         return count_records(log) == log->last_lsn + 1 - log->first_lsn ? 0 : 6;
 }
 
-static void assert_in_a_child(int (*steps)(const char *dir))
-{
-        struct place p = place_new();
-        pid_t pid = fork();
-        if (pid == 0)
-                _exit(steps(p.dir));
-        int code = wait_for_exit(pid);
-        temp_dir_free(p.dir);
-        if (code == 77)
-                cr_skip_test("mounting a file system needs root");
-        cr_assert_eq(code, 0, "step %d", code);
-}
-
 Test(log_lmdb, a_full_disk_loses_nothing_and_goes_on_when_there_is_room)
 {
-        assert_in_a_child(no_space);
+        small_disk_try(no_space);
 }
 
 Test(log_lmdb, a_full_disk_has_room_again_once_the_log_may_be_trimmed)
 {
-        assert_in_a_child(room_by_trimming);
+        small_disk_try(room_by_trimming);
 }
 
 Test(log_lmdb, no_space_for_the_pages_is_full_and_retriable)
@@ -855,20 +823,7 @@ Test(log_lmdb, what_was_acknowledged_is_there_after_a_kill_at_any_moment)
 {
         struct place p = place_new();
         for (int round = 0; round < 20; round++) {
-                int acknowledged[2];
-                cr_assert_eq(pipe(acknowledged), 0);
-                pid_t pid = fork();
-                if (pid == 0)
-                        append_for_ever(p.path, acknowledged[1]);
-                close(acknowledged[1]);
-                uint64_t lsn = 0, more;
-                for (int i = 0; i < 5 + 3 * round; i++)
-                        cr_assert_eq(read(acknowledged[0], &lsn, sizeof lsn), sizeof lsn);
-                kill(pid, SIGKILL);
-                waitpid(pid, NULL, 0);
-                while (read(acknowledged[0], &more, sizeof more) == sizeof more)
-                        lsn = more;
-                close(acknowledged[0]);
+                uint64_t lsn = child_killed_after(5 + 3 * round, append_for_ever, p.path);
                 struct log *log = open_at(p.path, LOG_SYNC, 0);
                 cr_assert_geq(log->last_lsn, lsn);
                 cr_assert_eq(count_records(log), log->last_lsn + 1 - log->first_lsn);

@@ -3,20 +3,18 @@
  * Opening nodes: what is refused and with which words, what a refusal leaves behind, and several nodes in one
  * process.
  */
+#include "tests/lib/child.h"
 #include "tests/lib/temp_dir.h"
 
 #include <stet/stet.h>
 
-#include <criterion/criterion.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { BOUND_MS = 20000 };
 
@@ -495,7 +493,6 @@ static size_t size_of_crashes(const char *data_dir)
 Test(node, crash_is_noted_in_the_directory_of_its_own_node)
 {
         char second[4096];
-        int status;
         snprintf(second, sizeof second, "%s/second", dir);
         pid_t child = fork();
         cr_assert_geq(child, 0);
@@ -503,9 +500,7 @@ Test(node, crash_is_noted_in_the_directory_of_its_own_node)
                 crash_in_the_first_of_two(path, second);
                 _exit(0);
         }
-        cr_assert_eq(waitpid(child, &status, 0), child);
-        cr_assert(WIFEXITED(status));
-        cr_assert_eq(WEXITSTATUS(status), 70);
+        cr_assert_eq(child_exit_code(child), 70);
         cr_assert_gt(size_of_crashes(path), 0);
         cr_assert_eq(size_of_crashes(second), 0);
 }

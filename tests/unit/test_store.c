@@ -5,6 +5,7 @@
  */
 #include "wal/store.h"
 
+#include "tests/lib/child.h"
 #include "tests/lib/random.h"
 #include "tests/lib/temp_dir.h"
 
@@ -15,8 +16,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* --- fixture --- */
 
@@ -90,9 +89,7 @@ static void open_elsewhere(struct box *b, uint64_t epoch)
                         store_close(s);
                 _exit(err);
         }
-        int status;
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        cr_assert_eq(child_exit_code(pid), 0);
 }
 
 static struct store_checkpoint after(const struct store *s, uint64_t records)

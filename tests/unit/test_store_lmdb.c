@@ -7,19 +7,14 @@
 
 #include "tests/lib/failing_disk.h"
 #include "tests/lib/files.h"
-#include "tests/lib/random.h"
-#include "tests/lib/temp_dir.h"
+#include "tests/lib/small_disk.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 /* --- fixture --- */
 
@@ -30,13 +25,18 @@ struct place {
         char lock[160];
 };
 
-static struct place place_new(void)
+static struct place place_in(char *dir)
 {
-        struct place p = { .dir = temp_dir_new() };
+        struct place p = { .dir = dir };
         snprintf(p.path, sizeof p.path, "%s/shard-0.store", p.dir);
         snprintf(p.other, sizeof p.other, "%s/other.store", p.dir);
         snprintf(p.lock, sizeof p.lock, "%s-lock", p.path);
         return p;
+}
+
+static struct place place_new(void)
+{
+        return place_in(temp_dir_new());
 }
 
 static struct store_lmdb_options options_at(const char *path)
@@ -137,13 +137,6 @@ static void assert_whole(const char *path, uint64_t entries)
         stet_why why = { "" };
         cr_assert_eq(store_lmdb_verify(path, NULL, NULL, NULL, &report, &why), 0, "%s", why.text);
         cr_assert_eq(report.entries, entries);
-}
-
-static int wait_for_exit(pid_t pid)
-{
-        int status;
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /* --- flags, modes, levels --- */
@@ -530,7 +523,7 @@ Test(store_lmdb, a_writer_adopts_the_map_that_another_process_grew_and_hears_tha
                 store_close(newer);
                 _exit(0);
         }
-        cr_assert_eq(wait_for_exit(pid), 0);
+        cr_assert_eq(child_exit_code(pid), 0);
         stet_why why = { "" };
         cr_assert_eq(try_commit(s, 0, 1, 10, 2, &why), STET_EFENCED, "%s", why.text);
         cr_assert_eq(see_all(s).entries, 3010);
@@ -612,13 +605,10 @@ Test(store_lmdb, another_process_reads_while_commits_go_on_and_the_map_grows)
         }
         close(done[0]);
         s = open_at(p.path, LOG_MEMORY, 1 << 16);
-        int status = 0;
         for (unsigned round = 2; round < 150; round++)
                 commit(s, round * 40 % 8000, 100, 300, round);
         close(done[1]);
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_assert(WIFEXITED(status));
-        cr_assert_eq(WEXITSTATUS(status), 0);
+        cr_assert_eq(child_exit_code(pid), 0);
         store_close(s);
         temp_dir_free(p.dir);
 }
@@ -813,20 +803,12 @@ Test(store_lmdb, a_copy_is_of_one_moment_while_commits_go_on_and_the_map_grows)
 
 /* --- a full disk --- */
 
-/* A file system of 4 MiB that only this process sees. */
-static bool mount_small(const char *dir)
-{
-        return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-               mount("none", dir, "tmpfs", 0, "size=4m") == 0;
-}
-
-static int no_space(const struct place *p)
+static int no_space(char *dir)
 {
         struct store *s;
         stet_why why;
-        struct store_lmdb_options options = options_at(p->path);
-        if (!mount_small(p->dir))
-                return 77;
+        struct place p = place_in(dir);
+        struct store_lmdb_options options = options_at(p.path);
         if (store_lmdb_open(&options, &s, &why))
                 return 1;
         int err;
@@ -837,10 +819,10 @@ static int no_space(const struct place *p)
                 return 2;
         if (try_commit(s, kept, 100, 1000, 1, &why) != STET_EFULL || see_all(s).entries != kept)
                 return 3;
-        if (store_lmdb_copy(s, p->other, NULL, NULL, &(struct store_checkpoint){ 0 }, &why) != STET_EFULL ||
-            access(p->other, F_OK) == 0)
+        if (store_lmdb_copy(s, p.other, NULL, NULL, &(struct store_checkpoint){ 0 }, &why) != STET_EFULL ||
+            access(p.other, F_OK) == 0)
                 return 4;
-        if (mount("none", p->dir, "tmpfs", MS_REMOUNT, "size=8m") || try_commit(s, kept, 100, 1000, 1, &why))
+        if (!small_disk_grow(dir) || try_commit(s, kept, 100, 1000, 1, &why))
                 return 5;
         store_close(s);
         if (store_lmdb_open(&options, &s, &why))
@@ -850,15 +832,7 @@ static int no_space(const struct place *p)
 
 Test(store_lmdb, a_full_disk_loses_nothing_and_goes_on_when_there_is_room)
 {
-        struct place p = place_new();
-        pid_t pid = fork();
-        if (pid == 0)
-                _exit(no_space(&p));
-        int code = wait_for_exit(pid);
-        temp_dir_free(p.dir);
-        if (code == 77)
-                cr_skip_test("mounting a file system needs root");
-        cr_assert_eq(code, 0, "step %d", code);
+        small_disk_try(no_space);
 }
 
 Test(store_lmdb, a_commit_without_space_can_be_tried_again_with_the_same_batch)
@@ -943,20 +917,7 @@ Test(store_lmdb, what_was_acknowledged_is_there_whole_after_a_kill_at_any_moment
 {
         struct place p = place_new();
         for (int round = 0; round < 20; round++) {
-                int acknowledged[2];
-                cr_assert_eq(pipe(acknowledged), 0);
-                pid_t pid = fork();
-                if (pid == 0)
-                        commit_for_ever(p.path, acknowledged[1]);
-                close(acknowledged[1]);
-                uint64_t lsn = 0, more;
-                for (int i = 0; i < 5 + 3 * round; i++)
-                        cr_assert_eq(read(acknowledged[0], &lsn, sizeof lsn), sizeof lsn);
-                kill(pid, SIGKILL);
-                waitpid(pid, NULL, 0);
-                while (read(acknowledged[0], &more, sizeof more) == sizeof more)
-                        lsn = more;
-                close(acknowledged[0]);
+                uint64_t lsn = child_killed_after(5 + 3 * round, commit_for_ever, p.path);
                 struct store *s = open_at(p.path, LOG_SYNC, 0);
                 struct seen seen = see_all(s);
                 cr_assert_geq(s->checkpoint.lsn, lsn);
