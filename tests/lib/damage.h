@@ -7,8 +7,9 @@
 #define TESTS_LIB_DAMAGE_H
 
 #include "tests/lib/child.h"
-#include "tests/lib/files.h"
+#include "tests/lib/lmdb_file.h"
 #include "tests/lib/random.h"
+#include "wal/meta_lmdb.h"
 
 /* What a judge returns: 0 when nothing is reported and nothing is damaged. */
 enum outcome { REPORTED = 1, SILENT, CRASHED };
@@ -83,13 +84,17 @@ static inline void damage_flip_meta_and_tree(const struct damage *d, uint64_t se
 
 /* Flips bits in what LMDB reads only to write, pages' headers and the free list's root; where that is not
  * found, judge_by_writing must find that the file can be written to. Returns how many were found. */
-static inline unsigned damage_flip_headers(const struct damage *d, uint64_t seed, int count, size_t free_root,
+static inline unsigned damage_flip_headers(const struct damage *d, uint64_t seed, int count,
                                            damage_judge *judge_by_writing)
 {
         unsigned found = 0;
+        struct meta_lmdb meta;
         file_write(d->path, buffer_bytes(d->file));
+        cr_assert_eq(meta_lmdb_read(d->path, &meta, NULL), 0);
+        cr_assert_neq(meta.newest.free_list.depth, 0);
         for (int i = 0; i < count; i++) {
-                size_t page = i % 3 ? 2 + random_below(&seed, d->file->size / PAGE - 2) : free_root;
+                size_t page = i % 3 ? 2 + random_below(&seed, d->file->size / PAGE - 2)
+                                    : (size_t)meta.newest.free_list.root;
                 size_t bit = page * PAGE * 8 + random_below(&seed, 8 * (i % 3 ? 16 : PAGE));
                 if (damage_flip(d, bit) != 0) {
                         found++;

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whole files as bytes, for tests that damage them; and LMDB's files, as far as such tests must know them. A
- * call that fails ends the test.
+ * Whole files as bytes, for tests that damage them. A call that fails ends the test.
  */
 #ifndef TESTS_LIB_FILES_H
 #define TESTS_LIB_FILES_H
 
 #include "base/buffer.h"
-#include "wal/le.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <lmdb.h>
+#include <string.h>
 #include <unistd.h>
 
 static inline struct buffer file_read(const char *path)
@@ -43,44 +41,29 @@ static inline void file_patch(const char *path, size_t at, const void *data, siz
         close(fd);
 }
 
-/* --- LMDB's --- */
-
-enum { PAGE = 4096, META_ENTRIES_AT = 120, META_NUMBER_AT = 144, META_SIZE = 152 };
-
-/* Where the newer of the two meta pages begins. */
-static inline size_t newest_meta(const struct buffer *file)
+/* That nothing changed it. */
+static inline void file_assert_is(const char *path, struct bytes content)
 {
-        return le64_get(file->data + META_NUMBER_AT) > le64_get(file->data + PAGE + META_NUMBER_AT) ? 0
-                                                                                                    : PAGE;
+        struct buffer file = file_read(path);
+        cr_assert(bytes_equal(buffer_bytes(&file), content), "%s is another", path);
+        buffer_fini(&file);
 }
 
-/* Does the work in a transaction on the file, past our own code. */
-static inline void lmdb_change(const char *path, void (*work)(MDB_txn *txn, MDB_dbi dbi, const void *arg),
-                               const void *arg)
+/* Flips bits of the byte that lies so far behind the beginning of the text, wherever the file has that; it
+ * does.
+ */
+static inline void file_flip_behind(const char *path, const char *text, size_t offset, uint8_t bits)
 {
-        MDB_env *env;
-        MDB_txn *txn;
-        MDB_dbi dbi;
-        cr_assert_eq(mdb_env_create(&env), 0);
-        cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
-        cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-        cr_assert_eq(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
-        work(txn, dbi, arg);
-        cr_assert_eq(mdb_txn_commit(txn), 0);
-        mdb_env_close(env);
-}
-
-static inline void lmdb_put_foreign(MDB_txn *txn, MDB_dbi dbi, const void *arg)
-{
-        MDB_val key = { 3, (void *)"key" }, value = { 5, (void *)"value" };
-        (void)arg;
-        cr_assert_eq(mdb_put(txn, dbi, &key, &value, 0), 0);
-}
-
-/* Another program's file. */
-static inline void lmdb_make_foreign(const char *path)
-{
-        lmdb_change(path, lmdb_put_foreign, NULL);
+        struct buffer file = file_read(path);
+        size_t size = strlen(text), flipped = 0;
+        for (size_t i = 0; i + size <= file.size && i + offset < file.size; i++)
+                if (memcmp(file.data + i, text, size) == 0) {
+                        file.data[i + offset] ^= bits;
+                        flipped++;
+                }
+        cr_assert_gt(flipped, 0);
+        file_write(path, buffer_bytes(&file));
+        buffer_fini(&file);
 }
 
 #endif

@@ -6,7 +6,7 @@
 #include "wal/log_lmdb.h"
 
 #include "tests/lib/failing_disk.h"
-#include "tests/lib/files.h"
+#include "tests/lib/lmdb_file.h"
 #include "tests/lib/records.h"
 #include "tests/lib/small_disk.h"
 
@@ -37,7 +37,12 @@ static struct log *open_at(const char *path, enum log_level level, size_t map_by
         return log;
 }
 
-static void assert_open_refused(const char *path, int expected, const char *words)
+static MDB_env *env_of(struct log *log)
+{
+        return ((struct log_lmdb *)log)->env.mdb;
+}
+
+static void assert_open_fails(const char *path, int expected, const char *words)
 {
         struct log *log = NULL;
         stet_why why = { "" };
@@ -46,6 +51,15 @@ static void assert_open_refused(const char *path, int expected, const char *word
         cr_assert_eq(err, expected, "%d: %s", err, why.text);
         cr_assert_not_null(strstr(why.text, words), "%s", why.text);
         cr_assert_null(log);
+}
+
+/* And the file stays as it is. */
+static void assert_open_refused(const char *path, int expected, const char *words)
+{
+        struct buffer before = file_read(path);
+        assert_open_fails(path, expected, words);
+        file_assert_is(path, buffer_bytes(&before));
+        buffer_fini(&before);
 }
 
 static int try_append(struct log *log, uint32_t count, size_t body_size, stet_why *why)
@@ -86,7 +100,7 @@ static unsigned flags_at(const char *path, enum log_level level)
 {
         unsigned flags;
         struct log *log = open_at(path, level, 0);
-        mdb_env_get_flags(((struct log_lmdb *)log)->env.mdb, &flags);
+        mdb_env_get_flags(env_of(log), &flags);
         log_close(log);
         return flags;
 }
@@ -136,7 +150,7 @@ Test(log_lmdb, opening_raises_the_epoch_durably)
         log_close(open_at(p.path, LOG_RELAXED, 0));
         cr_assert_geq(disk.syncs, 1);
         disk.fdatasync_errno = EIO;
-        assert_open_refused(p.path, STET_EIO, "outcome is unknown");
+        assert_open_fails(p.path, STET_EIO, "outcome is unknown");
         disk.fdatasync_errno = 0;
         temp_dir_free(p.dir);
 }
@@ -278,9 +292,6 @@ Test(log_lmdb, foreign_files_are_refused_and_stay_as_they_are)
         for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
                 file_write(p.path, contents[i]);
                 assert_open_refused(p.path, STET_EFORMAT, "not an LMDB file");
-                struct buffer after = file_read(p.path);
-                cr_assert(bytes_equal(buffer_bytes(&after), contents[i]));
-                buffer_fini(&after);
         }
         temp_dir_free(p.dir);
 }
@@ -290,14 +301,9 @@ Test(log_lmdb, another_programs_lmdb_file_is_refused_and_stays_as_it_is)
         struct place p = place_new();
         char lock[160];
         lmdb_make_foreign(p.path);
-        struct buffer before = file_read(p.path);
         assert_open_refused(p.path, STET_EFORMAT, "not a stet log");
-        struct buffer after = file_read(p.path);
-        cr_assert(bytes_equal(buffer_bytes(&before), buffer_bytes(&after)));
         snprintf(lock, sizeof lock, "%s-lock", p.path);
         cr_assert_neq(access(lock, F_OK), 0);
-        buffer_fini(&before);
-        buffer_fini(&after);
         temp_dir_free(p.dir);
 }
 
@@ -305,20 +311,9 @@ Test(log_lmdb, a_newer_format_is_refused_and_the_file_stays_as_it_is)
 {
         struct place p = place_new();
         log_close(open_at(p.path, LOG_SYNC, 0));
-        struct buffer file = file_read(p.path);
-        size_t changed = 0;
-        for (size_t i = 0; i + LOG_HEAD_SIZE_1 <= file.size; i++)
-                if (memcmp(file.data + i, "stet log", 8) == 0) {
-                        file.data[i + 8] = LOG_FORMAT + 1;
-                        changed++;
-                }
-        cr_assert_gt(changed, 0);
-        file_write(p.path, buffer_bytes(&file));
+        file_flip_behind(p.path, "stet log", 8,
+                         1 ^ (LOG_FORMAT + 1)); /* a log from its beginning has format 1 */
         assert_open_refused(p.path, STET_ENEWER, "its format is 3");
-        struct buffer after = file_read(p.path);
-        cr_assert(bytes_equal(buffer_bytes(&file), buffer_bytes(&after)));
-        buffer_fini(&file);
-        buffer_fini(&after);
         temp_dir_free(p.dir);
 }
 
@@ -353,16 +348,10 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         append(log, 10, 10);
         struct buffer before = file_read(p.path);
         append(log, 10, 10);
-        struct buffer after = file_read(p.path);
         log_close(log);
-        /* The tail of the second append's meta page reached the disk, and its head did not. */
-        enum { TAIL_AT = 136 };
-        for (size_t page = 0; page <= PAGE; page += PAGE)
-                memcpy(after.data + page, before.data + page, TAIL_AT);
-        file_write(p.path, buffer_bytes(&after));
+        lmdb_tear_newest(p.path, &before);
         assert_open_refused(p.path, STET_ECORRUPT, "a write was torn or lost");
         buffer_fini(&before);
-        buffer_fini(&after);
         temp_dir_free(p.dir);
 }
 
@@ -378,7 +367,7 @@ Test(log_lmdb, a_meta_page_whose_number_was_set_back_is_noticed)
         log_close(log);
         struct buffer file = file_read(p.path);
         uint8_t *number = file.data + newest_meta(&file) + META_NUMBER_AT;
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 2; i++) { /* that page becomes the older one with the first round */
                 le64_put(number, le64_get(number) - 2);
                 file_write(p.path, buffer_bytes(&file));
                 assert_open_refused(p.path, STET_ECORRUPT, "has a damaged meta page");
@@ -428,14 +417,10 @@ Test(log_lmdb, a_damaged_record_ends_the_reading_with_its_lsn_and_stream)
 
 static void delete_block(struct log *log, uint64_t lsn)
 {
-        struct env_lmdb *env = &((struct log_lmdb *)log)->env;
-        MDB_txn *txn;
-        uint8_t key_bytes[BLOCK_KEY_SIZE];
-        block_key_encode(key_bytes, lsn, 0);
-        MDB_val key = { sizeof key_bytes, key_bytes };
-        cr_assert_eq(mdb_txn_begin(env->mdb, NULL, 0, &txn), 0);
-        cr_assert_eq(mdb_del(txn, env->dbi, &key, NULL), 0);
-        cr_assert_eq(mdb_txn_commit(txn), 0);
+        uint8_t key[BLOCK_KEY_SIZE];
+        const struct bytes block = bytes_of(key, sizeof key);
+        block_key_encode(key, lsn, 0);
+        lmdb_change_within(env_of(log), lmdb_remove, &block);
 }
 
 Test(log_lmdb, a_missing_block_ends_the_reading_wherever_it_starts)
@@ -473,13 +458,6 @@ Test(log_lmdb, a_damaged_end_is_refused_when_the_log_is_opened)
 
 /* --- trimming --- */
 
-static size_t count_entries(struct log *log)
-{
-        MDB_stat stat;
-        cr_assert_eq(mdb_env_stat(((struct log_lmdb *)log)->env.mdb, &stat), 0);
-        return stat.ms_entries;
-}
-
 static uint64_t first_block(struct log *log)
 {
         struct env_lmdb *env = &((struct log_lmdb *)log)->env;
@@ -514,7 +492,7 @@ Test(log_lmdb, a_block_goes_as_soon_as_all_of_its_records_may)
         append(log, 1, 10000); /* in 3 pieces */
         append(log, 1, 10000);
         append(log, 10, 10);
-        cr_assert_eq(count_entries(log), 1 + 5 + 3 + 3 + 1); /* and the head */
+        cr_assert_eq(lmdb_entries_count(env_of(log)), 1 + 5 + 3 + 3 + 1); /* and the head */
         static const struct {
                 uint64_t to_lsn;
                 uint64_t first_block;
@@ -537,16 +515,16 @@ Test(log_lmdb, lone_records_seldom_trim_and_a_long_log_becomes_a_short_one_all_t
         log_trim(log, 9999);
         unsigned trimmed = 0, appends = 0;
         while (log->first_lsn < 9999) {
-                size_t before = count_entries(log);
+                size_t before = lmdb_entries_count(env_of(log));
                 uint64_t first_lsn = log->first_lsn;
                 append(log, 1, 10);
-                cr_assert_geq(count_entries(log) + 34, before + 1);
+                cr_assert_geq(lmdb_entries_count(env_of(log)) + 34, before + 1);
                 trimmed += log->first_lsn > first_lsn;
                 appends++;
         }
         cr_assert_lt(appends, 6000);
         cr_assert_leq(trimmed, appends / 16 + 1);
-        cr_assert_eq(count_entries(log), 3 + appends);
+        cr_assert_eq(lmdb_entries_count(env_of(log)), 3 + appends);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -557,13 +535,13 @@ Test(log_lmdb, a_large_group_deletes_more_but_never_without_bound)
         struct log *log = open_at(p.path, LOG_MEMORY, 0);
         for (int i = 0; i < 12000; i++)
                 append(log, 1, 10);
-        size_t before = count_entries(log);
+        size_t before = lmdb_entries_count(env_of(log));
         log_trim(log, 12000);
         append(log, 1000, 2100); /* one record a block */
         cr_assert_eq(log->first_lsn, 1 + 2 * (1000 + 16));
-        cr_assert_eq(count_entries(log), before + 1000 - 2 * (1000 + 16));
+        cr_assert_eq(lmdb_entries_count(env_of(log)), before + 1000 - 2 * (1000 + 16));
         append(log, 3000, 2100);
-        cr_assert_eq(count_entries(log), before + 4000 - 2 * (1000 + 16) - 4096);
+        cr_assert_eq(lmdb_entries_count(env_of(log)), before + 4000 - 2 * (1000 + 16) - 4096);
         cr_assert_eq(count_records(log), log->last_lsn + 1 - log->first_lsn);
         log_close(log);
         temp_dir_free(p.dir);

@@ -6,7 +6,7 @@
 #include "wal/store_lmdb.h"
 
 #include "tests/lib/failing_disk.h"
-#include "tests/lib/files.h"
+#include "tests/lib/lmdb_file.h"
 #include "tests/lib/small_disk.h"
 
 #include <pthread.h>
@@ -63,11 +63,18 @@ static struct store *open_reading(const char *path, bool alone)
         return s;
 }
 
+static MDB_env *env_of(struct store *s)
+{
+        return ((struct store_lmdb *)s)->env.mdb;
+}
+
+/* And the file stays as it is. */
 static void assert_open_refused(const char *path, int expected, const char *words)
 {
         struct store *s = NULL;
         stet_why why = { "" };
         struct store_lmdb_options options = options_at(path);
+        struct buffer before = file_read(path);
         int err = store_lmdb_open(&options, &s, &why);
         cr_assert_eq(err, expected, "%d: %s", err, why.text);
         cr_assert_not_null(strstr(why.text, words), "%s", why.text);
@@ -76,6 +83,8 @@ static void assert_open_refused(const char *path, int expected, const char *word
         cr_assert_eq(err, expected, "%d: %s", err, why.text);
         cr_assert_not_null(strstr(why.text, words), "%s", why.text);
         cr_assert_null(s);
+        file_assert_is(path, buffer_bytes(&before));
+        buffer_fini(&before);
 }
 
 /* Puts `count` entries with the numbers from `from` on; the value is the round, over and over. */
@@ -145,7 +154,7 @@ static unsigned flags_at(const char *path, enum log_level level)
 {
         unsigned flags;
         struct store *s = open_at(path, level, 0);
-        mdb_env_get_flags(((struct store_lmdb *)s)->env.mdb, &flags);
+        mdb_env_get_flags(env_of(s), &flags);
         store_close(s);
         return flags;
 }
@@ -248,9 +257,6 @@ Test(store_lmdb, foreign_files_are_refused_and_stay_as_they_are)
         for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
                 file_write(p.path, contents[i]);
                 assert_open_refused(p.path, STET_EFORMAT, "not an LMDB file");
-                struct buffer after = file_read(p.path);
-                cr_assert(bytes_equal(buffer_bytes(&after), contents[i]));
-                buffer_fini(&after);
         }
         temp_dir_free(p.dir);
 }
@@ -269,13 +275,8 @@ Test(store_lmdb, another_programs_lmdb_file_and_a_log_are_refused_and_stay_as_th
                 struct place p = place_new();
                 make[i](p.path);
                 unlink(p.lock);
-                struct buffer before = file_read(p.path);
                 assert_open_refused(p.path, STET_EFORMAT, "not a stet store");
-                struct buffer after = file_read(p.path);
-                cr_assert(bytes_equal(buffer_bytes(&before), buffer_bytes(&after)));
                 cr_assert_neq(access(p.lock, F_OK), 0);
-                buffer_fini(&before);
-                buffer_fini(&after);
                 temp_dir_free(p.dir);
         }
 }
@@ -294,20 +295,8 @@ Test(store_lmdb, a_newer_format_is_refused_and_the_file_stays_as_it_is)
 {
         struct place p = place_new();
         store_close(open_at(p.path, LOG_SYNC, 0));
-        struct buffer file = file_read(p.path);
-        size_t changed = 0;
-        for (size_t i = 0; i + STORE_HEAD_SIZE <= file.size; i++)
-                if (memcmp(file.data + i, "stetstor", 8) == 0) {
-                        file.data[i + 8] = STORE_FORMAT + 1;
-                        changed++;
-                }
-        cr_assert_gt(changed, 0);
-        file_write(p.path, buffer_bytes(&file));
+        file_flip_behind(p.path, "stetstor", 8, STORE_FORMAT ^ (STORE_FORMAT + 1));
         assert_open_refused(p.path, STET_ENEWER, "its format is 2");
-        struct buffer after = file_read(p.path);
-        cr_assert(bytes_equal(buffer_bytes(&file), buffer_bytes(&after)));
-        buffer_fini(&file);
-        buffer_fini(&after);
         temp_dir_free(p.dir);
 }
 
@@ -317,17 +306,11 @@ Test(store_lmdb, a_damaged_head_is_refused)
         struct store *s = open_at(p.path, LOG_SYNC, 0);
         commit(s, 0, 5, 10, 1);
         store_close(s);
-        struct buffer file = file_read(p.path);
         for (size_t at = 12; at < STORE_HEAD_SIZE; at++) {
-                struct buffer damaged = { 0 };
-                buffer_append(&damaged, file.data, file.size);
-                for (size_t i = 0; i + STORE_HEAD_SIZE <= file.size; i++)
-                        damaged.data[i + at] ^= memcmp(file.data + i, "stetstor", 8) == 0 ? 8 : 0;
-                file_write(p.path, buffer_bytes(&damaged));
+                file_flip_behind(p.path, "stetstor", at, 8);
                 assert_open_refused(p.path, STET_ECORRUPT, "its head is damaged");
-                buffer_fini(&damaged);
+                file_flip_behind(p.path, "stetstor", at, 8);
         }
-        buffer_fini(&file);
         temp_dir_free(p.dir);
 }
 
@@ -362,27 +345,14 @@ Test(store_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
         commit(s, 0, 10, 10, 1);
         struct buffer before = file_read(p.path);
         commit(s, 0, 10, 10, 2);
-        struct buffer after = file_read(p.path);
         store_close(s);
-        /* The tail of the second commit's meta page reached the disk, and its head did not. */
-        enum { TAIL_AT = 136 };
-        for (size_t page = 0; page <= PAGE; page += PAGE)
-                memcpy(after.data + page, before.data + page, TAIL_AT);
-        file_write(p.path, buffer_bytes(&after));
+        lmdb_tear_newest(p.path, &before);
         assert_open_refused(p.path, STET_ECORRUPT, "a write was torn or lost");
         buffer_fini(&before);
-        buffer_fini(&after);
         temp_dir_free(p.dir);
 }
 
 /* --- pieces --- */
-
-static size_t count_lmdb_entries(struct store *s)
-{
-        MDB_stat stat;
-        cr_assert_eq(mdb_env_stat(((struct store_lmdb *)s)->env.mdb, &stat), 0);
-        return stat.ms_entries;
-}
 
 Test(store_lmdb, a_value_that_shrinks_or_goes_leaves_no_piece_behind)
 {
@@ -401,13 +371,13 @@ Test(store_lmdb, a_value_that_shrinks_or_goes_leaves_no_piece_behind)
         struct store_batch batch = { 0 };
         for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
                 commit(s, 7, 1, steps[i].size, 1);
-                cr_assert_eq(count_lmdb_entries(s), 1 + steps[i].pieces, "step %zu", i);
+                cr_assert_eq(lmdb_entries_count(env_of(s)), 1 + steps[i].pieces, "step %zu", i);
         }
         for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
                 commit(s, 7, 1, steps[i].size, 1);
                 store_remove(&batch, bytes_of((uint8_t[]){ 'k', 0, 0, 0, 7 }, 5));
                 cr_assert_eq(store_commit(s, &batch, s->checkpoint, NULL), 0);
-                cr_assert_eq(count_lmdb_entries(s), 1);
+                cr_assert_eq(lmdb_entries_count(env_of(s)), 1);
         }
         store_batch_fini(&batch);
         store_close(s);
@@ -415,33 +385,16 @@ Test(store_lmdb, a_value_that_shrinks_or_goes_leaves_no_piece_behind)
         temp_dir_free(p.dir);
 }
 
-static void remove_piece(MDB_txn *txn, MDB_dbi dbi, const void *arg)
-{
-        MDB_val key = { 7, (void *)(uintptr_t)arg };
-        cr_assert_eq(mdb_del(txn, dbi, &key, NULL), 0);
-}
-
 static void damage_value(MDB_txn *txn, MDB_dbi dbi, const void *arg)
 {
-        MDB_val key = { 7, (void *)(uintptr_t)arg }, value = { 5, (void *)"wrong" };
+        MDB_val key = val_of_bytes(*(const struct bytes *)arg), value = { 5, (void *)"wrong" };
         cr_assert_eq(mdb_put(txn, dbi, &key, &value, 0), 0);
-}
-
-/* Past our own code, in the open environment. */
-static void change_within(struct store *s, void (*work)(MDB_txn *txn, MDB_dbi dbi, const void *arg),
-                          const void *arg)
-{
-        struct env_lmdb *env = &((struct store_lmdb *)s)->env;
-        MDB_txn *txn;
-        cr_assert_eq(mdb_txn_begin(env->mdb, NULL, 0, &txn), 0);
-        work(txn, env->dbi, arg);
-        cr_assert_eq(mdb_txn_commit(txn), 0);
 }
 
 Test(store_lmdb, a_damaged_entry_is_named_when_it_is_met_and_the_others_are_read)
 {
         static const struct {
-                void (*work)(MDB_txn *txn, MDB_dbi dbi, const void *arg);
+                lmdb_work *work;
                 uint8_t piece;
                 const char *words;
                 int get_err;
@@ -449,15 +402,17 @@ Test(store_lmdb, a_damaged_entry_is_named_when_it_is_met_and_the_others_are_read
                 { damage_value, 0, "the entry k\\x00\\x00\\x00\\x05 is damaged: piece 0 does not",
                   STET_ECORRUPT },
                 { damage_value, 1, "piece 1 does not fit its checksum", STET_ECORRUPT },
-                { remove_piece, 1, "piece 1 is missing", STET_ECORRUPT },
-                { remove_piece, 2, "piece 2 is missing", STET_ECORRUPT },
-                { remove_piece, 0, "piece 1 has none before it", STET_ENOTFOUND },
+                { lmdb_remove, 1, "piece 1 is missing", STET_ECORRUPT },
+                { lmdb_remove, 2, "piece 2 is missing", STET_ECORRUPT },
+                { lmdb_remove, 0, "piece 1 has none before it", STET_ENOTFOUND },
         };
         for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
                 struct place p = place_new();
                 struct store *s = open_at(p.path, LOG_MEMORY, 0);
                 commit(s, 0, 10, 10000, 1);
-                change_within(s, damages[i].work, (uint8_t[]){ 'k', 0, 0, 0, 5, 0, damages[i].piece });
+                const uint8_t key[] = { 'k', 0, 0, 0, 5, 0, damages[i].piece };
+                const struct bytes piece = bytes_of(key, sizeof key);
+                lmdb_change_within(env_of(s), damages[i].work, &piece);
                 struct buffer value = { 0 };
                 stet_why why = { "" };
                 cr_assert_eq(store_get(s, bytes_of("k\0\0\0\5", 5), &value, &why), damages[i].get_err);
@@ -549,10 +504,8 @@ Test(store_lmdb, whoever_only_reads_may_not_commit_and_writes_no_epoch)
                 cr_assert_not_null(strstr(why.text, "for reading only"), "%s", why.text);
                 cr_assert_eq(see_all(s).entries, 10);
                 store_close(s);
-                struct buffer after = file_read(p.path);
-                cr_assert(bytes_equal(buffer_bytes(&before), buffer_bytes(&after)));
+                file_assert_is(p.path, buffer_bytes(&before));
                 buffer_fini(&before);
-                buffer_fini(&after);
         }
         temp_dir_free(p.dir);
 }
@@ -684,14 +637,14 @@ Test(store_lmdb, a_copy_of_a_store_that_is_read_alone_is_the_same_in_every_piece
         for (size_t size = 1; size <= sizeof key; size++)
                 store_put(&batch, bytes_of(key, size), bytes_of(value, 1500 * size));
         cr_assert_eq(store_commit(s, &batch, (struct store_checkpoint){ 4, 4 }, NULL), 0);
-        size_t entries = count_lmdb_entries(s);
+        size_t entries = lmdb_entries_count(env_of(s));
         store_close(s);
         s = open_reading(p.path, true);
         cr_assert_eq(store_lmdb_copy(s, p.other, NULL, NULL, &at, NULL), 0);
         store_close(s);
         assert_whole(p.other, sizeof key);
         s = open_reading(p.other, true);
-        cr_assert_eq(count_lmdb_entries(s), entries);
+        cr_assert_eq(lmdb_entries_count(env_of(s)), entries);
         store_close(s);
         store_batch_fini(&batch);
         free(value);
@@ -737,9 +690,7 @@ Test(store_lmdb, a_copy_writes_over_no_file)
         file_write(p.other, bytes_str("somebody's"));
         cr_assert_eq(store_lmdb_copy(s, p.other, NULL, NULL, &at, &why), STET_EEXISTS);
         cr_assert_not_null(strstr(why.text, p.other), "%s", why.text);
-        struct buffer after = file_read(p.other);
-        cr_assert(bytes_equal(buffer_bytes(&after), bytes_str("somebody's")));
-        buffer_fini(&after);
+        file_assert_is(p.other, bytes_str("somebody's"));
         store_close(s);
         temp_dir_free(p.dir);
 }
