@@ -6,12 +6,11 @@
 #include "wal/log.h"
 
 #include "tests/lib/child.h"
+#include "tests/lib/each_kind.h"
+#include "tests/lib/log_records.h"
 #include "tests/lib/random.h"
-#include "tests/lib/records.h"
 #include "tests/lib/temp_dir.h"
 
-#include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -90,17 +89,6 @@ static void group_follow(struct log_group *g, const struct log *log)
         log_group_reset(g, log->last_lsn, log->last_crc);
 }
 
-static void append(struct log *log, uint32_t count, size_t body_size)
-{
-        struct log_group g = { 0 };
-        stet_why why = { "" };
-        group_follow(&g, log);
-        while (g.count < count)
-                records_put(&g, body_size);
-        cr_assert_eq(log_append(log, log->epoch, &g, &why), 0, "%s", why.text);
-        log_group_fini(&g);
-}
-
 struct seen {
         uint64_t count;
         uint64_t first;
@@ -142,12 +130,7 @@ static void assert_holds(struct log *log, uint64_t from_lsn, uint64_t first, uin
 /* ConformanceTest(name): a test with `struct store *s`, run over every store. */
 #define ConformanceTest(name)                                                                                \
         static void name(struct store *s);                                                                   \
-        ParameterizedTestParameters(log, name)                                                               \
-        {                                                                                                    \
-                static enum kind kinds[] = { ON_LMDB, ON_MEMORY };                                           \
-                return cr_make_param_array(enum kind, kinds, sizeof kinds / sizeof kinds[0]);                \
-        }                                                                                                    \
-        ParameterizedTest(enum kind *kind, log, name)                                                        \
+        EachKind(log, name, enum kind, ON_LMDB, ON_MEMORY)                                                   \
         {                                                                                                    \
                 struct store store = store_new(*kind);                                                       \
                 name(&store);                                                                                \
@@ -170,7 +153,7 @@ ConformanceTest(a_new_log_is_empty_and_begins_with_record_1)
 ConformanceTest(appended_records_are_read_in_order)
 {
         for (uint32_t i = 1; i <= 20; i++)
-                append(s->log, i, 10 * i);
+                log_records_append(s->log, i, 10 * i);
         cr_assert_eq(s->log->last_lsn, 210);
         assert_holds(s->log, 0, 1, 210);
         assert_holds(s->log, 1, 1, 210);
@@ -179,7 +162,7 @@ ConformanceTest(appended_records_are_read_in_order)
 ConformanceTest(reading_starts_at_any_record_and_beyond_the_end_finds_nothing)
 {
         for (uint32_t i = 1; i <= 12; i++)
-                append(s->log, 17 * i, 72);
+                log_records_append(s->log, 17 * i, 72);
         uint64_t last = s->log->last_lsn;
         for (uint64_t lsn = 1; lsn <= last; lsn += 1 + lsn % 7)
                 assert_holds(s->log, lsn, lsn, last);
@@ -194,7 +177,7 @@ ConformanceTest(bodies_of_every_size_come_back_whole)
                                         4018, 8079, 8080, 100000, 3 << 20, RECORD_BODY_MAX };
         uint64_t bytes = 0;
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-                append(s->log, i < 11 ? 3 : 1, sizes[i]);
+                log_records_append(s->log, i < 11 ? 3 : 1, sizes[i]);
                 bytes += sizes[i] * (i < 11 ? 3 : 1);
         }
         store_reopen(s);
@@ -223,14 +206,14 @@ ConformanceTest(small_and_large_records_share_a_group)
 ConformanceTest(a_log_of_many_batches_is_read_without_gap)
 {
         for (int i = 0; i < 30; i++)
-                append(s->log, 1000, 72);
+                log_records_append(s->log, 1000, 72);
         assert_holds(s->log, 1, 1, 30000);
         assert_holds(s->log, 12345, 12345, 30000);
 }
 
 ConformanceTest(a_reopened_log_goes_on_where_it_ended)
 {
-        append(s->log, 40, 100);
+        log_records_append(s->log, 40, 100);
         uint32_t crc = s->log->last_crc;
         for (uint64_t opening = 2; opening <= 5; opening++) {
                 store_reopen(s);
@@ -238,7 +221,7 @@ ConformanceTest(a_reopened_log_goes_on_where_it_ended)
                 cr_assert_eq(s->log->first_lsn, 1);
                 cr_assert_eq(s->log->last_lsn, 40 * (opening - 1));
                 cr_assert_eq(s->log->last_crc, crc);
-                append(s->log, 40, 100);
+                log_records_append(s->log, 40, 100);
                 crc = s->log->last_crc;
         }
         assert_holds(s->log, 0, 1, 200);
@@ -255,8 +238,8 @@ ConformanceTest(an_empty_group_is_no_commit)
 
 ConformanceTest(statistics_count_what_was_appended)
 {
-        append(s->log, 10, 100);
-        append(s->log, 5, 50);
+        log_records_append(s->log, 10, 100);
+        log_records_append(s->log, 5, 50);
         cr_assert_eq(s->log->stats.commits, 2);
         cr_assert_eq(s->log->stats.records, 15);
         cr_assert_eq(s->log->stats.bytes, 10 * 148 + 5 * 98);
@@ -268,7 +251,7 @@ ConformanceTest(statistics_count_what_was_appended)
 
 ConformanceTest(syncing_a_synced_log_does_nothing)
 {
-        append(s->log, 1, 10);
+        log_records_append(s->log, 1, 10);
         cr_assert_eq(log_sync(s->log, NULL), 0);
 }
 
@@ -283,7 +266,7 @@ static int stop_at_5(void *ctx, const struct record *r)
 ConformanceTest(a_visitor_ends_the_reading_with_its_own_result)
 {
         int visits = 0;
-        append(s->log, 20, 10);
+        log_records_append(s->log, 20, 10);
         cr_assert_eq(log_read(s->log, 1, stop_at_5, &visits, NULL), STET_ECANCELED);
         cr_assert_eq(visits, 5);
 }
@@ -298,7 +281,7 @@ static int read_and_append(void *ctx, const struct record *r)
         struct nested *n = ctx;
         n->visits++;
         if (r->lsn <= 3) {
-                append(n->log, 2000, 400);
+                log_records_append(n->log, 2000, 400);
                 assert_holds(n->log, r->lsn, r->lsn, 10 + 2000 * r->lsn);
         }
         return 0;
@@ -306,7 +289,7 @@ static int read_and_append(void *ctx, const struct record *r)
 
 ConformanceTest(a_visitor_may_read_and_append)
 {
-        append(s->log, 10, 10);
+        log_records_append(s->log, 10, 10);
         struct nested n = { .log = s->log };
         cr_assert_eq(log_read(s->log, 1, read_and_append, &n, NULL), 0);
         cr_assert_geq(n.visits, 10);
@@ -330,7 +313,7 @@ static void assert_refused(struct log *log, const struct log_group *g, int expec
 ConformanceTest(a_group_that_does_not_follow_is_refused_and_a_right_one_taken_after_it)
 {
         struct log_group g = { 0 };
-        append(s->log, 3, 10);
+        log_records_append(s->log, 3, 10);
         log_group_reset(&g, 2, s->log->last_crc);
         records_put(&g, 10);
         assert_refused(s->log, &g, STET_EINVAL, "begins with record 3, but the log goes on with 4");
@@ -341,7 +324,7 @@ ConformanceTest(a_group_that_does_not_follow_is_refused_and_a_right_one_taken_af
         records_put(&g, 10);
         assert_refused(s->log, &g, STET_EINVAL, "continues another record 3");
         log_group_fini(&g);
-        append(s->log, 3, 10);
+        log_records_append(s->log, 3, 10);
         assert_holds(s->log, 1, 1, 6);
 }
 
@@ -362,7 +345,7 @@ ConformanceTest(a_group_that_is_not_whole_is_refused)
 ConformanceTest(a_newer_opener_fences_the_older_writer)
 {
         struct log_group g = { 0 };
-        append(s->log, 5, 10);
+        log_records_append(s->log, 5, 10);
         store_open_elsewhere(s);
         group_follow(&g, s->log);
         records_put(&g, 10);
@@ -394,7 +377,7 @@ static void trim_to(struct log *log, uint64_t to_lsn)
         log_trim(log, to_lsn);
         for (int i = 0; log->first_lsn < to_lsn; i++) {
                 cr_assert_lt(i, 5000);
-                append(log, 1, 10);
+                log_records_append(log, 1, 10);
         }
         cr_assert_eq(log->first_lsn, to_lsn);
 }
@@ -402,7 +385,7 @@ static void trim_to(struct log *log, uint64_t to_lsn)
 ConformanceTest(a_trimmed_log_begins_where_it_was_trimmed_to)
 {
         for (int i = 0; i < 10; i++)
-                append(s->log, 100, 72);
+                log_records_append(s->log, 100, 72);
         static const uint64_t to[] = { 2, 50, 101, 333, 600, 601, 999, 1000 };
         for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
                 trim_to(s->log, to[i]);
@@ -417,35 +400,35 @@ ConformanceTest(a_trimmed_log_begins_where_it_was_trimmed_to)
 
 ConformanceTest(what_was_asked_is_done_by_the_next_appends_and_not_kept_over_an_opening)
 {
-        append(s->log, 100, 72);
+        log_records_append(s->log, 100, 72);
         log_trim(s->log, 50);
         cr_assert_eq(s->log->first_lsn, 1);
         assert_holds(s->log, 0, 1, 100);
         store_reopen(s);
         for (int i = 0; i < 20; i++)
-                append(s->log, 100, 72);
+                log_records_append(s->log, 100, 72);
         assert_holds(s->log, 0, 1, 2100);
         trim_to(s->log, 50);
 }
 
 ConformanceTest(what_was_there_when_all_was_to_go_goes_and_what_comes_stays)
 {
-        append(s->log, 100, 72);
-        append(s->log, 1, 50000);
+        log_records_append(s->log, 100, 72);
+        log_records_append(s->log, 1, 50000);
         trim_to(s->log, 102);
         assert_holds(s->log, 0, 102, s->log->last_lsn);
         store_reopen(s);
-        append(s->log, 5, 10);
+        log_records_append(s->log, 5, 10);
         assert_holds(s->log, 0, 102, s->log->last_lsn);
 }
 
 ConformanceTest(trimming_backwards_does_nothing)
 {
-        append(s->log, 1000, 72);
+        log_records_append(s->log, 1000, 72);
         trim_to(s->log, 500);
         log_trim(s->log, 300);
         log_trim(s->log, 0);
-        append(s->log, 1000, 72);
+        log_records_append(s->log, 1000, 72);
         cr_assert_eq(s->log->first_lsn, 500);
         uint64_t last = s->log->last_lsn;
         assert_holds(s->log, 0, 500, last);
@@ -455,7 +438,7 @@ ConformanceTest(a_group_is_never_forgotten_by_its_own_append)
 {
         log_trim(s->log, UINT64_MAX);
         for (uint64_t round = 1; round <= 5; round++) {
-                append(s->log, 1000, 72); /* more than what is due with each append */
+                log_records_append(s->log, 1000, 72); /* more than what is due with each append */
                 assert_holds(s->log, 0, 1000 * round - 999, 1000 * round);
         }
 }
@@ -463,7 +446,7 @@ ConformanceTest(a_group_is_never_forgotten_by_its_own_append)
 ConformanceTest(a_writer_that_is_fenced_forgets_nothing)
 {
         struct log_group g = { 0 };
-        append(s->log, 1000, 72);
+        log_records_append(s->log, 1000, 72);
         store_open_elsewhere(s);
         log_trim(s->log, 500);
         group_follow(&g, s->log);
@@ -488,7 +471,7 @@ static int trim_when_halfway(void *ctx, const struct record *r)
 ConformanceTest(a_log_trimmed_while_it_is_read_is_read_on_from_its_new_beginning)
 {
         for (int i = 0; i < 30; i++)
-                append(s->log, 1000, 100);
+                log_records_append(s->log, 1000, 100);
         struct nested n = { .log = s->log };
         stet_why why = { "" };
         cr_assert_eq(log_read(s->log, 1, trim_when_halfway, &n, &why), 0, "%s", why.text);
@@ -500,7 +483,7 @@ ConformanceTest(appending_and_trimming_for_long_takes_no_more_of_the_disk)
 {
         uint64_t early = 0;
         for (uint64_t round = 1; round <= 200; round++) {
-                append(s->log, 500, 72);
+                log_records_append(s->log, 500, 72);
                 log_trim(s->log, 500 * round - 250);
                 cr_assert_geq(s->log->first_lsn + 2000, 500 * round, "round %lu", (unsigned long)round);
                 if (round == 50)
@@ -539,7 +522,7 @@ ConformanceTest(readers_of_other_threads_see_a_growing_prefix)
         for (int i = 0; i < 2; i++)
                 cr_assert_eq(pthread_create(&threads[i], NULL, read_again_and_again, &readings[i]), 0);
         for (int i = 0; i < 100; i++)
-                append(s->log, 200, 72); /* the LMDB store's map grows six times on the way */
+                log_records_append(s->log, 200, 72); /* the LMDB store's map grows six times on the way */
         for (int i = 0; i < 2; i++) {
                 atomic_store(&readings[i].stop, true);
                 cr_assert_eq(pthread_join(threads[i], NULL), 0);
@@ -593,12 +576,12 @@ ConformanceTest(readers_of_other_threads_trim_what_they_have_read)
 {
         struct chase chases[2] = { { .log = s->log }, { .log = s->log } };
         pthread_t threads[2];
-        append(s->log, 1000, 72);
+        log_records_append(s->log, 1000, 72);
         for (int i = 0; i < 2; i++)
                 cr_assert_eq(pthread_create(&threads[i], NULL, chase_the_beginning, &chases[i]), 0);
         uint64_t from = s->log->first_lsn;
         for (int i = 0; i < 20000 && (i < 200 || s->log->first_lsn < from + 20000); i++)
-                append(s->log, 200, 72);
+                log_records_append(s->log, 200, 72);
         for (int i = 0; i < 2; i++) {
                 atomic_store(&chases[i].stop, true);
                 cr_assert_eq(pthread_join(threads[i], NULL), 0);

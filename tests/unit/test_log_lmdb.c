@@ -7,7 +7,7 @@
 
 #include "tests/lib/failing_disk.h"
 #include "tests/lib/lmdb_file.h"
-#include "tests/lib/records.h"
+#include "tests/lib/log_records.h"
 #include "tests/lib/small_disk.h"
 
 #include <stdio.h>
@@ -62,38 +62,6 @@ static void assert_open_refused(const char *path, int expected, const char *word
         buffer_fini(&before);
 }
 
-static int try_append(struct log *log, uint32_t count, size_t body_size, stet_why *why)
-{
-        struct log_group g = { 0 };
-        log_group_reset(&g, log->last_lsn, log->last_crc);
-        while (g.count < count)
-                records_put(&g, body_size);
-        int err = log_append(log, log->epoch, &g, why);
-        log_group_fini(&g);
-        return err;
-}
-
-static void append(struct log *log, uint32_t count, size_t body_size)
-{
-        stet_why why = { "" };
-        cr_assert_eq(try_append(log, count, body_size, &why), 0, "%s", why.text);
-}
-
-static int count_record(void *ctx, const struct record *r)
-{
-        cr_assert(records_are_right(r));
-        ++*(uint64_t *)ctx;
-        return 0;
-}
-
-static uint64_t count_records(struct log *log)
-{
-        uint64_t count = 0;
-        stet_why why = { "" };
-        cr_assert_eq(log_read(log, 0, count_record, &count, &why), 0, "%s", why.text);
-        return count;
-}
-
 /* --- flags, modes, levels --- */
 
 static unsigned flags_at(const char *path, enum log_level level)
@@ -122,20 +90,20 @@ Test(log_lmdb, every_commit_of_the_synced_level_syncs_and_the_others_only_when_a
         struct log *log = open_at(p.path, LOG_SYNC, 0);
         for (int i = 0; i < 5; i++) {
                 disk.syncs = 0;
-                append(log, 1, 10);
+                log_records_append(log, 1, 10);
                 cr_assert_eq(disk.syncs, 1);
         }
         log_close(log);
         log = open_at(p.path, LOG_RELAXED, 0);
         disk.syncs = 0;
-        append(log, 1, 10);
+        log_records_append(log, 1, 10);
         cr_assert_eq(disk.syncs, 0);
         cr_assert_eq(log_sync(log, NULL), 0);
         cr_assert_eq(disk.syncs, 1);
         log_close(log);
         log = open_at(p.path, LOG_MEMORY, 0);
         disk.syncs = 0;
-        append(log, 1, 10);
+        log_records_append(log, 1, 10);
         cr_assert_eq(log_sync(log, NULL), 0);
         cr_assert_eq(disk.syncs, 0);
         log_close(log);
@@ -178,7 +146,7 @@ Test(log_lmdb, a_creation_that_was_cut_short_is_done_again)
         snprintf(half, sizeof half, "%s.new", p.path);
         file_write(half, bytes_str("half of a log"));
         struct log *log = open_at(p.path, LOG_SYNC, 0);
-        append(log, 5, 10);
+        log_records_append(log, 5, 10);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -203,18 +171,18 @@ Test(log_lmdb, a_log_can_begin_with_any_record_behind_any_other)
                         cr_assert_eq(log->first_lsn, lsns[i]);
                         cr_assert_eq(log->last_lsn, lsns[i] - 1);
                         cr_assert_eq(log->last_crc, crc);
-                        cr_assert_eq(count_records(log), 0);
+                        cr_assert_eq(log_records_count(log), 0);
                         log_close(log);
                 }
                 struct log *log = open_at(p.path, LOG_SYNC, 0);
-                append(log, 10, 100);
+                log_records_append(log, 10, 100);
                 log_trim(log, lsns[i] + 5);
-                append(log, 1000, 100);
+                log_records_append(log, 1000, 100);
                 log_close(log);
                 log = open_at(p.path, LOG_SYNC, 0);
                 cr_assert_eq(log->first_lsn, lsns[i] + 5);
                 cr_assert_eq(log->last_lsn, lsns[i] + 1009);
-                cr_assert_eq(count_records(log), 1005);
+                cr_assert_eq(log_records_count(log), 1005);
                 log_close(log);
                 temp_dir_free(p.dir);
         }
@@ -246,12 +214,12 @@ Test(log_lmdb, a_log_is_made_anywhere_only_where_there_is_none)
         cr_assert_eq(log_lmdb_create_at(p.path, 1, 5, &why), STET_EINVAL);
         cr_assert_neq(access(p.path, F_OK), 0);
         struct log *log = open_at(p.path, LOG_SYNC, 0);
-        append(log, 3, 10);
+        log_records_append(log, 3, 10);
         log_close(log);
         cr_assert_eq(log_lmdb_create_at(p.path, 1000, 5, &why), STET_EEXISTS);
         cr_assert_not_null(strstr(why.text, p.path), "%s", why.text);
         log = open_at(p.path, LOG_SYNC, 0);
-        cr_assert_eq(count_records(log), 3);
+        cr_assert_eq(log_records_count(log), 3);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -322,7 +290,7 @@ Test(log_lmdb, a_cut_file_is_refused_at_every_length)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
         for (int i = 0; i < 20; i++)
-                append(log, 50, 100);
+                log_records_append(log, 50, 100);
         log_close(log);
         struct buffer file = file_read(p.path);
         for (size_t size = file.size - 1; size > 0; size = size * 9 / 10) {
@@ -335,7 +303,7 @@ Test(log_lmdb, a_cut_file_is_refused_at_every_length)
         }
         file_write(p.path, buffer_bytes(&file));
         log = open_at(p.path, LOG_SYNC, 0);
-        cr_assert_eq(count_records(log), 1000);
+        cr_assert_eq(log_records_count(log), 1000);
         log_close(log);
         buffer_fini(&file);
         temp_dir_free(p.dir);
@@ -345,9 +313,9 @@ Test(log_lmdb, a_newest_transaction_that_is_not_in_the_file_is_noticed)
 {
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
-        append(log, 10, 10);
+        log_records_append(log, 10, 10);
         struct buffer before = file_read(p.path);
-        append(log, 10, 10);
+        log_records_append(log, 10, 10);
         log_close(log);
         lmdb_tear_newest(p.path, &before);
         assert_open_refused(p.path, STET_ECORRUPT, "a write was torn or lost");
@@ -361,9 +329,9 @@ Test(log_lmdb, a_meta_page_whose_number_was_set_back_is_noticed)
         static const char *const words[] = { "transaction", "its transactions are numbered" };
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
-        append(log, 100, 100);
-        append(log, 100, 100);
-        append(log, 100, 100);
+        log_records_append(log, 100, 100);
+        log_records_append(log, 100, 100);
+        log_records_append(log, 100, 100);
         log_close(log);
         struct buffer file = file_read(p.path);
         uint8_t *number = file.data + newest_meta(&file) + META_NUMBER_AT;
@@ -398,14 +366,14 @@ Test(log_lmdb, a_damaged_record_ends_the_reading_with_its_lsn_and_stream)
 {
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
-        append(log, 100, 10);
-        append(log, 100, 10);
+        log_records_append(log, 100, 10);
+        log_records_append(log, 100, 10);
         log_close(log);
         flip_record(p.path, 50, 50);
         log = open_at(p.path, LOG_SYNC, 0);
         uint64_t count = 0;
         stet_why why;
-        cr_assert_eq(log_read(log, 1, count_record, &count, &why), STET_ECORRUPT);
+        cr_assert_eq(log_read(log, 1, log_records_visit, &count, &why), STET_ECORRUPT);
         cr_assert_eq(count, 49);
         char words[64];
         snprintf(words, sizeof words, "record 50 of stream %lu is damaged",
@@ -428,13 +396,13 @@ Test(log_lmdb, a_missing_block_ends_the_reading_wherever_it_starts)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
         for (int i = 0; i < 5; i++)
-                append(log, 10, 10);
+                log_records_append(log, 10, 10);
         delete_block(log, 21);
         for (uint64_t from = 1; from <= 30; from++) {
                 uint64_t count = 0;
                 char words[64];
                 stet_why why;
-                cr_assert_eq(log_read(log, from, count_record, &count, &why), STET_ECORRUPT, "from %lu",
+                cr_assert_eq(log_read(log, from, log_records_visit, &count, &why), STET_ECORRUPT, "from %lu",
                              (unsigned long)from);
                 cr_assert_eq(count, from < 21 ? 21 - from : 0);
                 snprintf(words, sizeof words, "record %lu (stream unknown)",
@@ -449,7 +417,7 @@ Test(log_lmdb, a_damaged_end_is_refused_when_the_log_is_opened)
 {
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
-        append(log, 100, 10);
+        log_records_append(log, 100, 10);
         log_close(log);
         flip_record(p.path, 100, 50);
         assert_open_refused(p.path, STET_ECORRUPT, "record 100 of stream");
@@ -479,7 +447,7 @@ static void trim_to(struct log *log, uint64_t to_lsn)
         log_trim(log, to_lsn);
         for (int i = 0; log->first_lsn < to_lsn; i++) {
                 cr_assert_lt(i, 100);
-                append(log, 1, 10);
+                log_records_append(log, 1, 10);
         }
 }
 
@@ -488,10 +456,10 @@ Test(log_lmdb, a_block_goes_as_soon_as_all_of_its_records_may)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_MEMORY, 0);
         for (int i = 0; i < 5; i++)
-                append(log, 10, 10);
-        append(log, 1, 10000); /* in 3 pieces */
-        append(log, 1, 10000);
-        append(log, 10, 10);
+                log_records_append(log, 10, 10);
+        log_records_append(log, 1, 10000); /* in 3 pieces */
+        log_records_append(log, 1, 10000);
+        log_records_append(log, 10, 10);
         cr_assert_eq(lmdb_entries_count(env_of(log)), 1 + 5 + 3 + 3 + 1); /* and the head */
         static const struct {
                 uint64_t to_lsn;
@@ -500,7 +468,7 @@ Test(log_lmdb, a_block_goes_as_soon_as_all_of_its_records_may)
         for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
                 trim_to(log, steps[i].to_lsn);
                 cr_assert_eq(first_block(log), steps[i].first_block, "step %zu", i);
-                cr_assert_eq(count_records(log), log->last_lsn + 1 - steps[i].to_lsn);
+                cr_assert_eq(log_records_count(log), log->last_lsn + 1 - steps[i].to_lsn);
         }
         log_close(log);
         temp_dir_free(p.dir);
@@ -511,13 +479,13 @@ Test(log_lmdb, lone_records_seldom_trim_and_a_long_log_becomes_a_short_one_all_t
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_MEMORY, 0);
         for (int i = 0; i < 10000; i++)
-                append(log, 1, 10);
+                log_records_append(log, 1, 10);
         log_trim(log, 9999);
         unsigned trimmed = 0, appends = 0;
         while (log->first_lsn < 9999) {
                 size_t before = lmdb_entries_count(env_of(log));
                 uint64_t first_lsn = log->first_lsn;
-                append(log, 1, 10);
+                log_records_append(log, 1, 10);
                 cr_assert_geq(lmdb_entries_count(env_of(log)) + 34, before + 1);
                 trimmed += log->first_lsn > first_lsn;
                 appends++;
@@ -534,15 +502,15 @@ Test(log_lmdb, a_large_group_deletes_more_but_never_without_bound)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_MEMORY, 0);
         for (int i = 0; i < 12000; i++)
-                append(log, 1, 10);
+                log_records_append(log, 1, 10);
         size_t before = lmdb_entries_count(env_of(log));
         log_trim(log, 12000);
-        append(log, 1000, 2100); /* one record a block */
+        log_records_append(log, 1000, 2100); /* one record a block */
         cr_assert_eq(log->first_lsn, 1 + 2 * (1000 + 16));
         cr_assert_eq(lmdb_entries_count(env_of(log)), before + 1000 - 2 * (1000 + 16));
-        append(log, 3000, 2100);
+        log_records_append(log, 3000, 2100);
         cr_assert_eq(lmdb_entries_count(env_of(log)), before + 4000 - 2 * (1000 + 16) - 4096);
-        cr_assert_eq(count_records(log), log->last_lsn + 1 - log->first_lsn);
+        cr_assert_eq(log_records_count(log), log->last_lsn + 1 - log->first_lsn);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -555,7 +523,7 @@ Test(log_lmdb, a_log_that_has_its_size_takes_no_more_pages_of_the_disk)
         stet_why why = { "" };
         uint64_t early = 0;
         for (uint32_t i = 0; i < 3000; i++) {
-                append(log, i % 3 ? 1 : i % 400, 336);
+                log_records_append(log, i % 3 ? 1 : i % 400, 336);
                 if (i % 50 == 0 && log->last_lsn > 5000)
                         log_trim(log, log->last_lsn - 5000);
                 if (i == 600)
@@ -577,14 +545,14 @@ Test(log_lmdb, the_map_grows_by_itself_far_beyond_its_first_size)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_MEMORY, 1);
         for (int i = 0; i < 10; i++)
-                append(log, 1000, 1000);
-        append(log, 1, RECORD_BODY_MAX);
-        cr_assert_eq(count_records(log), 10001);
+                log_records_append(log, 1000, 1000);
+        log_records_append(log, 1, RECORD_BODY_MAX);
+        cr_assert_eq(log_records_count(log), 10001);
         cr_assert_gt(log->stats.disk_bytes, 26u << 20);
         log_close(log);
         log = open_at(p.path, LOG_SYNC, 1); /* smaller than the file */
-        append(log, 1000, 1000);
-        cr_assert_eq(count_records(log), 11001);
+        log_records_append(log, 1000, 1000);
+        cr_assert_eq(log_records_count(log), 11001);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -592,11 +560,11 @@ Test(log_lmdb, the_map_grows_by_itself_far_beyond_its_first_size)
 static struct log *open_and_grow_elsewhere(const struct place *p)
 {
         struct log *log = open_at(p->path, LOG_SYNC, 1 << 16);
-        append(log, 10, 10);
+        log_records_append(log, 10, 10);
         pid_t pid = fork();
         if (pid == 0) {
                 struct log *newer = open_at(p->path, LOG_MEMORY, 1 << 16);
-                append(newer, 3000, 1000);
+                log_records_append(newer, 3000, 1000);
                 log_close(newer);
                 _exit(0);
         }
@@ -608,7 +576,7 @@ Test(log_lmdb, a_reader_adopts_the_map_that_another_process_grew)
 {
         struct place p = place_new();
         struct log *log = open_and_grow_elsewhere(&p);
-        cr_assert_eq(count_records(log), 3010);
+        cr_assert_eq(log_records_count(log), 3010);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -618,7 +586,7 @@ Test(log_lmdb, a_writer_adopts_the_map_that_another_process_grew_and_hears_that_
         struct place p = place_new();
         struct log *log = open_and_grow_elsewhere(&p);
         stet_why why = { "" };
-        cr_assert_eq(try_append(log, 1, 10, &why), STET_EFENCED, "%s", why.text);
+        cr_assert_eq(log_records_try(log, 1, 10, &why), STET_EFENCED, "%s", why.text);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -634,19 +602,19 @@ static int no_space(char *dir)
         if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
                 return 1;
         int err;
-        while (!(err = try_append(log, 100, 1000, &why)))
+        while (!(err = log_records_try(log, 100, 1000, &why)))
                 ;
         uint64_t kept = log->last_lsn;
         if (err != STET_EFULL || !strstr(why.text, "nothing was written") || kept < 1000)
                 return 2;
-        if (try_append(log, 100, 1000, &why) != STET_EFULL || count_records(log) != kept)
+        if (log_records_try(log, 100, 1000, &why) != STET_EFULL || log_records_count(log) != kept)
                 return 3;
-        if (!small_disk_grow(dir) || try_append(log, 100, 1000, &why))
+        if (!small_disk_grow(dir) || log_records_try(log, 100, 1000, &why))
                 return 4;
         log_close(log);
         if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
                 return 5;
-        return count_records(log) == kept + 100 && log->last_lsn == kept + 100 ? 0 : 6;
+        return log_records_count(log) == kept + 100 && log->last_lsn == kept + 100 ? 0 : 6;
 }
 
 static int room_by_trimming(char *dir)
@@ -657,17 +625,17 @@ static int room_by_trimming(char *dir)
         snprintf(path, sizeof path, "%s/shard-0.log", dir);
         if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
                 return 1;
-        while (!try_append(log, 100, 1000, &why))
+        while (!log_records_try(log, 100, 1000, &why))
                 ;
         for (int round = 0; round < 20; round++) {
                 uint64_t last_lsn = log->last_lsn;
                 log_trim(log, last_lsn - 100);
                 int err, tries = 0;
-                while ((err = try_append(log, 100, 1000, &why)) == STET_EFULL && tries < 10)
+                while ((err = log_records_try(log, 100, 1000, &why)) == STET_EFULL && tries < 10)
                         tries++;
                 if (err)
                         return 2;
-                while (!try_append(log, 100, 1000, &why))
+                while (!log_records_try(log, 100, 1000, &why))
                         ;
                 if (log->last_lsn < last_lsn + 1000 || log->first_lsn != last_lsn - 100)
                         return 3;
@@ -675,7 +643,7 @@ static int room_by_trimming(char *dir)
         log_close(log);
         if (log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why))
                 return 5;
-        return count_records(log) == log->last_lsn + 1 - log->first_lsn ? 0 : 6;
+        return log_records_count(log) == log->last_lsn + 1 - log->first_lsn ? 0 : 6;
 }
 
 Test(log_lmdb, a_full_disk_loses_nothing_and_goes_on_when_there_is_room)
@@ -696,12 +664,12 @@ Test(log_lmdb, no_space_for_the_pages_is_full_and_retriable)
         for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
                 stet_why why = { "" };
                 disk.data_errno = numbers[i];
-                cr_assert_eq(try_append(log, 500, 100, &why), STET_EFULL, "%s", why.text);
-                cr_assert_eq(try_append(log, 1, 100, &why), STET_EFULL, "%s", why.text);
+                cr_assert_eq(log_records_try(log, 500, 100, &why), STET_EFULL, "%s", why.text);
+                cr_assert_eq(log_records_try(log, 1, 100, &why), STET_EFULL, "%s", why.text);
                 disk.data_errno = 0;
-                append(log, 500, 100);
+                log_records_append(log, 500, 100);
         }
-        cr_assert_eq(count_records(log), 1500);
+        cr_assert_eq(log_records_count(log), 1500);
         log_close(log);
         temp_dir_free(p.dir);
 }
@@ -712,15 +680,15 @@ static void assert_stopped_until_reopened(const char *path, struct log *log, uin
                                           uint64_t kept_max)
 {
         stet_why why = { "" };
-        cr_assert_eq(try_append(log, 1, 100, &why), STET_EIO);
+        cr_assert_eq(log_records_try(log, 1, 100, &why), STET_EIO);
         cr_assert_not_null(strstr(why.text, "until the log is opened again"), "%s", why.text);
         cr_assert_eq(log_sync(log, &why), STET_EIO);
         log_close(log);
         log = open_at(path, LOG_SYNC, 0);
-        uint64_t count = count_records(log);
+        uint64_t count = log_records_count(log);
         cr_assert(count >= kept_min && count <= kept_max, "%lu records", (unsigned long)count);
-        append(log, 10, 10);
-        cr_assert_eq(count_records(log), count + 10);
+        log_records_append(log, 10, 10);
+        cr_assert_eq(log_records_count(log), count + 10);
         log_close(log);
 }
 
@@ -729,9 +697,9 @@ Test(log_lmdb, a_failed_sync_stops_the_log)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
         stet_why why = { "" };
-        append(log, 10, 10);
+        log_records_append(log, 10, 10);
         disk.fdatasync_errno = EIO;
-        cr_assert_eq(try_append(log, 5, 100, &why), STET_EIO);
+        cr_assert_eq(log_records_try(log, 5, 100, &why), STET_EIO);
         cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
         disk.fdatasync_errno = 0;
         assert_stopped_until_reopened(p.path, log, 10, 15);
@@ -743,9 +711,9 @@ Test(log_lmdb, a_failed_write_of_the_pages_stops_the_log)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
         stet_why why = { "" };
-        append(log, 10, 10);
+        log_records_append(log, 10, 10);
         disk.data_errno = EIO;
-        cr_assert_eq(try_append(log, 5, 100, &why), STET_EIO);
+        cr_assert_eq(log_records_try(log, 5, 100, &why), STET_EIO);
         cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
         disk.data_errno = 0;
         assert_stopped_until_reopened(p.path, log, 10, 10);
@@ -759,9 +727,9 @@ Test(log_lmdb, a_failed_write_of_the_meta_page_stops_the_log_even_for_lack_of_sp
                 struct place p = place_new();
                 struct log *log = open_at(p.path, LOG_SYNC, 0);
                 stet_why why = { "" };
-                append(log, 10, 10);
+                log_records_append(log, 10, 10);
                 disk.meta_errno = numbers[i];
-                cr_assert_eq(try_append(log, 5, 100, &why), STET_EIO);
+                cr_assert_eq(log_records_try(log, 5, 100, &why), STET_EIO);
                 cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
                 disk.meta_errno = 0;
                 assert_stopped_until_reopened(p.path, log, 10, 15);
@@ -774,7 +742,7 @@ Test(log_lmdb, a_failed_sync_of_the_relaxed_level_stops_the_log)
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_RELAXED, 0);
         stet_why why = { "" };
-        append(log, 10, 10);
+        log_records_append(log, 10, 10);
         disk.fdatasync_errno = EIO;
         cr_assert_eq(log_sync(log, &why), STET_EIO);
         cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
@@ -789,7 +757,7 @@ static void append_for_ever(const char *path, int acknowledged_fd)
 {
         struct log *log = open_at(path, LOG_SYNC, 1 << 16);
         for (uint32_t i = 0;; i++) {
-                append(log, 1 + i % 20, 200);
+                log_records_append(log, 1 + i % 20, 200);
                 if (i % 8 == 7)
                         log_trim(log, log->last_lsn - 50);
                 cr_assert_eq(write(acknowledged_fd, &log->last_lsn, sizeof log->last_lsn),
@@ -804,7 +772,7 @@ Test(log_lmdb, what_was_acknowledged_is_there_after_a_kill_at_any_moment)
                 uint64_t lsn = child_killed_after(5 + 3 * round, append_for_ever, p.path);
                 struct log *log = open_at(p.path, LOG_SYNC, 0);
                 cr_assert_geq(log->last_lsn, lsn);
-                cr_assert_eq(count_records(log), log->last_lsn + 1 - log->first_lsn);
+                cr_assert_eq(log_records_count(log), log->last_lsn + 1 - log->first_lsn);
                 log_close(log);
         }
         temp_dir_free(p.dir);

@@ -4,11 +4,10 @@
  */
 #include "wal/log_writer.h"
 
-#include "tests/lib/records.h"
+#include "tests/lib/each_kind.h"
+#include "tests/lib/log_records.h"
 #include "tests/lib/temp_dir.h"
 
-#include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -53,20 +52,6 @@ static struct log_group *collect(struct log_writer *w, int *ret_err, stet_why *r
         return log_writer_collect(w, ret_err, ret_why);
 }
 
-static int count_record(void *ctx, const struct record *r)
-{
-        cr_assert(records_are_right(r));
-        ++*(uint64_t *)ctx;
-        return 0;
-}
-
-static uint64_t count_records(struct log *log)
-{
-        uint64_t count = 0;
-        cr_assert_eq(log_read(log, 1, count_record, &count, NULL), 0);
-        return count;
-}
-
 /* A log whose append waits until the test lets it go on, or fails. */
 struct gate {
         struct log log;
@@ -100,12 +85,7 @@ static bool wait_until_entered(struct gate *gate, int count)
 
 #define WriterTest(name)                                                                                     \
         static void name(enum kind kind);                                                                    \
-        ParameterizedTestParameters(log_writer, name)                                                        \
-        {                                                                                                    \
-                static enum kind kinds[] = { INLINE, THREAD };                                               \
-                return cr_make_param_array(enum kind, kinds, sizeof kinds / sizeof kinds[0]);                \
-        }                                                                                                    \
-        ParameterizedTest(enum kind *kind, log_writer, name)                                                 \
+        EachKind(log_writer, name, enum kind, INLINE, THREAD)                                                \
         {                                                                                                    \
                 name(*kind);                                                                                 \
         }                                                                                                    \
@@ -124,7 +104,7 @@ WriterTest(a_submitted_group_is_in_the_log_when_it_is_collected)
         log_writer_submit(w, &g);
         cr_assert_eq(collect(w, &err, NULL), &g);
         cr_assert_eq(err, 0);
-        cr_assert_eq(count_records(log), 10);
+        cr_assert_eq(log_records_count(log), 10);
         cr_assert_null(log_writer_collect(w, &err, NULL));
         log_writer_free(w);
         log_group_fini(&g);
@@ -167,7 +147,7 @@ WriterTest(one_group_fills_while_the_other_is_written)
                 log_writer_submit(w, g);
         }
         log_writer_free(w); /* waits for the last one */
-        cr_assert_eq(count_records(log), lsn);
+        cr_assert_eq(log_records_count(log), lsn);
         log_group_fini(&groups[0]);
         log_group_fini(&groups[1]);
         log_close(log);
@@ -236,7 +216,7 @@ WriterTest(commits_to_a_file)
                 cr_assert_eq(collect(w, &err, NULL), &g);
                 cr_assert_eq(err, 0);
         }
-        cr_assert_eq(count_records(log), 5000);
+        cr_assert_eq(log_records_count(log), 5000);
         log_writer_free(w);
         log_group_fini(&g);
         log_close(log);

@@ -6,11 +6,10 @@
 #include "wal/store.h"
 
 #include "tests/lib/child.h"
+#include "tests/lib/each_kind.h"
 #include "tests/lib/random.h"
 #include "tests/lib/temp_dir.h"
 
-#include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -163,12 +162,7 @@ static void assert_scan(struct box *b, const char *from, const char *to, bool ba
 /* ConformanceTest(name): a test with `struct box *b`, run over every kind. */
 #define ConformanceTest(name)                                                                                \
         static void name(struct box *b);                                                                     \
-        ParameterizedTestParameters(store, name)                                                             \
-        {                                                                                                    \
-                static enum kind kinds[] = { ON_LMDB, ON_MEMORY };                                           \
-                return cr_make_param_array(enum kind, kinds, sizeof kinds / sizeof kinds[0]);                \
-        }                                                                                                    \
-        ParameterizedTest(enum kind *kind, store, name)                                                      \
+        EachKind(store, name, enum kind, ON_LMDB, ON_MEMORY)                                                 \
         {                                                                                                    \
                 struct box box = box_new(*kind);                                                             \
                 name(&box);                                                                                  \
