@@ -49,6 +49,30 @@ static inline void file_assert_is(const char *path, struct bytes content)
         buffer_fini(&file);
 }
 
+/* Makes it a file of another program, a long one, a short one and an empty one, and looks at each. */
+static inline void file_each_foreign(const char *path, void (*look)(const char *path))
+{
+        char text[10000];
+        memset(text, 'x', sizeof text);
+        const struct bytes contents[] = { bytes_of(text, sizeof text), bytes_str("short"), bytes_str("") };
+        for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
+                file_write(path, contents[i]);
+                look(path);
+        }
+}
+
+/* Cuts it shorter and shorter and looks at each; then it is whole again. */
+static inline void file_each_cut(const char *path, void (*look)(const char *path, size_t size))
+{
+        struct buffer file = file_read(path);
+        for (size_t size = file.size - 1; size > 0; size = size * 9 / 10) {
+                file_write(path, bytes_of(file.data, size));
+                look(path, size);
+        }
+        file_write(path, buffer_bytes(&file));
+        buffer_fini(&file);
+}
+
 /* Flips bits of the byte that lies so far behind the beginning of the text, wherever the file has that; it
  * does.
  */

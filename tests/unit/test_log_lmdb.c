@@ -251,16 +251,15 @@ Test(log_lmdb, a_beginning_that_does_not_fit_the_records_is_refused)
 
 /* --- files it refuses --- */
 
+static void assert_foreign(const char *path)
+{
+        assert_open_refused(path, STET_EFORMAT, "not an LMDB file");
+}
+
 Test(log_lmdb, foreign_files_are_refused_and_stay_as_they_are)
 {
         struct place p = place_new();
-        char text[10000];
-        memset(text, 'x', sizeof text);
-        const struct bytes contents[] = { bytes_of(text, sizeof text), bytes_str("short"), bytes_str("") };
-        for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
-                file_write(p.path, contents[i]);
-                assert_open_refused(p.path, STET_EFORMAT, "not an LMDB file");
-        }
+        file_each_foreign(p.path, assert_foreign);
         temp_dir_free(p.dir);
 }
 
@@ -285,6 +284,14 @@ Test(log_lmdb, a_newer_format_is_refused_and_the_file_stays_as_it_is)
         temp_dir_free(p.dir);
 }
 
+static void assert_cut(const char *path, size_t size)
+{
+        struct log *log;
+        stet_why why = { "" };
+        int err = log_lmdb_open(&(struct log_lmdb_options){ .path = path }, &log, &why);
+        cr_assert(err == STET_ECORRUPT || (err == STET_EFORMAT && size < 200), "%zu: %s", size, why.text);
+}
+
 Test(log_lmdb, a_cut_file_is_refused_at_every_length)
 {
         struct place p = place_new();
@@ -292,20 +299,10 @@ Test(log_lmdb, a_cut_file_is_refused_at_every_length)
         for (int i = 0; i < 20; i++)
                 log_records_append(log, 50, 100);
         log_close(log);
-        struct buffer file = file_read(p.path);
-        for (size_t size = file.size - 1; size > 0; size = size * 9 / 10) {
-                file_write(p.path, bytes_of(file.data, size));
-                struct log *none;
-                stet_why why = { "" };
-                int err = log_lmdb_open(&(struct log_lmdb_options){ .path = p.path }, &none, &why);
-                cr_assert(err == STET_ECORRUPT || (err == STET_EFORMAT && size < 200), "%zu: %s", size,
-                          why.text);
-        }
-        file_write(p.path, buffer_bytes(&file));
+        file_each_cut(p.path, assert_cut);
         log = open_at(p.path, LOG_SYNC, 0);
         cr_assert_eq(log_records_count(log), 1000);
         log_close(log);
-        buffer_fini(&file);
         temp_dir_free(p.dir);
 }
 
@@ -692,49 +689,35 @@ static void assert_stopped_until_reopened(const char *path, struct log *log, uin
         log_close(log);
 }
 
-Test(log_lmdb, a_failed_sync_stops_the_log)
+static void assert_append_stops_the_log(int fdatasync_errno, int data_errno, int meta_errno,
+                                        uint64_t kept_max)
 {
         struct place p = place_new();
         struct log *log = open_at(p.path, LOG_SYNC, 0);
         stet_why why = { "" };
         log_records_append(log, 10, 10);
-        disk.fdatasync_errno = EIO;
+        disk_fail(fdatasync_errno, data_errno, meta_errno);
         cr_assert_eq(log_records_try(log, 5, 100, &why), STET_EIO);
         cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
-        disk.fdatasync_errno = 0;
-        assert_stopped_until_reopened(p.path, log, 10, 15);
+        disk_fail(0, 0, 0);
+        assert_stopped_until_reopened(p.path, log, 10, kept_max);
         temp_dir_free(p.dir);
+}
+
+Test(log_lmdb, a_failed_sync_stops_the_log)
+{
+        assert_append_stops_the_log(EIO, 0, 0, 15);
 }
 
 Test(log_lmdb, a_failed_write_of_the_pages_stops_the_log)
 {
-        struct place p = place_new();
-        struct log *log = open_at(p.path, LOG_SYNC, 0);
-        stet_why why = { "" };
-        log_records_append(log, 10, 10);
-        disk.data_errno = EIO;
-        cr_assert_eq(log_records_try(log, 5, 100, &why), STET_EIO);
-        cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
-        disk.data_errno = 0;
-        assert_stopped_until_reopened(p.path, log, 10, 10);
-        temp_dir_free(p.dir);
+        assert_append_stops_the_log(0, EIO, 0, 10);
 }
 
 Test(log_lmdb, a_failed_write_of_the_meta_page_stops_the_log_even_for_lack_of_space)
 {
-        static const int numbers[] = { EIO, ENOSPC };
-        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-                struct place p = place_new();
-                struct log *log = open_at(p.path, LOG_SYNC, 0);
-                stet_why why = { "" };
-                log_records_append(log, 10, 10);
-                disk.meta_errno = numbers[i];
-                cr_assert_eq(log_records_try(log, 5, 100, &why), STET_EIO);
-                cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
-                disk.meta_errno = 0;
-                assert_stopped_until_reopened(p.path, log, 10, 15);
-                temp_dir_free(p.dir);
-        }
+        assert_append_stops_the_log(0, 0, EIO, 15);
+        assert_append_stops_the_log(0, 0, ENOSPC, 15);
 }
 
 Test(log_lmdb, a_failed_sync_of_the_relaxed_level_stops_the_log)

@@ -248,16 +248,15 @@ Test(store_lmdb, a_creation_that_was_cut_short_is_done_again)
 
 /* --- files it refuses --- */
 
+static void assert_foreign(const char *path)
+{
+        assert_open_refused(path, STET_EFORMAT, "not an LMDB file");
+}
+
 Test(store_lmdb, foreign_files_are_refused_and_stay_as_they_are)
 {
         struct place p = place_new();
-        char text[10000];
-        memset(text, 'x', sizeof text);
-        const struct bytes contents[] = { bytes_of(text, sizeof text), bytes_str("short"), bytes_str("") };
-        for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
-                file_write(p.path, contents[i]);
-                assert_open_refused(p.path, STET_EFORMAT, "not an LMDB file");
-        }
+        file_each_foreign(p.path, assert_foreign);
         temp_dir_free(p.dir);
 }
 
@@ -314,6 +313,15 @@ Test(store_lmdb, a_damaged_head_is_refused)
         temp_dir_free(p.dir);
 }
 
+static void assert_cut(const char *path, size_t size)
+{
+        struct store *s;
+        struct store_lmdb_options options = options_at(path);
+        stet_why why = { "" };
+        int err = store_lmdb_open(&options, &s, &why);
+        cr_assert(err == STET_ECORRUPT || (err == STET_EFORMAT && size < 200), "%zu: %s", size, why.text);
+}
+
 Test(store_lmdb, a_cut_file_is_refused_at_every_length)
 {
         struct place p = place_new();
@@ -321,20 +329,10 @@ Test(store_lmdb, a_cut_file_is_refused_at_every_length)
         for (unsigned i = 0; i < 20; i++)
                 commit(s, i * 50, 50, 100, 1);
         store_close(s);
-        struct buffer file = file_read(p.path);
-        for (size_t size = file.size - 1; size > 0; size = size * 9 / 10) {
-                file_write(p.path, bytes_of(file.data, size));
-                struct store_lmdb_options options = options_at(p.path);
-                stet_why why = { "" };
-                int err = store_lmdb_open(&options, &s, &why);
-                cr_assert(err == STET_ECORRUPT || (err == STET_EFORMAT && size < 200), "%zu: %s", size,
-                          why.text);
-        }
-        file_write(p.path, buffer_bytes(&file));
+        file_each_cut(p.path, assert_cut);
         s = open_at(p.path, LOG_SYNC, 0);
         cr_assert_eq(see_all(s).entries, 1000);
         store_close(s);
-        buffer_fini(&file);
         temp_dir_free(p.dir);
 }
 
@@ -840,12 +838,10 @@ Test(store_lmdb, a_failed_sync_or_write_stops_the_store)
                 struct store *s = open_at(p.path, LOG_SYNC, 0);
                 stet_why why = { "" };
                 commit(s, 0, 10, 10, 1);
-                disk.fdatasync_errno = failures[i].fdatasync_errno;
-                disk.data_errno = failures[i].data_errno;
-                disk.meta_errno = failures[i].meta_errno;
+                disk_fail(failures[i].fdatasync_errno, failures[i].data_errno, failures[i].meta_errno);
                 cr_assert_eq(try_commit(s, 0, 10, 10, 2, &why), STET_EIO);
                 cr_assert_not_null(strstr(why.text, "outcome is unknown"), "%s", why.text);
-                disk.fdatasync_errno = disk.data_errno = disk.meta_errno = 0;
+                disk_fail(0, 0, 0);
                 assert_stopped_until_reopened(p.path, s);
                 temp_dir_free(p.dir);
         }
