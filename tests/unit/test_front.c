@@ -10,8 +10,8 @@
 #include "runtime/front_state.h"
 #include "runtime/shard.h"
 
-#include <criterion/criterion.h>
-#include <stdarg.h>
+#include "tests/lib/trace.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,23 +33,10 @@ struct world {
         int frames[PEERS]; /* taken */
         int refusals;      /* sends that did not go */
         struct buffer out; /* to be sent to the front */
-        char trace[16384];
-        size_t trace_used;
+        struct trace trace;
 };
 
 /* --- the trace --- */
-
-static void write_line(struct world *w, const char *format, ...) STET_PRINTF(2, 3);
-
-static void write_line(struct world *w, const char *format, ...)
-{
-        va_list args;
-        va_start(args, format);
-        int written = vsnprintf(w->trace + w->trace_used, sizeof w->trace - w->trace_used, format, args);
-        va_end(args);
-        w->trace_used += (size_t)written;
-        cr_assert_lt(w->trace_used, sizeof w->trace, "the trace is full");
-}
 
 static const char *name_of(uint8_t type)
 {
@@ -58,28 +45,22 @@ static const char *name_of(uint8_t type)
 
 static void write_message(struct world *w, const struct message *m)
 {
-        write_line(w, "%s", name_of(m->type));
+        trace_write(&w->trace, "%s", name_of(m->type));
         if (m->correlation)
-                write_line(w, " %llu", (unsigned long long)m->correlation);
+                trace_write(&w->trace, " %llu", (unsigned long long)m->correlation);
         if (m->token.run)
-                write_line(w, " %llu/%u#%u", (unsigned long long)m->token.run, m->token.op, m->token.attempt);
+                trace_write(&w->trace, " %llu/%u#%u", (unsigned long long)m->token.run, m->token.op,
+                            m->token.attempt);
         if (m->name.size)
-                write_line(w, " %.*s", (int)m->name.size, (const char *)m->name.data);
+                trace_write(&w->trace, " %.*s", (int)m->name.size, (const char *)m->name.data);
         if (m->code)
-                write_line(w, " %s", stet_error_name((int)m->code));
+                trace_write(&w->trace, " %s", stet_error_name((int)m->code));
         if (m->text.size)
-                write_line(w, " %.*s", (int)m->text.size, (const char *)m->text.data);
-        write_line(w, "\n");
+                trace_write(&w->trace, " %.*s", (int)m->text.size, (const char *)m->text.data);
+        trace_write(&w->trace, "\n");
 }
 
-static void expect_at(struct world *w, const char *expected, int line)
-{
-        w->trace[w->trace_used] = 0;
-        cr_assert_str_eq(w->trace, expected, "at line %d it happened:\n%sexpected was:\n%s", line, w->trace,
-                         expected);
-        w->trace_used = 0;
-}
-#define EXPECT(w, lines) expect_at(w, lines, __LINE__)
+#define EXPECT(w, lines) trace_expect(&(w)->trace, lines, __LINE__)
 
 /* --- the edges --- */
 
@@ -96,7 +77,7 @@ static int fake_send(struct transport *t, uint64_t peer, struct bytes frame)
         struct cursor c = frame_cursor(frame);
         struct message m;
         while (frame_next(&c, &m) > 0) {
-                write_line(w, "to %llu: ", (unsigned long long)peer);
+                trace_write(&w->trace, "to %llu: ", (unsigned long long)peer);
                 write_message(w, &m);
         }
         cr_assert(cursor_end(&c));
@@ -107,17 +88,17 @@ static const struct transport_ops ops = { .send = fake_send };
 
 static void fake_to_shard(void *ctx, uint32_t shard, const struct message *m)
 {
-        write_line(ctx, "shard %u: ", shard);
+        trace_write(&((struct world *)ctx)->trace, "shard %u: ", shard);
         write_message(ctx, m);
 }
 
 static void fake_log(void *ctx, stet_log_level level, const char *line)
 {
-        write_line(ctx, "log %s: %s\n",
-                   level == STET_LOG_ERROR     ? "error"
-                   : level == STET_LOG_WARNING ? "warning"
-                                               : "info",
-                   line);
+        trace_write(&((struct world *)ctx)->trace, "log %s: %s\n",
+                    level == STET_LOG_ERROR     ? "error"
+                    : level == STET_LOG_WARNING ? "warning"
+                                                : "info",
+                    line);
 }
 
 static void world_open(struct world *w, uint32_t shards)
@@ -600,14 +581,14 @@ static void outcome_of(struct world *w, uint32_t op, bool local, struct bytes va
                                 .name = bytes_str("charge") };
         front_from_shard(w->front, &task, w->now_ns);
         flush(w);
-        w->trace_used = 0;
+        trace_clear(&w->trace);
         SAY(w, peer, .type = MSG_DONE, .token = { 7, op, 1, INCARNATION }, .value = value);
         char line[300];
         snprintf(line, sizeof line, "shard 0: OUTCOME 7/%u#1%s\n", op, expected);
         EXPECT(w, line);
         SAY(w, peer, .type = MSG_BYE);
         flush(w);
-        w->trace_used = 0;
+        trace_clear(&w->trace);
 }
 
 Test(front, result_that_is_no_value_or_beyond_the_limits_is_a_failure_that_is_not_tried_again)
@@ -687,7 +668,7 @@ Test(front, worker_that_went_while_it_was_given_much_is_found_gone_at_the_flush)
                 scheduler_stats(w.front->scheduler, &stats);
                 cr_assert_eq(stats.workers, 0);
                 cr_assert_eq(stats.running, local ? 0 : 4, "a local executor's attempts are lost at once");
-                w.trace_used = 0;
+                trace_clear(&w.trace);
                 world_close(&w);
         }
 }
@@ -834,7 +815,7 @@ Test(front, looks_at_a_bounded_number_of_silent_peers_in_a_tick)
         for (uint64_t peer = 1; peer < PEERS; peer++)
                 receive(&w, peer, bytes_of(NULL, 0));
         flush(&w);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         w.now_ns += 60 * MINUTE;
         size_t before = w.front->peers.count;
         for (int ticks = 0; w.front->peers.count; ticks++) {

@@ -562,16 +562,22 @@ Test(router_zmq, a_claim_of_an_oversize_frame_is_cut_off_and_the_others_are_serv
         teardown(&p);
 }
 
+/* After the handshake: it is a peer, and not a local one. */
+static void expect_hello(struct place *p, int fd)
+{
+        raw_send(fd, "\0\5hello", 7);
+        struct arrival a = arrives(p, NULL);
+        cr_assert(bytes_equal(a.frame, bytes_str("hello")));
+        cr_assert_not(a.local);
+}
+
 Test(router_zmq, a_handshake_by_hand_is_a_peer_so_the_refusals_above_are_not_for_its_form)
 {
         struct place p;
         setup(&p);
         int fd = raw_connect(&p);
         raw_handshake(fd);
-        raw_send(fd, "\0\5hello", 7);
-        struct arrival a = arrives(&p, NULL);
-        cr_assert(bytes_equal(a.frame, bytes_str("hello")));
-        cr_assert_not(a.local);
+        expect_hello(&p, fd);
         close(fd);
         teardown(&p);
 }
@@ -583,10 +589,7 @@ Test(router_zmq, a_peer_of_the_older_zmtp_is_not_taken_for_local)
         setup(&p);
         int fd = raw_connect(&p);
         raw_handshake_2(fd, NULL, 0);
-        raw_send(fd, "\0\5hello", 7);
-        struct arrival a = arrives(&p, NULL);
-        cr_assert(bytes_equal(a.frame, bytes_str("hello")));
-        cr_assert_not(a.local);
+        expect_hello(&p, fd);
         close(fd);
         teardown(&p);
 }

@@ -9,8 +9,8 @@
 #include "base/pack.h"
 #include "runtime/scheduler.h"
 
-#include <criterion/criterion.h>
-#include <stdarg.h>
+#include "tests/lib/trace.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,34 +19,21 @@ enum { INCARNATION = 9, LEASE_MS = 10000, NOTE_MS = 1000 };
 struct world {
         struct scheduler *s;
         int64_t now_ns;
-        char trace[16384];
-        size_t trace_used;
+        struct trace trace;
         stet_why why;
 };
 
 /* --- the trace --- */
 
-static void write_line(struct world *w, const char *format, ...) STET_PRINTF(2, 3);
-
-static void write_line(struct world *w, const char *format, ...)
-{
-        va_list args;
-        va_start(args, format);
-        int written = vsnprintf(w->trace + w->trace_used, sizeof w->trace - w->trace_used, format, args);
-        va_end(args);
-        w->trace_used += (size_t)written;
-        cr_assert_lt(w->trace_used, sizeof w->trace, "the trace is full");
-}
-
 static void write_token(struct world *w, const struct token *t)
 {
-        write_line(w, " %llu/%u#%u", (unsigned long long)t->run, t->op, t->attempt);
+        trace_write(&w->trace, " %llu/%u#%u", (unsigned long long)t->run, t->op, t->attempt);
 }
 
 static void write_named(struct world *w, const char *label, struct bytes text)
 {
         if (text.size)
-                write_line(w, " %s%.*s", label, (int)text.size, (const char *)text.data);
+                trace_write(&w->trace, " %s%.*s", label, (int)text.size, (const char *)text.data);
 }
 
 static void to_peer(void *ctx, uint64_t peer, const struct message *m)
@@ -56,7 +43,7 @@ static void to_peer(void *ctx, uint64_t peer, const struct message *m)
                 [MSG_WHO] = "WHO", [MSG_TASK] = "TASK", [MSG_ACK] = "ACK", [MSG_DROP] = "DROP"
         };
         cr_assert(names[m->type], "message type %d to a peer", m->type);
-        write_line(w, "to %llu: %s", (unsigned long long)peer, names[m->type]);
+        trace_write(&w->trace, "to %llu: %s", (unsigned long long)peer, names[m->type]);
         if (m->type != MSG_WHO)
                 write_token(w, &m->token);
         if (m->type == MSG_TASK)
@@ -64,8 +51,8 @@ static void to_peer(void *ctx, uint64_t peer, const struct message *m)
         write_named(w, "", m->name);
         write_named(w, "input ", m->value);
         if (m->code)
-                write_line(w, " %s", stet_error_name((int)m->code));
-        write_line(w, "\n");
+                trace_write(&w->trace, " %s", stet_error_name((int)m->code));
+        trace_write(&w->trace, "\n");
 }
 
 static void to_shard(void *ctx, const struct message *m)
@@ -73,65 +60,58 @@ static void to_shard(void *ctx, const struct message *m)
         struct world *w = ctx;
         cr_assert(m->type == MSG_OUTCOME || m->type == MSG_NOTE, "message type %d to a shard", m->type);
         cr_assert_eq(m->token.incarnation, INCARNATION);
-        write_line(w, "shard: %s", m->type == MSG_NOTE ? "NOTE" : "OUTCOME");
+        trace_write(&w->trace, "shard: %s", m->type == MSG_NOTE ? "NOTE" : "OUTCOME");
         write_token(w, &m->token);
         if (m->type == MSG_OUTCOME)
-                write_line(w, " %s", m->code ? stet_error_name((int)m->code) : "ok");
+                trace_write(&w->trace, " %s", m->code ? stet_error_name((int)m->code) : "ok");
         write_named(w, "", m->kind);
         write_named(w, "", m->text);
         write_named(w, "value ", m->value);
         write_named(w, "by ", m->executor);
         if (m->started_ns)
-                write_line(w, " since %lld", (long long)(m->started_ns / 1000000));
+                trace_write(&w->trace, " since %lld", (long long)(m->started_ns / 1000000));
         if (m->peer)
-                write_line(w, " for %llu", (unsigned long long)m->peer);
+                trace_write(&w->trace, " for %llu", (unsigned long long)m->peer);
         if (m->permanent)
-                write_line(w, " permanent");
+                trace_write(&w->trace, " permanent");
         if (m->count)
-                write_line(w, " lost %u", m->count);
-        write_line(w, "\n");
+                trace_write(&w->trace, " lost %u", m->count);
+        trace_write(&w->trace, "\n");
 }
 
-static void expect_at(struct world *w, const char *expected, int line)
-{
-        w->trace[w->trace_used] = 0;
-        cr_assert_str_eq(w->trace, expected, "at line %d it happened:\n%sexpected was:\n%s", line, w->trace,
-                         expected);
-        w->trace_used = 0;
-}
-#define EXPECT(w, lines) expect_at(w, lines, __LINE__)
+#define EXPECT(w, lines) trace_expect(&(w)->trace, lines, __LINE__)
 
 /* One msgpack value as text, JSON without the fuss. */
 static void render(struct world *w, struct cursor *c)
 {
         switch (cursor_type(c)) {
         case UNPACK_ARRAY:
-                write_line(w, "[");
+                trace_write(&w->trace, "[");
                 for (uint32_t i = 0, count = cursor_array(c); i < count; i++) {
-                        write_line(w, i ? " " : "");
+                        trace_write(&w->trace, i ? " " : "");
                         render(w, c);
                 }
-                write_line(w, "]");
+                trace_write(&w->trace, "]");
                 break;
         case UNPACK_MAP:
                 for (uint32_t i = 0, count = cursor_map(c); i < count; i++) {
-                        write_line(w, i ? " " : "");
+                        trace_write(&w->trace, i ? " " : "");
                         render(w, c);
-                        write_line(w, "=");
+                        trace_write(&w->trace, "=");
                         render(w, c);
                 }
-                write_line(w, "\n");
+                trace_write(&w->trace, "\n");
                 break;
         case UNPACK_STR: {
                 struct bytes text = cursor_str(c);
-                write_line(w, "%.*s", (int)text.size, (const char *)text.data);
+                trace_write(&w->trace, "%.*s", (int)text.size, (const char *)text.data);
                 break;
         }
         case UNPACK_BOOL:
-                write_line(w, cursor_bool(c) ? "yes" : "no");
+                trace_write(&w->trace, cursor_bool(c) ? "yes" : "no");
                 break;
         default:
-                write_line(w, "%lld", (long long)cursor_int(c));
+                trace_write(&w->trace, "%lld", (long long)cursor_int(c));
         }
 }
 
@@ -165,12 +145,12 @@ static void tick_at(struct world *w, int64_t ms)
 {
         w->now_ns = ms * 1000000 - 1;
         scheduler_tick(w->s, w->now_ns);
-        size_t used = w->trace_used;
+        size_t used = w->trace.used;
         w->now_ns++;
         cr_assert_leq(scheduler_deadline(w->s), w->now_ns, "it does not want to be woken at %lld",
                       (long long)ms);
         scheduler_tick(w->s, w->now_ns);
-        cr_assert_gt(w->trace_used, used, "nothing happened at %lld, or all a nanosecond early",
+        cr_assert_gt(w->trace.used, used, "nothing happened at %lld, or all a nanosecond early",
                      (long long)ms);
 }
 
@@ -419,7 +399,7 @@ Test(scheduler, large_inputs_arrive_whole)
                 snprintf(expected, sizeof expected, "to 1: TASK %zu/1#1 charge input %s\n", size, input);
                 EXPECT(&w, expected);
                 close_task(&w, size);
-                w.trace_used = 0;
+                trace_clear(&w.trace);
                 free(input);
         }
         world_close(&w);
@@ -434,7 +414,7 @@ Test(scheduler, outcome_carries_what_the_worker_said)
         worker(&w, 1, "ann", "charge", 9);
         enqueue(&w, 1);
         enqueue(&w, 2);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         struct message ok = { .type = MSG_DONE,
                               .token = { 1, 1, 1, INCARNATION },
                               .value = bytes_str("receipt"),
@@ -459,7 +439,7 @@ Test(scheduler, repeated_done_says_nothing_while_its_ack_is_due_and_is_stale_aft
         worker(&w, 1, "ann", "charge", 9);
         enqueue(&w, 1);
         done(&w, 1, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         done(&w, 1, 1);
         EXPECT(&w, "");
         close_task(&w, 1);
@@ -492,12 +472,11 @@ Test(scheduler, only_the_current_attempts_token_is_accepted)
                         world_open(&w, 0);
                         worker(&w, 1, "ann", "charge", 1);
                         enqueue(&w, 7, .attempt = 2);
-                        w.trace_used = 0;
+                        trace_clear(&w.trace);
                         struct message m = { .type = says[j].type, .token = cases[i].token };
                         scheduler_receive(w.s, 1, &m, 0);
-                        w.trace[w.trace_used] = 0;
-                        cr_expect_eq(strstr(w.trace, says[j].answer) == NULL, cases[i].current,
-                                     "%s, type %d: %s", cases[i].what, says[j].type, w.trace);
+                        cr_expect_eq(strstr(w.trace.text, says[j].answer) == NULL, cases[i].current,
+                                     "%s, type %d: %s", cases[i].what, says[j].type, w.trace.text);
                         world_close(&w);
                 }
         }
@@ -524,7 +503,7 @@ Test(scheduler, done_from_one_worker_drops_the_same_attempt_at_another)
         worker(&w, 2, "bob", "charge", 0);
         enqueue(&w, 1);
         enqueue(&w, 2);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         done(&w, 2, 1);
         EXPECT(&w, "shard: OUTCOME 1/1#1 ok by bob for 2\n"
                    "to 1: DROP 1/1#1\n"
@@ -556,7 +535,7 @@ Test(scheduler, next_attempt_keeps_activity_and_input_and_goes_out_when_it_is_du
         worker(&w, 1, "ann", "charge", 1);
         enqueue(&w, 1, .input = "5 EUR");
         done(&w, 1, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         enqueue(&w, 1, .attempt = 2, .activity = "", .due_ms = 5000);
         EXPECT(&w, "");
         done(&w, 1, 1);
@@ -573,7 +552,7 @@ Test(scheduler, next_attempt_that_says_all_again_takes_the_new_particulars)
         worker(&w, 1, "ann", "charge refund", 1);
         enqueue(&w, 1, .input = "5 EUR");
         done(&w, 1, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         enqueue(&w, 1, .attempt = 2, .activity = "refund", .input = "all of it");
         EXPECT(&w, "to 1: TASK 1/1#2 refund input all of it\n");
         world_close(&w);
@@ -595,7 +574,7 @@ Test(scheduler, attempt_under_way_that_is_said_again_goes_on_and_another_takes_i
         world_open(&w, 0);
         worker(&w, 1, "ann", "charge", 1);
         enqueue(&w, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         enqueue(&w, 1);
         EXPECT(&w, "");
         enqueue(&w, 1, .attempt = 2);
@@ -611,7 +590,7 @@ Test(scheduler, attempt_that_is_said_again_after_its_outcome_runs_again_as_the_s
         worker(&w, 1, "ann", "charge", 1);
         enqueue(&w, 1);
         done(&w, 1, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         enqueue(&w, 1);
         EXPECT(&w, "to 1: TASK 1/1#1 charge\n");
         world_close(&w);
@@ -625,7 +604,7 @@ Test(scheduler, close_drops_the_running_attempt_and_gives_its_place_to_the_next)
         enqueue(&w, 1);
         enqueue(&w, 2);
         enqueue(&w, 3);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         close_task(&w, 2);
         close_task(&w, 99);
         EXPECT(&w, "");
@@ -664,11 +643,11 @@ Test(scheduler, claim_of_what_another_executor_runs_or_what_is_decided_is_droppe
         worker(&w, 1, "ann", "charge", 1);
         worker(&w, 2, "bob", "charge", 0);
         enqueue(&w, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         say_of(&w, 2, MSG_CLAIM, 1, 1);
         EXPECT(&w, "to 2: DROP 1/1#1\n");
         done(&w, 1, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         say_of(&w, 1, MSG_CLAIM, 1, 1);
         EXPECT(&w, "to 1: DROP 1/1#1\n");
         world_close(&w);
@@ -681,7 +660,7 @@ Test(scheduler, attempts_of_a_broken_connection_run_on_and_move_to_the_one_that_
         worker(&w, 1, "ann", "charge", 2);
         enqueue(&w, 1, .timeout_ms = 3000);
         enqueue(&w, 2);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         scheduler_peer_gone(w.s, 1, 0);
         enqueue(&w, 3);
         EXPECT(&w, ""); /* nothing goes to it */
@@ -710,7 +689,7 @@ Test(scheduler, claim_by_a_connection_frees_a_place_at_the_other)
         enqueue(&w, 1);
         enqueue(&w, 2);
         worker(&w, 2, "ann", "ship", 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         say_of(&w, 2, MSG_CLAIM, 1, 1);
         EXPECT(&w, "to 1: DROP 1/1#1\n"
                    "to 1: TASK 2/1#1 charge\n");
@@ -724,7 +703,7 @@ Test(scheduler, returned_attempt_goes_to_someone_else_from_the_front_of_its_lane
         worker(&w, 1, "ann", "charge", 3);
         for (uint64_t run = 1; run <= 4; run++)
                 enqueue(&w, run);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         window(&w, 1, 0);
         say_of(&w, 1, MSG_RETURN, 3, 1);
         say_of(&w, 1, MSG_RETURN, 2, 1);
@@ -748,7 +727,7 @@ Test(scheduler, worker_that_asks_for_none_is_not_given_again_what_it_returned)
         worker(&w, 1, "ann", "charge", 2);
         enqueue(&w, 1);
         enqueue(&w, 2);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         window(&w, 1, 0);
         say_of(&w, 1, MSG_RETURN, 2, 1);
         say(&w, 1, MSG_PULSE);
@@ -770,7 +749,7 @@ Test(scheduler, one_connection_may_return_what_another_of_its_executor_has_and_n
         worker(&w, 3, "bob", "", 0);
         enqueue(&w, 1);
         enqueue(&w, 2);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         window(&w, 1, 1);
         say_of(&w, 3, MSG_RETURN, 2, 1);
         say_of(&w, 2, MSG_RETURN, 2, 1);
@@ -819,7 +798,7 @@ Test(scheduler, bye_puts_what_runs_back_in_order)
         worker(&w, 1, "ann", "charge", 2);
         for (uint64_t run = 1; run <= 3; run++)
                 enqueue(&w, run);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         say(&w, 1, MSG_BYE);
         EXPECT(&w, "");
         worker(&w, 2, "bob", "charge", 3);
@@ -844,7 +823,7 @@ Test(scheduler, silent_executor_loses_all_its_attempts_and_is_forgotten)
         enqueue(&w, 1);
         enqueue(&w, 2);
         enqueue(&w, 3);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         w.now_ns = 4000 * INT64_C(1000000);
         say(&w, 2, MSG_PULSE); /* from either connection */
         advance(&w, LEASE_MS);
@@ -873,12 +852,11 @@ Test(scheduler, attempts_lost_in_a_row_are_counted_across_a_restart_and_until_an
                 worker(&w, peer, "ann", "charge", 1);
                 enqueue(&w, 1, .attempt = attempt, .lost = 2);
                 advance(&w, (int64_t)peer * LEASE_MS);
-                w.trace[w.trace_used] = 0;
-                cr_assert(strstr(w.trace, ends[attempt - 3]), "%s", w.trace);
+                cr_assert(strstr(w.trace.text, ends[attempt - 3]), "%s", w.trace.text);
         }
         worker(&w, peer, "ann", "charge", 1);
         enqueue(&w, 1, .attempt = 5, .timeout_ms = 10);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         advance(&w, 2 * LEASE_MS + 10);
         EXPECT(&w, "shard: OUTCOME 1/1#5 EFAILED Timeout start-to-close timeout: no outcome within 10 ms by "
                    "ann since 20000\n"
@@ -893,7 +871,7 @@ Test(scheduler, broken_connection_of_a_silent_executor_loses_its_attempts_with_t
         worker(&w, 1, "ann", "charge", 1);
         enqueue(&w, 1);
         scheduler_peer_gone(w.s, 1, 0);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         tick_at(&w, LEASE_MS);
         EXPECT(&w, "shard: OUTCOME 1/1#1 EFAILED ExecutorLost executor \"ann\" gave no sign of life for "
                    "10000 ms by ann lost 1\n");
@@ -914,7 +892,7 @@ static void open_with_a_broken_connection(struct world *w)
         scheduler_peer_gone(w->s, 1, w->now_ns);
         advance(w, 9000);
         say(w, 2, MSG_PULSE);
-        w->trace_used = 0;
+        trace_clear(&w->trace);
 }
 
 Test(scheduler, attempt_of_a_broken_connection_that_nobody_claims_is_lost_though_its_executor_lives)
@@ -967,7 +945,7 @@ Test(scheduler, local_executor_has_no_lease_and_loses_its_attempts_when_it_goes)
         cr_assert_eq(hello(&w, 1, true, "ann", "charge", ""), 0);
         window(&w, 1, 1);
         enqueue(&w, 1);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         cr_assert_eq(scheduler_deadline(w.s), INT64_MAX);
         advance(&w, 100 * LEASE_MS);
         EXPECT(&w, "");
@@ -985,7 +963,7 @@ Test(scheduler, remote_executor_of_the_same_name_can_not_speak_for_a_local_one)
         window(&w, 1, 1);
         enqueue(&w, 1);
         worker(&w, 2, "ann", "charge", 0);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         say_of(&w, 2, MSG_CLAIM, 1, 1);
         EXPECT(&w, "to 2: DROP 1/1#1\n");
         world_close(&w);
@@ -1037,7 +1015,7 @@ Test(scheduler, each_timeout_ends_the_attempt_in_time_and_says_which_it_was)
                         worker(&w, 1, "ann", "charge", 1);
                 enqueue_job(&w, &cases[i].job);
                 advance(&w, 2000 < cases[i].at_ms ? 2000 : 0);
-                w.trace_used = 0;
+                trace_clear(&w.trace);
                 tick_at(&w, cases[i].at_ms);
                 char expected[300];
                 snprintf(expected, sizeof expected, "shard: OUTCOME 1/1#1 EFAILED Timeout %s%s",
@@ -1063,7 +1041,7 @@ Test(scheduler, timeouts_of_no_length_or_beyond_all_time_never_end_anything)
                 window(&w, 1, 1);
                 enqueue(&w, 1, .timeout_ms = ms, .heartbeat_ms = ms);
                 enqueue(&w, 2, .activity = "fly", .schedule_timeout_ms = ms);
-                w.trace_used = 0;
+                trace_clear(&w.trace);
                 advance(&w, INT64_C(1000) * 365 * 86400 * 100);
                 EXPECT(&w, "");
                 cr_assert_gt(scheduler_deadline(w.s), w.now_ns);
@@ -1077,7 +1055,7 @@ Test(scheduler, heartbeats_keep_an_attempt_alive)
         world_open(&w, 0);
         worker(&w, 1, "ann", "charge", 1);
         enqueue(&w, 1, .heartbeat_ms = 1500);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         for (int64_t ms = 1000; ms <= 20000; ms += 1000) {
                 advance(&w, ms);
                 say_of(&w, 1, MSG_PULSE, 1, 1);
@@ -1096,7 +1074,7 @@ Test(scheduler, place_that_a_timeout_frees_is_used)
         worker(&w, 1, "ann", "charge", 1);
         enqueue(&w, 1, .timeout_ms = 100);
         enqueue(&w, 2);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         tick_at(&w, 100);
         EXPECT(
             &w,
@@ -1113,7 +1091,7 @@ Test(scheduler, schedule_to_start_goes_on_when_an_attempt_is_returned)
         worker(&w, 1, "ann", "charge", 2);
         enqueue(&w, 1);
         enqueue(&w, 2, .schedule_timeout_ms = 5000);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         advance(&w, 3000);
         window(&w, 1, 0);
         say_of(&w, 1, MSG_RETURN, 2, 1);
@@ -1134,7 +1112,7 @@ Test(scheduler, attempt_that_runs_long_is_noted_once)
         advance(&w, 2500);
         enqueue(&w, 3, .timeout_ms = 2000);
         done(&w, 1, 2);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         tick_at(&w, 3000);
         EXPECT(&w, "shard: NOTE 1/1#1 by ann since 2000\n");
         tick_at(&w, 3500);
@@ -1216,7 +1194,7 @@ Test(scheduler, hello_said_again_replaces_what_is_served_and_keeps_what_runs)
         worker(&w, 1, "ann", "charge", 2);
         enqueue(&w, 1);
         enqueue(&w, 2, .activity = "ship", .queue = "north");
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         cr_assert_eq(hello(&w, 1, false, "ann", "ship ship", "north south north"), 0);
         EXPECT(&w, "to 1: TASK 2/1#1 ship\n");
         enqueue(&w, 3, .queue = "north");
@@ -1316,7 +1294,7 @@ Test(scheduler, executors_and_queues_are_described_in_order_of_creation)
         enqueue(&w, 1);
         enqueue(&w, 2, .queue = "moon");
         enqueue(&w, 3, .due_ms = 5000);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         struct buffer b = { 0 };
         scheduler_describe_executors(w.s, 1500 * INT64_C(1000000), &b);
         render_all(&w, &b);
@@ -1360,7 +1338,7 @@ Test(scheduler, nothing_is_left_when_all_is_closed_and_gone)
         cr_assert_eq(scheduler_deadline(w.s), INT64_MAX);
         struct buffer b = { 0 };
         scheduler_describe_queues(w.s, &b);
-        w.trace_used = 0;
+        trace_clear(&w.trace);
         render_all(&w, &b);
         EXPECT(&w, "[]");
         buffer_fini(&b);
