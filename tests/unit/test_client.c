@@ -212,24 +212,38 @@ Test(client, start_is_repeated_at_once_when_the_node_asks_who)
         rig_free(&r);
 }
 
-static void *restart_after_start(void *arg)
+/* A thread that restarts the node once so many messages of that type came. */
+struct restarter {
+        struct fake_node *node;
+        enum message_type type;
+        size_t count;
+        pthread_t thread;
+};
+
+static void *restart(void *arg)
 {
-        struct fake_node *n = arg;
-        fake_await(n, MSG_START, 1);
-        fake_node_down(n);
-        fake_node_up(n);
+        const struct restarter *r = arg;
+        fake_await(r->node, r->type, r->count);
+        fake_node_down(r->node);
+        fake_node_up(r->node);
         return NULL;
+}
+
+static void restart_after(struct restarter *r, struct fake_node *node, enum message_type type, size_t count)
+{
+        *r = (struct restarter){ .node = node, .type = type, .count = count };
+        cr_assert_eq(pthread_create(&r->thread, NULL, restart, r), 0);
 }
 
 Test(client, start_survives_a_restart_of_the_node)
 {
         struct rig r = rig_new(accept_second, NULL);
-        pthread_t restarter;
-        pthread_create(&restarter, NULL, restart_after_start, r.node);
+        struct restarter restarter;
+        restart_after(&restarter, r.node, MSG_START, 1);
         stet_started started;
         stet_why why;
         cr_assert_eq(start_order(r.client, NULL, &started, &why), 0, "%s", why.text);
-        pthread_join(restarter, NULL);
+        pthread_join(restarter.thread, NULL);
         cr_assert_eq(fake_count(r.node, MSG_START), 2);
         cr_assert(bytes_equal(fake_received(r.node, MSG_START, 0, NULL)->request_id,
                               fake_received(r.node, MSG_START, 1, NULL)->request_id));
@@ -576,24 +590,15 @@ static void end_at_second_wait(void *ctx, struct fake_node *n, uint64_t peer, co
                 end_run(n, peer, m);
 }
 
-static void *restart_after_wait(void *arg)
-{
-        struct fake_node *n = arg;
-        fake_await(n, MSG_WAIT, 1);
-        fake_node_down(n);
-        fake_node_up(n);
-        return NULL;
-}
-
 Test(client, wait_survives_a_restart_of_the_node)
 {
         struct rig r = rig_new(end_at_second_wait, NULL);
-        pthread_t restarter;
-        pthread_create(&restarter, NULL, restart_after_wait, r.node);
+        struct restarter restarter;
+        restart_after(&restarter, r.node, MSG_WAIT, 1);
         stet_result result;
         stet_why why;
         cr_assert_eq(stet_client_wait(r.client, "o-1", 8000, &result, &why), 0, "%s", why.text);
-        pthread_join(restarter, NULL);
+        pthread_join(restarter.thread, NULL);
         cr_assert_eq(result.ending, STET_RUN_FAILED);
         rig_free(&r);
 }
@@ -793,25 +798,16 @@ static void answer_after_restart(void *ctx, struct fake_node *n, uint64_t peer, 
                 accept_and_complete(ctx, n, peer, m);
 }
 
-static void *restart_after_three(void *arg)
-{
-        struct fake_node *n = arg;
-        fake_await(n, MSG_START, 3);
-        fake_node_down(n);
-        fake_node_up(n);
-        return NULL;
-}
-
 Test(client, batch_survives_a_restart_of_the_node)
 {
         struct rig r = rig_new(answer_after_restart, NULL);
         stet_answer answers[3];
-        pthread_t restarter;
-        pthread_create(&restarter, NULL, restart_after_three, r.node);
+        struct restarter restarter;
+        restart_after(&restarter, r.node, MSG_START, 3);
         for (uint64_t tag = 0; tag < 3; tag++)
                 submit(r.client, tag, false);
         cr_assert_eq(collect(r.client, answers, 3), 3);
-        pthread_join(restarter, NULL);
+        pthread_join(restarter.thread, NULL);
         for (uint64_t tag = 0; tag < 3; tag++)
                 cr_assert_eq(answers[tag].tag, tag, "in the order of their submission");
         rig_free(&r);
