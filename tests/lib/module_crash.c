@@ -2,18 +2,12 @@
  *
  * A module for tests of the command line: workflows and activities that end in every way there is.
  */
-#include <stet/stet.h>
+#include "tests/lib/workflows.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 /* --- workflows --- */
-
-static int echo(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)run;
-        return stet_value_copy(ret, in);
-}
 
 static int fails(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -88,12 +82,6 @@ static int count_down(stet_run *run, const stet_value *in, stet_value *ret)
 
 /* --- activities --- */
 
-static int echo_activity(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
-}
-
 static int boom(stet_activity *a, const stet_value *in, stet_value *ret)
 {
         (void)a;
@@ -117,7 +105,7 @@ STET_PUBLIC stet_module_fn stet_module;
 
 int stet_module(stet_app *app)
 {
-        stet_app_workflow(app, "echo", echo);
+        stet_app_workflow(app, "echo", workflow_echo);
         stet_app_workflow(app, "fails", fails);
         stet_app_workflow(app, "crash", crash);
         stet_app_workflow(app, "crash_later", crash_later);
@@ -125,7 +113,7 @@ int stet_module(stet_app *app)
         stet_app_workflow(app, "wait", wait_for_go);
         stet_app_workflow(app, "call", call_once);
         stet_app_workflow(app, "count_down", count_down);
-        stet_app_activity(app, "echo", echo_activity);
+        stet_app_activity(app, "echo", activity_echo);
         stet_app_activity(app, "boom", boom);
         return stet_app_activity(app, "hang", hang);
 }

@@ -6,6 +6,7 @@
  */
 #include "runtime/client_state.h"
 #include "tests/lib/embedded.h"
+#include "tests/lib/workflows.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -16,18 +17,6 @@ static struct embedded e;
 static stet_app app;
 
 /* --- code --- */
-
-static int echo(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)run;
-        return stet_value_copy(ret, in);
-}
-
-static int wait_for_go(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)in;
-        return stet_wait_signal(run, "go", ret);
-}
 
 static int fails(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -84,28 +73,17 @@ static int count_ticks(stet_run *run, const stet_value *in, stet_value *ret)
         }
 }
 
-static int calls_echo(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        return stet_call(run, "echo", in, ret);
-}
-
-static int echo_activity(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
-}
-
 static void register_all(void)
 {
         app = (stet_app)STET_APP("test");
-        stet_app_workflow(&app, "echo", echo);
-        stet_app_workflow(&app, "wait", wait_for_go);
+        stet_app_workflow(&app, "echo", workflow_echo);
+        stet_app_workflow(&app, "wait", workflow_wait);
         stet_app_workflow(&app, "fails", fails);
         stet_app_workflow(&app, "fails_at_length", fails_at_length);
         stet_app_workflow(&app, "chain", chain);
         stet_app_workflow(&app, "count", count_ticks);
-        stet_app_workflow(&app, "call", calls_echo);
-        stet_app_activity(&app, "echo", echo_activity);
+        stet_app_workflow(&app, "call", workflow_call_echo);
+        stet_app_activity(&app, "echo", activity_echo);
         cr_assert_eq(app.err, 0, "%s", app.why.text);
 }
 

@@ -16,6 +16,7 @@
 #include "runtime/executor.h"
 #include "runtime/worker.h"
 #include "tests/lib/fake_node.h"
+#include "tests/lib/workflows.h"
 
 #define MS INT64_C(1000000)
 
@@ -41,12 +42,6 @@ static bool sem_within(sem_t *sem)
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 10;
         return sem_timedwait(sem, &until) == 0;
-}
-
-static int echo(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
 }
 
 static int block(stet_activity *a, const stet_value *in, stet_value *ret)
@@ -97,7 +92,7 @@ static int describes(stet_activity *a, const stet_value *in, stet_value *ret)
 static void app_fill(stet_app *app)
 {
         gate_init();
-        stet_app_activity(app, "echo", echo);
+        stet_app_activity(app, "echo", activity_echo);
         stet_app_activity(app, "block", block);
         stet_app_activity(app, "heartbeats", heartbeats);
         stet_app_activity(app, "fails", fails);
@@ -493,7 +488,7 @@ Test(executor, options_that_cannot_work_are_refused_with_a_sentence)
         static const char *const bad_queues[] = { "fine", "", NULL };
         stet_app app = STET_APP("test"), empty = STET_APP("empty"), broken = STET_APP("broken");
         app_fill(&app);
-        stet_app_activity(&broken, "", echo);
+        stet_app_activity(&broken, "", activity_echo);
         const stet_executor_options right = { .struct_size = sizeof right,
                                               .endpoint = "tcp://127.0.0.1:1",
                                               .app = &app };

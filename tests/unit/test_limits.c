@@ -5,6 +5,7 @@
  * the size, and has changed nothing.
  */
 #include "tests/lib/temp_dir.h"
+#include "tests/lib/workflows.h"
 
 #include "runtime/client_args.h"
 
@@ -68,12 +69,6 @@ static int send_it(stet_run *run, const stet_value *in, stet_value *ret)
         return stet_signal(run, "taker", full_name, in);
 }
 
-static int echo(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
-}
-
 /* --- a node behind a connection --- */
 
 static void open_all(void)
@@ -111,7 +106,7 @@ static void setup(void)
         stet_app_workflow(&app, "next", through_next);
         stet_app_workflow(&app, "send", send_it);
         stet_app_workflow(&app, full_name, through_signal);
-        stet_app_activity(&app, full_name, echo);
+        stet_app_activity(&app, full_name, activity_echo);
         cr_assert_eq(app.err, 0, "%s", app.why.text);
         open_all();
 }

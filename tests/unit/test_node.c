@@ -3,8 +3,10 @@
  * Opening nodes: what is refused and with which words, what a refusal leaves behind, and several nodes in one
  * process.
  */
+#include "runtime/clock.h"
 #include "tests/lib/child.h"
 #include "tests/lib/temp_dir.h"
+#include "tests/lib/workflows.h"
 
 #include <stet/stet.h>
 
@@ -14,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { BOUND_MS = 20000 };
 
@@ -24,17 +25,6 @@ static stet_app app;
 static stet_why why;
 
 /* --- code --- */
-
-static int echo(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        return stet_call(run, "echo", in, ret);
-}
-
-static int wait_for_go(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)in;
-        return stet_wait_signal(run, "go", ret);
-}
 
 static int sleep_for(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -51,22 +41,16 @@ static int crash(stet_run *run, const stet_value *in, stet_value *ret)
         abort();
 }
 
-static int echo_activity(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
-}
-
 static void setup(void)
 {
         dir = temp_dir_new();
         snprintf(path, sizeof path, "%s/data", dir);
         app = (stet_app)STET_APP("test");
-        stet_app_workflow(&app, "echo", echo);
-        stet_app_workflow(&app, "wait", wait_for_go);
+        stet_app_workflow(&app, "echo", workflow_call_echo);
+        stet_app_workflow(&app, "wait", workflow_wait);
         stet_app_workflow(&app, "sleep", sleep_for);
         stet_app_workflow(&app, "crash", crash);
-        stet_app_activity(&app, "echo", echo_activity);
+        stet_app_activity(&app, "echo", activity_echo);
         cr_assert_eq(app.err, 0, "%s", app.why.text);
 }
 
@@ -138,13 +122,6 @@ static void assert_ends(stet_client *client, const char *id, const char *json)
         cr_assert_str_eq(text, json);
         free(text);
         stet_value_free(&result.value);
-}
-
-static int64_t now_ms(void)
-{
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* --- refusals --- */
@@ -295,8 +272,8 @@ Test(node, options_that_cannot_be_make_no_directory)
 Test(node, app_that_was_refused_a_name_is_refused)
 {
         stet_app wrong = STET_APP("wrong");
-        stet_app_workflow(&wrong, "twice", echo);
-        stet_app_workflow(&wrong, "twice", wait_for_go);
+        stet_app_workflow(&wrong, "twice", workflow_call_echo);
+        stet_app_workflow(&wrong, "twice", workflow_wait);
         stet_node_options o = options_of(path);
         o.app = &wrong;
         refused(&o, wrong.err, "twice");
@@ -391,12 +368,12 @@ Test(node, descriptor_and_timeout_are_enough_to_drive_it)
         stet_client *client = client_of(node);
         stet_value_set_int(&ms, 60);
         start(client, "sleep", "s", &ms);
-        int64_t end_ms = now_ms() + BOUND_MS;
+        int64_t until_ns = clock_elapsed_ns() + BOUND_MS * INT64_C(1000000);
         int turns = 0;
         while (stet_client_wait(client, "s", 0, &result, &why) == STET_ETIMEDOUT) {
                 struct pollfd fd = { .fd = stet_node_fd(node), .events = POLLIN };
                 int timeout_ms = stet_node_timeout_ms(node);
-                cr_assert_lt(now_ms(), end_ms);
+                cr_assert_lt(clock_elapsed_ns(), until_ns);
                 cr_assert_geq(timeout_ms, 0, "a timer is due");
                 poll(&fd, 1, timeout_ms);
                 cr_assert_eq(stet_node_poll(node, &why), 0, "%s", why.text);

@@ -3,7 +3,10 @@
  * Runs that have left memory: they cost nothing, and nobody can tell. Each test lets them go to the store
  * first, and then does something to them, with and without a restart between.
  */
+#include "runtime/clock.h"
 #include "tests/lib/temp_dir.h"
+#include "tests/lib/told.h"
+#include "tests/lib/workflows.h"
 
 #include <stet/stet.h>
 
@@ -12,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BOUND_MS = 30000 };
 
@@ -42,17 +44,6 @@ static int sleep_for(stet_run *run, const stet_value *in, stet_value *ret)
         return err;
 }
 
-static int echo(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        return stet_call(run, "echo", in, ret);
-}
-
-static int echo_activity(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
-}
-
 /* Goes on as new as often as it is told. */
 static int again(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -65,13 +56,6 @@ static int again(stet_run *run, const stet_value *in, stet_value *ret)
 }
 
 /* --- the node --- */
-
-static int64_t now_ms(void)
-{
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void open_node_with(const stet_app *code, uint32_t runs_max)
 {
@@ -110,9 +94,9 @@ static void setup(void)
         app = (stet_app)STET_APP("test");
         stet_app_workflow(&app, "wait", wait_for_go);
         stet_app_workflow(&app, "sleep", sleep_for);
-        stet_app_workflow(&app, "echo", echo);
+        stet_app_workflow(&app, "echo", workflow_call_echo);
         stet_app_workflow(&app, "again", again);
-        stet_app_activity(&app, "echo", echo_activity);
+        stet_app_activity(&app, "echo", activity_echo);
         open_node();
 }
 
@@ -126,24 +110,14 @@ static void teardown(void)
 
 TestSuite(parked, .init = setup, .fini = teardown, .timeout = 120);
 
-static int64_t stat_of(const char *map, const char *key)
-{
-        stet_value stats = { 0 };
-        cr_assert_eq(stet_client_stats(client, &stats, &why), 0, "%s", why.text);
-        stet_value inner = stet_value_get(&stats, map), field = stet_value_get(&inner, key);
-        int64_t number = stet_value_int(&field, -1);
-        stet_value_free(&stats);
-        return number;
-}
-
 /* Until so many runs are in memory. */
 static void wait_until_in_memory(int64_t count)
 {
-        int64_t end_ms = now_ms() + BOUND_MS;
-        while (stat_of("runs", "in_memory") != count) {
+        int64_t until_ns = clock_elapsed_ns() + BOUND_MS * INT64_C(1000000);
+        while (told_stat(client, "runs", "in_memory") != count) {
                 struct pollfd fd = { .fd = stet_node_fd(node), .events = POLLIN };
-                cr_assert_lt(now_ms(), end_ms, "%lld runs are in memory",
-                             (long long)stat_of("runs", "in_memory"));
+                cr_assert_lt(clock_elapsed_ns(), until_ns, "%lld runs are in memory",
+                             (long long)told_stat(client, "runs", "in_memory"));
                 poll(&fd, 1, stet_node_timeout_ms(node));
                 cr_assert_eq(stet_node_poll(node, &why), 0, "%s", why.text);
         }
@@ -175,15 +149,6 @@ static void assert_shows(const char *id, const char *word)
         cr_assert(strstr(text, word), "no %s in %s", word, text);
         free(text);
         stet_value_free(&shown);
-}
-
-static size_t listed(const stet_list_filter *filter)
-{
-        stet_value list = { 0 };
-        cr_assert_eq(stet_client_list(client, filter, &list, &why), 0, "%s", why.text);
-        size_t count = stet_value_count(&list);
-        stet_value_free(&list);
-        return count;
 }
 
 /* --- tests --- */
@@ -222,7 +187,7 @@ Test(parked, timer_fires_after_a_restart)
         start("sleep", "s", 4000, &started);
         wait_until_in_memory(0);
         restart();
-        cr_assert_eq(stat_of("runs", "in_memory"), 0, "a restart does not touch it");
+        cr_assert_eq(told_stat(client, "runs", "in_memory"), 0, "a restart does not touch it");
         stet_result result = ending_of("s");
         cr_assert_geq(stet_value_int(&result.value, 0), 4000);
         stet_value_free(&result.value);
@@ -244,7 +209,7 @@ Test(parked, many_timers_of_one_instant_all_fire)
                 cr_assert_geq(stet_value_int(&result.value, 0), 5000);
                 stet_value_free(&result.value);
         }
-        cr_assert_eq(stat_of("runs", "completed"), RUNS);
+        cr_assert_eq(told_stat(client, "runs", "completed"), RUNS);
 }
 
 Test(parked, repeated_start_gets_the_same_run)
@@ -258,7 +223,7 @@ Test(parked, repeated_start_gets_the_same_run)
         restart();
         start("wait", "a", 0, &second);
         cr_assert_str_eq(first.run_id, second.run_id);
-        cr_assert_eq(stat_of("runs", "open"), 1);
+        cr_assert_eq(told_stat(client, "runs", "open"), 1);
 }
 
 Test(parked, id_of_an_open_run_is_taken_and_that_of_an_ended_one_is_free)
@@ -271,7 +236,7 @@ Test(parked, id_of_an_open_run_is_taken_and_that_of_an_ended_one_is_free)
         cr_assert_eq(stet_client_terminate(client, "a", NULL, NULL, &why), 0);
         wait_until_in_memory(0);
         cr_assert_eq(stet_client_start(client, &what, &started, &why), 0, "%s", why.text);
-        cr_assert_eq(stat_of("runs", "terminated"), 1);
+        cr_assert_eq(told_stat(client, "runs", "terminated"), 1);
         wait_until_in_memory(0);
         cr_assert_eq(stet_client_signal(client, "a", "go", NULL, NULL, &why), 0,
                      "it is for the latest of the id");
@@ -291,17 +256,17 @@ Test(parked, list_finds_runs_wherever_they_are)
         stet_value_free(&result.value);
         wait_until_in_memory(0);
         start("wait", "w5", 0, &started);
-        cr_assert_eq(listed(NULL), 7);
-        cr_assert_eq(listed(&(stet_list_filter){ .state = "open" }), 6);
-        cr_assert_eq(listed(&(stet_list_filter){ .state = "completed" }), 1);
-        cr_assert_eq(listed(&(stet_list_filter){ .workflow = "wait" }), 6);
-        cr_assert_eq(listed(&(stet_list_filter){ .workflow = "wait", .state = "completed" }), 0);
-        cr_assert_eq(listed(&(stet_list_filter){ .limit = 3 }), 3);
+        cr_assert_eq(told_listed(client, NULL), 7);
+        cr_assert_eq(told_listed(client, &(stet_list_filter){ .state = "open" }), 6);
+        cr_assert_eq(told_listed(client, &(stet_list_filter){ .state = "completed" }), 1);
+        cr_assert_eq(told_listed(client, &(stet_list_filter){ .workflow = "wait" }), 6);
+        cr_assert_eq(told_listed(client, &(stet_list_filter){ .workflow = "wait", .state = "completed" }), 0);
+        cr_assert_eq(told_listed(client, &(stet_list_filter){ .limit = 3 }), 3);
         wait_until_in_memory(0);
         restart();
-        cr_assert_eq(listed(NULL), 7);
-        cr_assert_eq(stat_of("runs", "open"), 6);
-        cr_assert_eq(stat_of("runs", "completed"), 1);
+        cr_assert_eq(told_listed(client, NULL), 7);
+        cr_assert_eq(told_stat(client, "runs", "open"), 6);
+        cr_assert_eq(told_stat(client, "runs", "completed"), 1);
 }
 
 Test(parked, list_finds_runs_by_attributes_and_parent)
@@ -325,12 +290,15 @@ Test(parked, list_finds_runs_by_attributes_and_parent)
                 stet_value_free(&flag);
         }
         for (int where = 0; where < 2; where++) {
-                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &ulm }), 2);
-                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &urgent }), 1);
-                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &both }), 0);
-                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &other, .state = "open" }), 1);
-                cr_assert_eq(listed(&(stet_list_filter){ .attributes = &other, .state = "completed" }), 0);
-                cr_assert_eq(listed(&(stet_list_filter){ .parent_run_id = started.run_id }), 0);
+                cr_assert_eq(told_listed(client, &(stet_list_filter){ .attributes = &ulm }), 2);
+                cr_assert_eq(told_listed(client, &(stet_list_filter){ .attributes = &urgent }), 1);
+                cr_assert_eq(told_listed(client, &(stet_list_filter){ .attributes = &both }), 0);
+                cr_assert_eq(
+                    told_listed(client, &(stet_list_filter){ .attributes = &other, .state = "open" }), 1);
+                cr_assert_eq(
+                    told_listed(client, &(stet_list_filter){ .attributes = &other, .state = "completed" }),
+                    0);
+                cr_assert_eq(told_listed(client, &(stet_list_filter){ .parent_run_id = started.run_id }), 0);
                 wait_until_in_memory(0);
         }
         stet_value_free(&ulm);
@@ -343,7 +311,7 @@ Test(parked, list_finds_runs_by_attributes_and_parent)
 static bool is_busy(void)
 {
         int timeout_ms = stet_node_timeout_ms(node);
-        return stat_of("store", "lag_bytes") > 0 || (timeout_ms >= 0 && timeout_ms < 100);
+        return told_stat(client, "store", "lag_bytes") > 0 || (timeout_ms >= 0 && timeout_ms < 100);
 }
 
 /* Nobody knows the code of these runs, so they stand still in memory, and are more than fit. */
@@ -369,7 +337,7 @@ Test(parked, runs_that_can_not_leave_are_not_looked_at_again_and_again)
                 poll(&fd, 1, stet_node_timeout_ms(node));
                 cr_assert_eq(stet_node_poll(node, &why), 0, "%s", why.text);
         }
-        cr_assert_eq(stat_of("runs", "in_memory"), RUNS);
+        cr_assert_eq(told_stat(client, "runs", "in_memory"), RUNS);
         close_node();
         stet_app_fini(&other);
 }
@@ -387,7 +355,7 @@ Test(parked, history_is_whole)
         cr_assert_eq(stet_client_history(client, started.run_id, 0, 0, &history, &why), 0, "%s", why.text);
         cr_assert_eq(stet_value_count(&history), 2, "its start and the signal");
         stet_value_free(&history);
-        cr_assert_eq(stat_of("runs", "continued"), 2);
+        cr_assert_eq(told_stat(client, "runs", "continued"), 2);
 }
 
 Test(parked, big_values_come_back_as_they_were)
@@ -417,7 +385,7 @@ Test(parked, big_values_come_back_as_they_were)
                 cr_assert_eq(memcmp(result.value.data, big.data, big.size), 0);
                 stet_value_free(&result.value);
         }
-        cr_assert_lt(stat_of("store", "store_bytes"), 3 << 20, "the value is there once");
+        cr_assert_lt(told_stat(client, "store", "store_bytes"), 3 << 20, "the value is there once");
         stet_value_free(&big);
         free(text);
 }

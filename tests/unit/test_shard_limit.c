@@ -4,6 +4,8 @@
  * go on. Through the public API, on a node without threads.
  */
 #include "tests/lib/embedded.h"
+#include "tests/lib/told.h"
+#include "tests/lib/workflows.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -60,12 +62,6 @@ static int sends(stet_run *run, const stet_value *in, stet_value *ret)
         return stet_value_set_int(ret, stet_signal(run, "t", "tick", NULL));
 }
 
-static int echo(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
-}
-
 static stet_app app;
 
 static void setup(void)
@@ -75,7 +71,7 @@ static void setup(void)
         stet_app_workflow(&app, "calls", calls);
         stet_app_workflow(&app, "continues", continues);
         stet_app_workflow(&app, "sends", sends);
-        stet_app_activity(&app, "echo", echo);
+        stet_app_activity(&app, "echo", activity_echo);
         cr_assert_eq(app.err, 0, "%s", app.why.text);
 }
 
@@ -96,16 +92,6 @@ static void open_with(uint64_t transitions, uint64_t bytes)
         embedded_open(&e, &app);
 }
 
-static int64_t shown(const char *run, const char *key)
-{
-        stet_value v = { 0 };
-        cr_assert_eq(stet_client_show(e.client, run, &v, &why), 0, "%s", why.text);
-        stet_value item = stet_value_get(&v, key);
-        int64_t number = stet_value_int(&item, -1);
-        stet_value_free(&v);
-        return number;
-}
-
 static int tick(const char *run)
 {
         return stet_client_signal(e.client, run, "tick", NULL, NULL, &why);
@@ -117,15 +103,6 @@ static void fill(const char *run)
         for (int i = 1; i < TRANSITIONS_MAX; i++)
                 cr_assert_eq(tick(run), 0, "%d: %s", i, why.text);
         cr_assert_str_eq(embedded_show(&e, run, "state"), "blocked");
-}
-
-static size_t history_length(const char *run)
-{
-        stet_value v = { 0 };
-        cr_assert_eq(stet_client_history(e.client, run, 0, 0, &v, &why), 0, "%s", why.text);
-        size_t count = stet_value_count(&v);
-        stet_value_free(&v);
-        return count;
 }
 
 /* --- tests --- */
@@ -142,8 +119,8 @@ Test(shard_limit, run_of_as_many_transitions_as_may_be_is_blocked_with_advice_an
         cr_assert_str_eq(embedded_show(&e, "t", "state"), "blocked");
         const char *reason = embedded_show(&e, "t", "reason");
         cr_assert(strstr(reason, "20 transitions") && strstr(reason, "continue as new"), "%s", reason);
-        cr_assert_eq(shown("t", "transitions"), TRANSITIONS_MAX);
-        cr_assert_eq(history_length("t"), TRANSITIONS_MAX);
+        cr_assert_eq(told_of_run(e.client, "t", "transitions"), TRANSITIONS_MAX);
+        cr_assert_eq(told_history(e.client, "t"), TRANSITIONS_MAX);
         embedded_close(&e);
 }
 
@@ -157,7 +134,7 @@ Test(shard_limit, signals_to_it_are_refused_with_the_reason_and_leave_no_trace)
         char expected[20];
         snprintf(expected, sizeof expected, "%d", STET_ETOOBIG);
         cr_assert_str_eq(embedded_run(&e, "sends", NULL), expected, "of another run");
-        cr_assert_eq(shown("t", "transitions"), TRANSITIONS_MAX);
+        cr_assert_eq(told_of_run(e.client, "t", "transitions"), TRANSITIONS_MAX);
         embedded_close(&e);
 }
 
@@ -171,7 +148,7 @@ Test(shard_limit, restart_blocks_it_again_and_writes_nothing)
                 cr_assert_str_eq(embedded_show(&e, "t", "state"), "blocked");
                 cr_assert_eq(tick("t"), STET_ETOOBIG);
         }
-        cr_assert_eq(shown("t", "transitions"), TRANSITIONS_MAX);
+        cr_assert_eq(told_of_run(e.client, "t", "transitions"), TRANSITIONS_MAX);
         embedded_close(&e);
 }
 
@@ -235,10 +212,10 @@ Test(shard_limit, run_that_goes_on_by_itself_is_stopped_too)
         open_with(TRANSITIONS_MAX, 0);
         embedded_start(&e, "calls", "c", "7");
         embedded_wait_show(&e, "c", "state", "blocked");
-        cr_assert_eq(shown("c", "transitions"), TRANSITIONS_MAX);
+        cr_assert_eq(told_of_run(e.client, "c", "transitions"), TRANSITIONS_MAX);
         embedded_reopen(&e, &app);
         cr_assert_str_eq(embedded_show(&e, "c", "state"), "blocked");
-        cr_assert_eq(shown("c", "transitions"), TRANSITIONS_MAX);
+        cr_assert_eq(told_of_run(e.client, "c", "transitions"), TRANSITIONS_MAX);
         embedded_close(&e);
 }
 
@@ -255,10 +232,10 @@ Test(shard_limit, bytes_have_a_limit_as_well)
                 taken++;
         cr_assert_eq(taken, 11, "ten make it full, and one is kept");
         cr_assert_str_eq(embedded_show(&e, "t", "state"), "blocked");
-        cr_assert_gt(shown("t", "history_bytes"), BYTES_MAX);
+        cr_assert_gt(told_of_run(e.client, "t", "history_bytes"), BYTES_MAX);
         embedded_reopen(&e, &app);
         cr_assert_str_eq(embedded_show(&e, "t", "state"), "blocked");
-        cr_assert_eq(shown("t", "transitions"), 1 + taken);
+        cr_assert_eq(told_of_run(e.client, "t", "transitions"), 1 + taken);
         stet_value_free(&v);
         free(text);
         embedded_close(&e);

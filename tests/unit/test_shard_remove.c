@@ -3,36 +3,30 @@
  * Runs that are removed, by a client and by retention, through the public API on a node without threads: what
  * is gone, what is free again, and that no restart brings anything back.
  */
+#include "runtime/clock.h"
 #include "tests/lib/embedded.h"
+#include "tests/lib/told.h"
+#include "tests/lib/workflows.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+enum { PATIENCE_S = 20 };
+
+#define SECOND INT64_C(1000000000)
 
 static struct embedded e;
 static stet_why why;
 
 /* --- code --- */
 
-static int echo(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)run;
-        return stet_value_copy(ret, in);
-}
-
 static int fails(stet_run *run, const stet_value *in, stet_value *ret)
 {
         (void)in;
         (void)ret;
         return stet_run_fail(run, "Broken", "as asked");
-}
-
-static int wait_for_go(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)in;
-        return stet_wait_signal(run, "go", ret);
 }
 
 /* Has a child of the id that it is given, and waits. */
@@ -67,9 +61,9 @@ static stet_app app;
 static void setup(void)
 {
         app = (stet_app)STET_APP("test");
-        stet_app_workflow(&app, "echo", echo);
+        stet_app_workflow(&app, "echo", workflow_echo);
         stet_app_workflow(&app, "fails", fails);
-        stet_app_workflow(&app, "wait", wait_for_go);
+        stet_app_workflow(&app, "wait", workflow_wait);
         stet_app_workflow(&app, "parent", parent);
         stet_app_workflow(&app, "parent-of", parent_of);
         stet_app_workflow(&app, "countdown", counts_down);
@@ -115,22 +109,7 @@ static int show(const char *run)
 
 static size_t listed(const char *state)
 {
-        stet_value v = { 0 };
-        stet_list_filter filter = { .state = state };
-        cr_assert_eq(stet_client_list(e.client, &filter, &v, &why), 0, "%s", why.text);
-        size_t count = stet_value_count(&v);
-        stet_value_free(&v);
-        return count;
-}
-
-static int64_t counted(const char *map, const char *key)
-{
-        stet_value v = { 0 };
-        cr_assert_eq(stet_client_stats(e.client, &v, &why), 0, "%s", why.text);
-        stet_value inner = stet_value_get(&v, map), item = stet_value_get(&inner, key);
-        int64_t count = stet_value_int(&item, -1);
-        stet_value_free(&v);
-        return count;
+        return told_listed(e.client, &(stet_list_filter){ .state = state });
 }
 
 static void assert_gone(const char *run)
@@ -144,27 +123,20 @@ static void assert_gone(const char *run)
         cr_assert_eq(stet_client_delete(e.client, run, NULL, &why), STET_ENOTFOUND);
 }
 
-static double now_s(void)
-{
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Drives the node until the run is gone. */
 static void until_gone(const char *run)
 {
-        double end = now_s() + 20;
+        int64_t until_ns = clock_elapsed_ns() + PATIENCE_S * SECOND;
         while (show(run) != STET_ENOTFOUND)
-                cr_assert_lt(now_s(), end, "%s is still there", run);
+                cr_assert_lt(clock_elapsed_ns(), until_ns, "%s is still there", run);
 }
 
 /* Drives the node until the store has all that was written. */
 static void until_stored(void)
 {
-        double end = now_s() + 20;
-        while (counted("store", "checkpoint_lsn") < counted("log", "lsn"))
-                cr_assert_lt(now_s(), end, "no checkpoint");
+        int64_t until_ns = clock_elapsed_ns() + PATIENCE_S * SECOND;
+        while (told_stat(e.client, "store", "checkpoint_lsn") < told_stat(e.client, "log", "lsn"))
+                cr_assert_lt(clock_elapsed_ns(), until_ns, "no checkpoint");
 }
 
 /* --- on demand --- */
@@ -182,8 +154,8 @@ Test(shard_remove, deleted_run_is_gone_everywhere_and_its_ids_are_free_again)
         assert_gone("order-1");
         assert_gone(first.run_id);
         cr_assert_eq(listed(NULL), 0);
-        cr_assert_eq(counted("runs", "completed"), 0);
-        cr_assert_eq(counted("runs", "removed"), 1);
+        cr_assert_eq(told_stat(e.client, "runs", "completed"), 0);
+        cr_assert_eq(told_stat(e.client, "runs", "removed"), 1);
         cr_assert_eq(stet_client_start(e.client, &s, &second, &why), 0, "%s", why.text);
         cr_assert_not(second.existing);
         cr_assert_str_neq(first.run_id, second.run_id);
@@ -226,13 +198,13 @@ Test(shard_remove, restart_before_and_after_a_checkpoint_brings_nothing_back)
         assert_gone("early");
         assert_gone(early);
         cr_assert_eq(show("late"), 0);
-        cr_assert_eq(counted("runs", "completed"), 1);
+        cr_assert_eq(told_stat(e.client, "runs", "completed"), 1);
         cr_assert_eq(stet_client_delete(e.client, "late", NULL, &why), 0, "%s", why.text);
         until_stored();
         embedded_reopen(&e, &app);
         assert_gone(early);
         assert_gone(late);
-        cr_assert_eq(counted("runs", "completed"), 0);
+        cr_assert_eq(told_stat(e.client, "runs", "completed"), 0);
         cr_assert_eq(listed(NULL), 0);
         embedded_close(&e);
 }
@@ -245,7 +217,7 @@ Test(shard_remove, run_that_the_store_never_saw_leaves_nothing_in_it)
         until_stored();
         embedded_reopen(&e, &app);
         assert_gone("a");
-        cr_assert_eq(counted("runs", "completed"), 0);
+        cr_assert_eq(told_stat(e.client, "runs", "completed"), 0);
         embedded_close(&e);
 }
 
@@ -279,9 +251,9 @@ Test(shard_remove, child_whose_parent_has_heard_of_its_end_can_go_and_is_not_sta
         embedded_start(&e, "parent", "p", "7");
         embedded_wait_show(&e, "p", "state", "open");
         cr_assert_str_eq(embedded_result(&e, "child", STET_RUN_COMPLETED), "7");
-        double end = now_s() + 20;
+        int64_t until_ns = clock_elapsed_ns() + PATIENCE_S * SECOND;
         while (!strstr(embedded_blocked_on(&e, "p"), "signal"))
-                cr_assert_lt(now_s(), end);
+                cr_assert_lt(clock_elapsed_ns(), until_ns);
         cr_assert_eq(stet_client_delete(e.client, "child", NULL, &why), 0, "%s", why.text);
         embedded_reopen(&e, &app);
         assert_gone("child");
@@ -306,9 +278,9 @@ Test(shard_remove, parent_in_another_shard_is_asked_before_a_child_goes)
                 snprintf(json, sizeof json, "\"%s\"", id);
                 snprintf(name, sizeof name, "parent-%d", i);
                 snprintf(parent_id, sizeof parent_id, "%s", embedded_start(&e, "parent-of", name, json));
-                double end = now_s() + 20;
+                int64_t until_ns = clock_elapsed_ns() + PATIENCE_S * SECOND;
                 while (!strstr(embedded_blocked_on(&e, parent_id), "signal"))
-                        cr_assert_lt(now_s(), end);
+                        cr_assert_lt(clock_elapsed_ns(), until_ns);
                 apart += strncmp(embedded_show(&e, id, "run_id"), parent_id, 4) != 0;
                 cr_assert_eq(stet_client_delete(e.client, id, NULL, &why), 0, "%s", why.text);
                 cr_assert_eq(show(id), STET_ENOTFOUND);
@@ -377,9 +349,9 @@ Test(shard_remove, what_became_too_old_while_nothing_ran_goes_after_the_restart)
         open_with("forever");
         ended("echo", "a", "1");
         until_stored();
-        double end = now_s() + 1.1;
-        while (now_s() < end)
-                counted("runs", "open");
+        int64_t until_ns = clock_elapsed_ns() + SECOND * 11 / 10;
+        while (clock_elapsed_ns() < until_ns)
+                told_stat(e.client, "runs", "open");
         e.options.retention = "1s";
         embedded_reopen(&e, &app);
         until_gone("a");
@@ -403,23 +375,24 @@ Test(shard_remove, many_go_in_slices_until_none_is_left)
                              why.text);
                 cr_assert_gt(got, 0);
         }
-        double end = now_s() + 20;
-        while (counted("runs", "removed") < MANY)
-                cr_assert_lt(now_s(), end, "%lld are gone", (long long)counted("runs", "removed"));
+        int64_t until_ns = clock_elapsed_ns() + PATIENCE_S * SECOND;
+        while (told_stat(e.client, "runs", "removed") < MANY)
+                cr_assert_lt(clock_elapsed_ns(), until_ns, "%lld are gone",
+                             (long long)told_stat(e.client, "runs", "removed"));
         cr_assert_eq(listed(NULL), 0);
-        cr_assert_eq(counted("runs", "completed") + counted("runs", "failed"), 0);
+        cr_assert_eq(told_stat(e.client, "runs", "completed") + told_stat(e.client, "runs", "failed"), 0);
         embedded_reopen(&e, &app);
         cr_assert_eq(listed(NULL), 0);
-        cr_assert_eq(counted("runs", "completed") + counted("runs", "failed"), 0);
+        cr_assert_eq(told_stat(e.client, "runs", "completed") + told_stat(e.client, "runs", "failed"), 0);
         embedded_close(&e);
 }
 
 /* Starts runs for that long; what the files take then. */
-static int64_t disk_after(double seconds)
+static int64_t disk_after(int seconds)
 {
-        double end = now_s() + seconds;
+        int64_t until_ns = clock_elapsed_ns() + seconds * SECOND;
         uint64_t tag = 0;
-        while (now_s() < end) {
+        while (clock_elapsed_ns() < until_ns) {
                 for (int i = 0; i < 50; i++) {
                         stet_start s = { .workflow = "echo" };
                         cr_assert_eq(stet_client_submit(e.client, &s, tag++, false, &why), 0, "%s", why.text);
@@ -430,14 +403,14 @@ static int64_t disk_after(double seconds)
                         cr_assert_eq(stet_client_collect(e.client, answers, 50, 20000, &got, &why), 0);
                 }
         }
-        return counted("log", "disk_bytes") + counted("store", "store_bytes");
+        return told_stat(e.client, "log", "disk_bytes") + told_stat(e.client, "store", "store_bytes");
 }
 
 Test(shard_remove, disk_use_under_constant_load_comes_to_a_halt)
 {
         open_with("1s");
         int64_t early = disk_after(5), late = disk_after(5);
-        cr_assert_gt(counted("runs", "removed"), 1000);
+        cr_assert_gt(told_stat(e.client, "runs", "removed"), 1000);
         cr_assert_lt(late, early + early / 3, "%lld bytes after 5 s, %lld after 10 s", (long long)early,
                      (long long)late);
         embedded_close(&e);

@@ -4,6 +4,7 @@
  * where it matters across a restart.
  */
 #include "tests/lib/embedded.h"
+#include "tests/lib/workflows.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -14,12 +15,6 @@ static struct embedded e;
 /* --- activities --- */
 
 static int tries_left;
-
-static int echo(stet_activity *a, const stet_value *in, stet_value *ret)
-{
-        (void)a;
-        return stet_value_copy(ret, in);
-}
 
 static int flaky(stet_activity *a, const stet_value *in, stet_value *ret)
 {
@@ -310,7 +305,7 @@ static stet_app make_app(stet_workflow_fn *versioned)
         for (size_t i = 0; i < sizeof workflows / sizeof workflows[0]; i++)
                 stet_app_workflow(&app, workflows[i].name, workflows[i].fn);
         stet_app_workflow(&app, "versioned", versioned);
-        stet_app_activity(&app, "echo", echo);
+        stet_app_activity(&app, "echo", activity_echo);
         stet_app_activity(&app, "flaky", flaky);
         stet_app_activity(&app, "permanent", permanent);
         stet_app_activity(&app, "choosy", choosy);
