@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The layout is that of mdb.c, LMDB 0.9; tree_lmdb.c tells what a page and a node are. Three things more: a
- * value that has pages of its own begins behind the first one's header, which says how many there are; the
- * free list is a tree from transaction numbers to lists of page numbers, each list its length and then the
- * numbers, the highest first; the nodes of a page lie without gaps at its end.
+ * Of a page, page_lmdb.h tells what there is on it. Three things more: a value that has pages of its own
+ * begins behind the first one's header, which says how many there are; the free list is a tree from
+ * transaction numbers to lists of page numbers, each list its length and then the numbers, the highest first;
+ * the nodes of a page lie without gaps at its end.
  */
 #include "wal/pages_lmdb.h"
 
 #include "base/buffer.h"
+#include "wal/page_lmdb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,20 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-        PAGE_AT_FLAGS = sizeof(size_t) + 2,
-        PAGE_AT_LOWER = sizeof(size_t) + 4,
-        PAGE_AT_UPPER = sizeof(size_t) + 6,
-        PAGE_AT_COUNT = sizeof(size_t) + 4, /* of a value's pages: u32, instead of the bounds */
-        PAGE_HEADER_SIZE = sizeof(size_t) + 8,
-        PAGE_IS_BRANCH = 0x01,
-        PAGE_IS_LEAF = 0x02,
-        PAGE_IS_VALUE = 0x04,
-        NODE_HEADER_SIZE = 8,
-        NODE_IS_LARGE = 0x01,
-        DEPTH_MAX = 32,
-        KEY_SIZE_MAX = 511,
-};
+enum { KEY_SIZE_MAX = 511 };
 
 /* A key on the walk; the records' compare as bytes, the free list's as numbers. */
 struct key {
@@ -43,9 +31,9 @@ struct check {
         uint64_t page_size;
         uint64_t pages;
         uint64_t commit;
-        uint8_t *pages_read[DEPTH_MAX]; /* one a level */
-        uint8_t *used;                  /* by a tree: a bit a page */
-        uint8_t *freed;                 /* named by the free list */
+        uint8_t *pages_read[TREE_DEPTH_MAX]; /* one a level */
+        uint8_t *used;                       /* by a tree: a bit a page */
+        uint8_t *freed;                      /* named by the free list */
         struct buffer value;
         void (*damage)(void *ctx, const char *sentence);
         void *ctx;
@@ -72,20 +60,6 @@ static void report(struct check *c, const char *format, ...)
         c->damage(c->ctx, text);
 }
 
-static uint16_t u16_at(const uint8_t *from)
-{
-        uint16_t value;
-        memcpy(&value, from, sizeof value);
-        return value;
-}
-
-static size_t number_at(const uint8_t *from)
-{
-        size_t value;
-        memcpy(&value, from, sizeof value);
-        return value;
-}
-
 /* --- pages --- */
 
 static bool bit_set(uint8_t *bits, uint64_t place)
@@ -98,11 +72,6 @@ static bool bit_set(uint8_t *bits, uint64_t place)
 static bool bit_at(const uint8_t *bits, uint64_t place)
 {
         return bits[place / 8] >> place % 8 & 1;
-}
-
-static bool read_at(const struct check *c, uint64_t page, size_t offset, void *to, size_t size)
-{
-        return pread(c->fd, to, size, (off_t)(page * c->page_size + offset)) == (ssize_t)size;
 }
 
 /* Takes the page for the tree. */
@@ -120,7 +89,7 @@ static bool take_page(struct check *c, uint64_t page)
 
 static bool check_header(struct check *c, uint64_t page, const uint8_t *at, unsigned flags)
 {
-        if (number_at(at) == page && u16_at(at + PAGE_AT_FLAGS) == flags)
+        if (page_number(at) == page && page_u16(at + PAGE_AT_FLAGS) == flags)
                 return true;
         report(c, "page %" PRIu64 " of %s has a damaged header", page, c->name);
         return false;
@@ -131,7 +100,7 @@ static bool check_header(struct check *c, uint64_t page, const uint8_t *at, unsi
 static bool key_lower(const struct check *c, const struct key *a, const struct key *b)
 {
         if (c->is_free_list && a->size == sizeof(size_t) && b->size == sizeof(size_t))
-                return number_at(a->data) < number_at(b->data);
+                return page_number(a->data) < page_number(b->data);
         return bytes_compare(bytes_of(a->data, a->size), bytes_of(b->data, b->size)) < 0;
 }
 
@@ -145,7 +114,7 @@ static bool key_fits(const struct check *c, const struct key *key)
 /* Keys are met in their order: a branch's is that of the first entry below it, or lower. */
 static bool take_key(struct check *c, uint64_t page, const uint8_t *node, bool is_entry)
 {
-        struct key key = { .size = u16_at(node + 6) };
+        struct key key = { .size = page_u16(node + NODE_AT_KEY_SIZE) };
         bool fits = key.size <= KEY_SIZE_MAX;
         if (fits) {
                 memcpy(key.data, node + NODE_HEADER_SIZE, key.size);
@@ -173,13 +142,13 @@ static bool free_page(struct check *c, uint64_t page, size_t number, size_t befo
 
 static void check_free_pages(struct check *c, uint64_t page, struct bytes list)
 {
-        size_t count = list.size >= sizeof count ? number_at(list.data) : 0, before = SIZE_MAX;
+        size_t count = list.size >= sizeof count ? page_number(list.data) : 0, before = SIZE_MAX;
         if (list.size < sizeof count || list.size % sizeof count || count > list.size / sizeof count - 1) {
                 report(c, "page %" PRIu64 " of %s has a list of another length than it says", page, c->name);
                 return;
         }
         for (size_t i = 1; i <= count; i++) {
-                size_t number = number_at(list.data + i * sizeof number);
+                size_t number = page_number(list.data + i * sizeof number);
                 if (!free_page(c, page, number, before))
                         return;
                 before = number;
@@ -192,7 +161,7 @@ static bool take_large(struct check *c, uint64_t page, size_t first, size_t size
         uint8_t header[PAGE_HEADER_SIZE];
         uint32_t count;
         uint64_t needed = (PAGE_HEADER_SIZE + size + c->page_size - 1) / c->page_size;
-        if (!take_page(c, first) || !read_at(c, first, 0, header, sizeof header) ||
+        if (!take_page(c, first) || !page_read(c->fd, c->page_size, first, 0, header, sizeof header) ||
             !check_header(c, first, header, PAGE_IS_VALUE))
                 return false;
         memcpy(&count, header + PAGE_AT_COUNT, sizeof count);
@@ -212,7 +181,7 @@ static bool take_large(struct check *c, uint64_t page, size_t first, size_t size
                 return true;
         buffer_reserve(&c->value, size);
         c->value.size = size;
-        return read_at(c, first, PAGE_HEADER_SIZE, c->value.data, size);
+        return page_read(c->fd, c->page_size, first, PAGE_HEADER_SIZE, c->value.data, size);
 }
 
 /* --- nodes --- */
@@ -220,52 +189,44 @@ static bool take_large(struct check *c, uint64_t page, size_t first, size_t size
 /* The bytes that a leaf's node takes; 0 when it does not fit its page. */
 static size_t leaf_node_size(const uint8_t *node, size_t room)
 {
-        size_t size = u16_at(node) | (size_t)u16_at(node + 2) << 16, key_size = u16_at(node + 6);
-        unsigned flags = u16_at(node + 4);
-        size_t in_page = flags & NODE_IS_LARGE ? sizeof(size_t) : size;
-        size_t total = NODE_HEADER_SIZE + key_size + in_page;
+        unsigned flags = page_u16(node + NODE_AT_FLAGS);
+        size_t in_page = node_is_large(node) ? sizeof(size_t) : node_data_size(node);
+        size_t total = NODE_HEADER_SIZE + page_u16(node + NODE_AT_KEY_SIZE) + in_page;
         return flags & ~(unsigned)NODE_IS_LARGE || in_page > room || total > room ? 0 : total;
 }
 
 static void take_leaf_node(struct check *c, uint64_t page, const uint8_t *node)
 {
-        size_t size = u16_at(node) | (size_t)u16_at(node + 2) << 16;
-        const uint8_t *data = node + NODE_HEADER_SIZE + u16_at(node + 6);
-        struct bytes value = bytes_of(data, size);
+        struct bytes value = bytes_of(node_data(node), node_data_size(node));
         if (!take_key(c, page, node, true))
                 return;
         c->found.entries++;
-        if (u16_at(node + 4) & NODE_IS_LARGE) {
-                if (!take_large(c, page, number_at(data), size))
+        if (node_is_large(node)) {
+                if (!take_large(c, page, page_number(value.data), value.size))
                         return;
                 value = buffer_bytes(&c->value);
         }
         if (!c->is_free_list)
                 return;
-        if (number_at(node + NODE_HEADER_SIZE) > c->commit)
+        if (page_number(node_key(node).data) > c->commit)
                 report(c, "page %" PRIu64 " of %s is of a transaction that is still to come", page, c->name);
         check_free_pages(c, page, value);
-}
-
-static uint64_t child_of(const uint8_t *node)
-{
-        return u16_at(node) | (uint64_t)u16_at(node + 2) << 16 | (uint64_t)u16_at(node + 4) << 32;
 }
 
 /* Its nodes' places and sizes. Afterwards each can be looked at without a further check. */
 static bool check_nodes(struct check *c, uint64_t page, const uint8_t *at, bool is_leaf, size_t *ret_count)
 {
-        size_t lower = u16_at(at + PAGE_AT_LOWER), upper = u16_at(at + PAGE_AT_UPPER), taken = 0;
+        size_t lower = page_u16(at + PAGE_AT_LOWER), upper = page_u16(at + PAGE_AT_UPPER), taken = 0;
         bool sane = lower > PAGE_HEADER_SIZE && lower % 2 == 0 && lower <= upper && upper <= c->page_size;
         size_t count = sane ? (lower - PAGE_HEADER_SIZE) / 2 : 0;
         for (size_t i = 0; i < count && sane; i++) {
-                size_t offset = u16_at(at + PAGE_HEADER_SIZE + 2 * i);
+                size_t offset = page_node_offset(at, i);
                 sane = offset >= upper && offset % 2 == 0 && offset + NODE_HEADER_SIZE <= c->page_size;
                 if (!sane)
                         break;
                 size_t room = c->page_size - offset;
                 size_t size = is_leaf ? leaf_node_size(at + offset, room)
-                                      : (size_t)NODE_HEADER_SIZE + u16_at(at + offset + 6);
+                                      : (size_t)NODE_HEADER_SIZE + page_u16(at + offset + NODE_AT_KEY_SIZE);
                 sane = size && size <= room;
                 taken += (size + 1) & ~(size_t)1;
         }
@@ -284,7 +245,7 @@ static void walk(struct check *c, uint64_t page, uint64_t depth)
         size_t count;
         if (!take_page(c, page))
                 return;
-        if (!read_at(c, page, 0, at, c->page_size)) {
+        if (!page_read(c->fd, c->page_size, page, 0, at, c->page_size)) {
                 report(c, "page %" PRIu64 " of %s can't be read", page, c->name);
                 return;
         }
@@ -293,11 +254,11 @@ static void walk(struct check *c, uint64_t page, uint64_t depth)
                 return;
         *(is_leaf ? &c->found.leaf_pages : &c->found.branch_pages) += 1;
         for (size_t i = 0; i < count; i++) {
-                const uint8_t *node = at + u16_at(at + PAGE_HEADER_SIZE + 2 * i);
+                const uint8_t *node = at + page_node_offset(at, i);
                 if (is_leaf)
                         take_leaf_node(c, page, node);
                 else if (i == 0 || take_key(c, page, node, false)) /* the first key of a branch is not used */
-                        walk(c, child_of(node), depth + 1);
+                        walk(c, node_child(node), depth + 1);
         }
 }
 
@@ -312,7 +273,7 @@ static void check_tree(struct check *c, const char *name, const struct meta_shap
         c->last.size = 0;
         c->last_is_entry = false;
         c->whole = true;
-        if (shape->depth > DEPTH_MAX)
+        if (shape->depth > TREE_DEPTH_MAX)
                 report(c, "%s has %" PRIu64 " levels, which is too many", name, shape->depth);
         else if (shape->depth)
                 walk(c, shape->root, 1);
@@ -334,12 +295,12 @@ static void check_all(struct check *c, const struct meta_tree *tree)
         size_t bits_size = c->pages / 8 + 1;
         c->used = xcalloc(bits_size, 1);
         c->freed = xcalloc(bits_size, 1);
-        for (int i = 0; i < DEPTH_MAX; i++)
+        for (int i = 0; i < TREE_DEPTH_MAX; i++)
                 c->pages_read[i] = xmalloc(c->page_size);
         check_tree(c, "the tree", &tree->records, false);
         check_tree(c, "the free list", &tree->free_list, true);
         check_overlap(c);
-        for (int i = 0; i < DEPTH_MAX; i++)
+        for (int i = 0; i < TREE_DEPTH_MAX; i++)
                 free(c->pages_read[i]);
         free(c->used);
         free(c->freed);

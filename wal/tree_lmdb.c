@@ -1,31 +1,14 @@
-/* SPDX-License-Identifier: MIT
- *
- * The layout is that of mdb.c, LMDB 0.9. A page: its number, two bytes, flags (u16), two bounds (u16), then
- * the u16 offsets of its nodes in key order. A node: two u16 and flags (u16), the key's size (u16), the key,
- * the data. In a branch the first three are the child's page number; in a leaf the first two are the data's
- * size, and a flag says that the data is the number of the page where it begins. Every offset is checked:
- * nothing here is trusted.
- */
+/* SPDX-License-Identifier: MIT */
 #include "wal/tree_lmdb.h"
 
 #include "wal/block.h"
+#include "wal/page_lmdb.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum {
-        PAGE_AT_FLAGS = sizeof(size_t) + 2,
-        PAGE_AT_LOWER = sizeof(size_t) + 4,
-        PAGE_HEADER_SIZE = sizeof(size_t) + 8,
-        PAGE_IS_BRANCH = 0x01,
-        PAGE_IS_LEAF = 0x02,
-        NODE_HEADER_SIZE = 8,
-        NODE_IS_LARGE = 0x01,
-        DEPTH_MAX = 32,
-};
 
 struct walk {
         int fd;
@@ -41,73 +24,51 @@ struct edge {
         uint8_t value[BLOCK_SIZE_MAX];
 };
 
-static uint16_t u16_at(const uint8_t *from)
-{
-        uint16_t value;
-        memcpy(&value, from, sizeof value);
-        return value;
-}
-
 static bool read_at(const struct walk *w, uint64_t page, size_t offset, void *to, size_t size)
 {
-        return page > 1 && page < w->pages &&
-               pread(w->fd, to, size, (off_t)(page * w->page_size + offset)) == (ssize_t)size;
+        return page > 1 && page < w->pages && page_read(w->fd, w->page_size, page, offset, to, size);
 }
 
-/* The first or last node of the page in memory, with its header and key within the page; NULL when there is
- * none. */
-static const uint8_t *edge_node(const struct walk *w, bool last, size_t *ret_offset)
+/* The first or last node of the page in memory; NULL when there is none behind the offsets. */
+static const uint8_t *edge_node(const struct walk *w, bool last)
 {
-        size_t lower = u16_at(w->page + PAGE_AT_LOWER);
-        if (lower < PAGE_HEADER_SIZE + 2 || lower > w->page_size || lower % 2)
+        size_t count = page_nodes_count(w->page, w->page_size), place = last ? count - 1 : 0;
+        if (!count || page_node_offset(w->page, place) < page_u16(w->page + PAGE_AT_LOWER))
                 return NULL;
-        size_t offset = u16_at(w->page + (last ? lower - 2 : PAGE_HEADER_SIZE));
-        if (offset < lower || offset + NODE_HEADER_SIZE > w->page_size ||
-            offset + NODE_HEADER_SIZE + u16_at(w->page + offset + 6) > w->page_size)
-                return NULL;
-        *ret_offset = offset;
-        return w->page + offset;
+        return page_node(w->page, w->page_size, place);
 }
 
-static uint64_t child_of(const uint8_t *node)
+static bool read_entry(const struct walk *w, const uint8_t *node, struct edge *ret)
 {
-        return u16_at(node) | (uint64_t)u16_at(node + 2) << 16 | (uint64_t)u16_at(node + 4) << 32;
-}
-
-static bool read_entry(const struct walk *w, const uint8_t *node, size_t offset, struct edge *ret)
-{
-        size_t key_size = u16_at(node + 6), size = u16_at(node) | (size_t)u16_at(node + 2) << 16;
-        size_t at = offset + NODE_HEADER_SIZE + key_size;
-        bool large = u16_at(node + 4) & NODE_IS_LARGE;
-        size_t number;
-        if (size > sizeof ret->value || at + (large ? sizeof number : size) > w->page_size)
+        struct bytes key = node_key(node);
+        const uint8_t *data = node_data(node);
+        size_t size = node_data_size(node), left = w->page_size - (size_t)(data - w->page);
+        bool large = node_is_large(node);
+        if (size > sizeof ret->value || (large ? sizeof(size_t) : size) > left)
                 return false;
-        memcpy(ret->key, node + NODE_HEADER_SIZE, key_size);
-        ret->entry = (struct tree_entry){ bytes_of(ret->key, key_size), bytes_of(ret->value, size) };
-        if (!large) {
-                memcpy(ret->value, w->page + at, size);
-                return true;
-        }
-        memcpy(&number, w->page + at, sizeof number);
-        return read_at(w, number, PAGE_HEADER_SIZE, ret->value, size);
+        memcpy(ret->key, key.data, key.size);
+        ret->entry = (struct tree_entry){ bytes_of(ret->key, key.size), bytes_of(ret->value, size) };
+        if (large)
+                return read_at(w, page_number(data), PAGE_HEADER_SIZE, ret->value, size);
+        memcpy(ret->value, data, size);
+        return true;
 }
 
 /* The tree's first or last entry. */
 static bool find_edge(const struct walk *w, uint64_t page, bool last, struct edge *ret)
 {
-        for (int depth = 0; depth < DEPTH_MAX; depth++) {
-                size_t offset;
+        for (int depth = 0; depth < TREE_DEPTH_MAX; depth++) {
                 if (!read_at(w, page, 0, w->page, w->page_size))
                         return false;
-                const uint8_t *node = edge_node(w, last, &offset);
-                uint16_t flags = u16_at(w->page + PAGE_AT_FLAGS);
+                const uint8_t *node = edge_node(w, last);
+                uint16_t flags = page_u16(w->page + PAGE_AT_FLAGS);
                 if (!node)
                         return false;
                 if (flags & PAGE_IS_LEAF)
-                        return read_entry(w, node, offset, ret);
+                        return read_entry(w, node, ret);
                 if (!(flags & PAGE_IS_BRANCH))
                         return false;
-                page = child_of(node);
+                page = node_child(node);
         }
         return false;
 }
