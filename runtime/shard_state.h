@@ -43,6 +43,7 @@ struct shard {
         bool disk_full;
         bool failed;
         int failure; /* of the store; shard_collect() returns it */
+        bool failure_told;
         stet_why failure_why;
         uint64_t durable_lsn;
         struct log_stats
