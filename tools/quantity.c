@@ -77,7 +77,7 @@ int quantity_duration(const char *text, int64_t *ret_ms, stet_why *why)
 
 /* --- moments --- */
 
-/* As many digits as the pattern has places for: "YYYY" takes four. */
+/* Exactly so many digits. */
 static bool take_digits(const char **text, int count, int *ret)
 {
         *ret = 0;
@@ -157,6 +157,8 @@ int quantity_moment(const char *text, int64_t now_ms, int64_t *ret_ms, stet_why 
         return 0;
 }
 
+/* --- sizes and counts --- */
+
 int quantity_size(const char *text, uint64_t *ret_bytes, stet_why *why)
 {
         static const char *const units[] = { "", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib" };
@@ -184,6 +186,8 @@ int quantity_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, 
         *ret = number;
         return 0;
 }
+
+/* --- out --- */
 
 char *quantity_span_text(int64_t ms)
 {
