@@ -178,13 +178,14 @@ int64_t shard_retire_deadline(const struct shard *s);
 
 /* --- shard_list.c --- */
 struct table;
-struct bytes shard_argument_text(const struct message *m, const char *key);
-uint64_t shard_argument_number(const struct message *m, const char *key, uint64_t fallback);
 /* This shard's part of a list or of the counts: maps, one after the other. */
 void shard_list(struct shard *s, const struct message *m, struct buffer *parts);
 void shard_put_stats(const struct shard *s, struct buffer *parts);
 
 /* --- shard_read.c --- */
+/* Of a READ; empty, or the fallback, when there is none (or it is 0). */
+struct bytes shard_argument_text(const struct message *m, const char *key);
+uint64_t shard_argument_number(const struct message *m, const char *key, uint64_t fallback);
 void shard_read(struct shard *s, const struct message *m, int64_t now_ns);
 void shard_query(struct shard *s, const struct message *m);
 
