@@ -3,14 +3,13 @@
  * Checkpoints on a thread of their own. The shard's word that more is durable is two stores and, when the
  * thread sleeps because nothing was behind, one call to wake it: never more than once for a checkpoint.
  */
+#include "base/own_thread.h"
 #include "runtime/checkpointer.h"
 #include "runtime/checkpoints.h"
 #include "runtime/clock.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -18,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-        STEP_BYTES = 16 << 20, /* of the log, for one batch */
+        STEP_BYTES = 32 << 20, /* of the log, for one batch */
         AFTER_MS = 1000,
         FULL_RETRY_MS = 1000,
         REST_MAX_MS = 500,
@@ -195,19 +194,6 @@ static const struct checkpoints_ops checkpoints_thread_ops = {
         .free = free_thread,
 };
 
-/* The program's signals are not for this thread. */
-static int start_thread(struct checkpoints_thread *t)
-{
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        int number = pthread_create(&t->thread, NULL, run, t);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (!number)
-                pthread_setname_np(t->thread, "stet-checkpoint");
-        return number;
-}
-
 int checkpoints_thread_new(const struct checkpoints_options *options, struct checkpoints **ret, stet_why *why)
 {
         int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -225,14 +211,13 @@ int checkpoints_thread_new(const struct checkpoints_options *options, struct che
         atomic_store(&t->checkpoints.store_bytes, t->store->stats.disk_bytes);
         atomic_store(&t->durable_lsn, t->store->checkpoint.lsn);
         sem_init(&t->work, 0, 0);
-        int number = start_thread(t);
-        if (number) {
+        int err = own_thread_start(&t->thread, "stet-checkpoint", run, t, why);
+        if (err) {
                 sem_destroy(&t->work);
                 close(fd);
                 checkpointer_free(t->checkpointer);
                 free(t);
-                return stet_why_set(why, STET_ENOMEM, "cannot start the thread of checkpoints: %s",
-                                    strerror(number));
+                return err;
         }
         *ret = &t->checkpoints;
         return 0;

@@ -7,13 +7,13 @@
  */
 #include "runtime/executor.h"
 
+#include "base/own_thread.h"
 #include "runtime/clock.h"
 #include "runtime/context_zmq.h"
 #include "runtime/slot_threads.h"
 
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,11 +164,9 @@ static int start_threads(struct stet_executor *e, void *zmq_context, stet_why *w
                         return err;
         }
         set_peers(e, e->slots_count);
-        int error = pthread_create(&e->warden, NULL, warden_main, e);
-        if (error)
-                return stet_why_set(why, STET_EIO, "the executor can't start a thread: %s", strerror(error));
-        e->warden_runs = true;
-        return 0;
+        int err = own_thread_start(&e->warden, "stet-executor", warden_main, e, why);
+        e->warden_runs = !err;
+        return err;
 }
 
 static int start(void *zmq_context, void *own_context, const stet_executor_options *options,

@@ -2,6 +2,7 @@
  *
  * Opening a node, step by step, and closing it the other way round.
  */
+#include "base/own_thread.h"
 #include "base/run_id.h"
 #include "runtime/node_state.h"
 
@@ -352,10 +353,8 @@ static int open_all(stet_node *n, stet_why *why)
         if (!err)
                 err = resume_shards(n, why);
         if (!err && n->options.threads) {
-                int failed = pthread_create(&n->thread, NULL, node_main, n);
-                n->thread_started = !failed;
-                if (failed)
-                        err = stet_why_set(why, STET_ENOMEM, "no thread for the node: %s", strerror(failed));
+                err = own_thread_start(&n->thread, "stet-node", node_main, n, why);
+                n->thread_started = !err;
         }
         return err ? err : open_executors(n, why);
 }

@@ -15,12 +15,13 @@
 #include <stdlib.h>
 
 enum {
-        SWEEP_SLICE = 256,     /* runs looked at in one tick */
-        ARM_SLICE = 256,       /* timers looked for in one tick */
-        STACKS_KEPT = 256,     /* that nobody uses; and as many as are in use */
-        STACKS_SLICE = 64,     /* given back in one tick */
-        LEFT_MANY = 4096,      /* runs that left: worth asking the allocator what it can give back */
-        PRESSED_NS = 20000000, /* between two sweeps while there are too many runs in memory */
+        SWEEP_SLICE = 256, /* runs looked at in one tick */
+        ARM_SLICE = 256,   /* timers looked for in one tick */
+        STACKS_KEPT = 256, /* that nobody uses; and as many as are in use */
+        STACKS_SLICE = 64, /* given back in one tick */
+        LEFT_MANY = 4096,  /* runs that left: worth asking the allocator what it can give back */
+        PRESSED_NS =
+            20000000, /* after which one that was looked at leaves while there are too many in memory */
 };
 
 #define ARM_AHEAD_NS INT64_C(1000000000)
@@ -32,10 +33,20 @@ static int64_t earlier(int64_t a, int64_t b)
 
 /* --- finding --- */
 
+static bool is_pressed(const struct shard *s)
+{
+        return s->options.runs_max && s->set.count > s->options.runs_max;
+}
+
+static void sweep_after(struct shard *s, int64_t wait_ns)
+{
+        s->sweep_due_ns = earlier(s->sweep_due_ns, s->last_time_ns + wait_ns);
+}
+
 void shard_touch(struct shard *s, struct run *run)
 {
         run->touched_ns = s->last_time_ns;
-        s->sweep_due_ns = earlier(s->sweep_due_ns, s->last_time_ns + s->options.idle_ns);
+        sweep_after(s, s->options.idle_ns);
 }
 
 void shard_store_failed(struct shard *s, int err, const stet_why *why)
@@ -73,8 +84,12 @@ static struct run *found(struct shard *s, struct run *run, uint64_t id, int err,
                 shard_store_failed(s, err, why);
                 return NULL;
         }
-        if (run && !run->touched_ns)
+        if (run &&
+            !run->touched_ns) { /* it has come from the store, and may go at once if nothing happens to it */
                 shard_touch(s, run);
+                if (is_pressed(s))
+                        sweep_after(s, PRESSED_NS);
+        }
         return run;
 }
 
@@ -162,7 +177,7 @@ static int take_timer(void *ctx, struct bytes key, struct bytes value)
 static bool has_enough(const struct shard *s, int64_t now_ns)
 {
         const struct heap_node *first = heap_min(&s->set.tables.timers);
-        return s->options.runs_max && s->set.count > s->options.runs_max && first && first->due_ns <= now_ns;
+        return is_pressed(s) && first && first->due_ns <= now_ns;
 }
 
 static void look_from(struct shard *s, int64_t due_ns)
@@ -239,8 +254,8 @@ void shard_leave(struct shard *s, struct run *run)
         s->left_count++;
 }
 
-/* Gives back what a burst of runs took and the few that are left don't need. Returns whether there is more.
- */
+/* Gives back what a burst of runs took and the few that are left don't need. Not often: the next burst would
+ * have to take it again. Returns whether there is more. */
 static bool give_back(struct shard *s)
 {
         struct stack_pool *stacks = s->code_env.stacks;
@@ -270,7 +285,7 @@ static void begin_sweep(struct shard *s)
 
 void shard_sweep(struct shard *s, int64_t now_ns)
 {
-        bool pressed = s->options.runs_max && s->set.count > s->options.runs_max;
+        bool pressed = is_pressed(s);
         if (!s->options.store || s->failed)
                 return;
         if (!s->sweep_left) {
@@ -291,9 +306,12 @@ void shard_sweep(struct shard *s, int64_t now_ns)
         }
         if (s->sweep_left)
                 return;
-        s->giving_back = true;
-        if (pressed)
-                s->sweep_next_ns = earlier(s->sweep_next_ns, now_ns + PRESSED_NS);
+        if (now_ns >= s->give_back_due_ns) {
+                s->giving_back = true;
+                s->give_back_due_ns = now_ns + s->options.idle_ns;
+        } else {
+                s->sweep_due_ns = earlier(s->sweep_due_ns, s->give_back_due_ns);
+        }
         s->sweep_due_ns = earlier(s->sweep_due_ns, s->sweep_next_ns);
 }
 

@@ -62,6 +62,7 @@ struct shard {
         int64_t sweep_due_ns;       /* when the next one begins; INT64_MAX: not before something happens */
         int64_t sweep_next_ns;      /* what the one under way has found out about that */
         bool giving_back;           /* what a burst of runs took */
+        int64_t give_back_due_ns;   /* not before that */
         size_t left_count;          /* runs that left memory since some was given back to the system */
         int64_t armed_until_ns;     /* whoever has a timer that is due until then is in memory */
         int64_t stored_due_ns;      /* the first timer of the others */

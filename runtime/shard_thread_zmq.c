@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/shard_thread_zmq.h"
 
+#include "base/own_thread.h"
 #include "runtime/crash_os.h"
 #include "runtime/parcel.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,10 +247,10 @@ int shard_thread_start(struct shard_thread *t, struct clock_os clock, stet_why *
 {
         t->clock = clock;
         t->started = true; /* before it runs: it looks at it */
-        int err = pthread_create(&t->thread, NULL, shard_main, t);
+        int err = own_thread_start(&t->thread, "stet-shard", shard_main, t, why);
         if (err)
                 t->started = false;
-        return err ? stet_why_set(why, STET_ENOMEM, "no thread for a shard (error %d)", err) : 0;
+        return err;
 }
 
 bool shard_thread_full(const struct shard_thread *t)

@@ -9,6 +9,8 @@
 
 #include <inttypes.h>
 
+enum { LEAVE_EVERY = 16 << 20 };
+
 int log_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct log_head *ret, stet_why *why)
 {
         uint8_t key_bytes[BLOCK_KEY_SIZE];
@@ -215,7 +217,17 @@ struct reader {
         struct env_lmdb *env;
         MDB_txn *txn; /* kept between batches, reset; or the view */
         bool held;
+        size_t passed; /* bytes read that still are in memory */
 };
+
+/* Whoever reads much does not read it again. But each time it costs every thread's translations. */
+static void leave_passed(struct reader *r, size_t at_least)
+{
+        if (r->passed < at_least)
+                return;
+        env_lmdb_leave_pages(r->env);
+        r->passed = 0;
+}
 
 static int fill_within(const struct reader *r, uint64_t *from_lsn, size_t size, struct buffer *batch,
                        uint64_t *ret_lsn, stet_why *why)
@@ -249,8 +261,8 @@ static int fill(void *store, uint64_t *from_lsn, size_t size, struct buffer *bat
                 env_lmdb_view_pause(r->env);
         else
                 env_lmdb_read_end(r->env, r->txn);
-        if (batch->size >= LOG_BATCH_SIZE_MAX) /* whoever reads so much does not read it again */
-                env_lmdb_leave_pages(r->env);
+        r->passed += batch->size;
+        leave_passed(r, LEAVE_EVERY);
         return err;
 }
 
@@ -259,6 +271,7 @@ int log_lmdb_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void 
         struct log_lmdb *l = (struct log_lmdb *)log;
         struct reader r = { .env = &l->env, .txn = l->view, .held = l->view != NULL };
         int err = log_read_batches(fill, &r, from_lsn, visit, ctx, why);
+        leave_passed(&r, LOG_BATCH_SIZE_MAX);
         if (r.txn && !r.held)
                 mdb_txn_abort(r.txn);
         return err;

@@ -4,13 +4,12 @@
  * through an eventfd, which an event loop can wait for. Nothing is locked: whoever holds the group, and the
  * result beside it, is the only one that touches them, and the semaphore and `done` hand them over.
  */
+#include "base/own_thread.h"
 #include "wal/log_writer.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -101,19 +100,6 @@ static const struct log_writer_ops log_writer_thread_ops = {
         .free = free_writer,
 };
 
-/* The program's signals are not for this thread. */
-static int start_thread(struct log_writer_thread *t)
-{
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        int number = pthread_create(&t->thread, NULL, run, t);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (!number)
-                pthread_setname_np(t->thread, "stet-log");
-        return number;
-}
-
 int log_writer_thread_new(struct log *log, uint64_t epoch, struct log_writer **ret, stet_why *why)
 {
         int fd = eventfd(0, EFD_CLOEXEC);
@@ -125,12 +111,12 @@ int log_writer_thread_new(struct log *log, uint64_t epoch, struct log_writer **r
         t->log = log;
         t->epoch = epoch;
         sem_init(&t->work, 0, 0);
-        int number = start_thread(t);
-        if (number) {
+        int err = own_thread_start(&t->thread, "stet-log", run, t, why);
+        if (err) {
                 sem_destroy(&t->work);
                 close(fd);
                 free(t);
-                return stet_why_set(why, STET_ENOMEM, "cannot start the log's thread: %s", strerror(number));
+                return err;
         }
         *ret = &t->writer;
         return 0;

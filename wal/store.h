@@ -51,6 +51,9 @@ struct store_batch {
         size_t count;
         size_t capacity;
         size_t scratch_capacity;
+        uint32_t latest[256]; /* of each first byte of keys: place + 1 of the last change; 0: there is none */
+        bool unsorted[256];   /* of each first byte: its changes are not in ascending order */
+        bool mixed;           /* first bytes are not in ascending order */
 };
 
 void store_put(struct store_batch *batch, struct bytes key, struct bytes value);
@@ -59,7 +62,7 @@ void store_batch_clear(struct store_batch *batch);
 void store_batch_fini(struct store_batch *batch);
 
 /* Brings the changes into the order of keys and drops all but the last for each. store_commit() does it;
- * cheap when they are in order already, or are once their keys' first bytes are. */
+ * cheap when those with the same first byte were put in order. */
 void store_batch_sort(struct store_batch *batch);
 
 static inline struct bytes store_change_key(const struct store_batch *batch, const struct store_change *c)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * A batch of changes and its sorting, which is made for how batches arrive: whoever fills one walks its
- * things in order, and writes for each to a few tables (first bytes of keys). So a batch is in order already,
- * or is made of few ascending runs, or is as soon as it is distributed by first bytes. Each of these is tried
- * before a merge sort on what runs there are, which is stable: of equal keys the last one put stays the last.
+ * things in order, and writes for each to a few tables (first bytes of keys). So most tables are in order as
+ * they come, which is noted while a key and its predecessor in the table are at hand; when the batch has been
+ * distributed by tables, only the others are sorted, by merging what ascending runs they have. That is
+ * stable: of equal keys the last one put stays the last.
  */
 #include "wal/store.h"
 
@@ -11,59 +12,9 @@
 
 #include <stdlib.h>
 
-enum { ORDER_SIZE = 16, RUNS_FEW = 8 };
+enum { ORDER_SIZE = 16 };
 
-/* --- filling --- */
-
-static struct store_change *add_change(struct store_batch *batch, struct bytes key)
-{
-        if (batch->count == batch->capacity) {
-                batch->capacity = batch->capacity ? 2 * batch->capacity : 64;
-                batch->changes = xrealloc(batch->changes, batch->capacity * sizeof batch->changes[0]);
-        }
-        uint8_t order[ORDER_SIZE] = { 0 };
-        if (key.size)
-                memcpy(order, key.data, key.size < ORDER_SIZE ? key.size : ORDER_SIZE);
-        struct store_change *c = &batch->changes[batch->count++];
-        *c = (struct store_change){
-                .order_hi = be64_get(order),
-                .order_lo = be64_get(order + 8),
-                .at = batch->bytes.size,
-                .key_size = key.size > STORE_KEY_MAX ? STORE_KEY_MAX + 1 : (uint32_t)key.size,
-        };
-        buffer_append(&batch->bytes, key.data, c->key_size);
-        return c;
-}
-
-/* What is beyond a limit is kept as just beyond it, without its bytes: the commit refuses it. */
-void store_put(struct store_batch *batch, struct bytes key, struct bytes value)
-{
-        struct store_change *c = add_change(batch, key);
-        c->value_size = value.size > STORE_VALUE_MAX ? STORE_VALUE_MAX + 1 : (uint32_t)value.size;
-        if (value.size <= STORE_VALUE_MAX)
-                buffer_append(&batch->bytes, value.data, value.size);
-}
-
-void store_remove(struct store_batch *batch, struct bytes key)
-{
-        add_change(batch, key)->value_size = STORE_REMOVED;
-}
-
-void store_batch_clear(struct store_batch *batch)
-{
-        buffer_clear(&batch->bytes);
-        batch->count = 0;
-}
-
-void store_batch_fini(struct store_batch *batch)
-{
-        buffer_fini(&batch->bytes);
-        free(batch->changes);
-        free(batch->scratch);
-        *batch = (struct store_batch){ 0 };
-}
-
-/* --- sorting --- */
+/* --- comparing --- */
 
 /* Of two keys with the same first 16 bytes; zeros stand for what a shorter one does not have. */
 static int compare_rest(const struct store_batch *batch, const struct store_change *a,
@@ -87,23 +38,81 @@ static inline int compare(const struct store_batch *batch, const struct store_ch
         return compare_rest(batch, a, b);
 }
 
-/* Where the ascending run that begins at from ends. */
-static size_t run_end(const struct store_batch *batch, size_t from)
+/* --- filling --- */
+
+/* What is not strictly ascending has to be sorted, or has several changes for one key. */
+static void note_order(struct store_batch *batch, const struct store_change *added)
 {
-        const struct store_change *c = batch->changes;
-        size_t at = from + 1;
-        while (at < batch->count && compare(batch, &c[at - 1], &c[at]) <= 0)
-                at++;
-        return at;
+        uint8_t table = (uint8_t)(added->order_hi >> 56);
+        uint32_t place = (uint32_t)(added - batch->changes), latest = batch->latest[table];
+        if (latest && compare(batch, &batch->changes[latest - 1], added) >= 0)
+                batch->unsorted[table] = true;
+        if (place && added[-1].order_hi >> 56 > table)
+                batch->mixed = true;
+        batch->latest[table] = place + 1;
 }
 
-/* Whether the whole batch is that many runs at most. */
-static bool runs_are_few(const struct store_batch *batch, size_t few)
+static struct store_change *add_change(struct store_batch *batch, struct bytes key)
 {
-        size_t at = 0;
-        for (size_t runs = 0; runs < few && at < batch->count; runs++)
-                at = run_end(batch, at);
-        return at >= batch->count;
+        if (batch->count == batch->capacity) {
+                batch->capacity = batch->capacity ? 2 * batch->capacity : 64;
+                batch->changes = xrealloc(batch->changes, batch->capacity * sizeof batch->changes[0]);
+        }
+        uint8_t order[ORDER_SIZE] = { 0 };
+        if (key.size)
+                memcpy(order, key.data, key.size < ORDER_SIZE ? key.size : ORDER_SIZE);
+        struct store_change *c = &batch->changes[batch->count++];
+        *c = (struct store_change){
+                .order_hi = be64_get(order),
+                .order_lo = be64_get(order + 8),
+                .at = batch->bytes.size,
+                .key_size = key.size > STORE_KEY_MAX ? STORE_KEY_MAX + 1 : (uint32_t)key.size,
+        };
+        buffer_append(&batch->bytes, key.data, c->key_size);
+        note_order(batch, c);
+        return c;
+}
+
+/* What is beyond a limit is kept as just beyond it, without its bytes: the commit refuses it. */
+void store_put(struct store_batch *batch, struct bytes key, struct bytes value)
+{
+        struct store_change *c = add_change(batch, key);
+        c->value_size = value.size > STORE_VALUE_MAX ? STORE_VALUE_MAX + 1 : (uint32_t)value.size;
+        if (value.size <= STORE_VALUE_MAX)
+                buffer_append(&batch->bytes, value.data, value.size);
+}
+
+void store_remove(struct store_batch *batch, struct bytes key)
+{
+        add_change(batch, key)->value_size = STORE_REMOVED;
+}
+
+void store_batch_clear(struct store_batch *batch)
+{
+        buffer_clear(&batch->bytes);
+        batch->count = 0;
+        memset(batch->latest, 0, sizeof batch->latest);
+        memset(batch->unsorted, 0, sizeof batch->unsorted);
+        batch->mixed = false;
+}
+
+void store_batch_fini(struct store_batch *batch)
+{
+        buffer_fini(&batch->bytes);
+        free(batch->changes);
+        free(batch->scratch);
+        *batch = (struct store_batch){ 0 };
+}
+
+/* --- sorting --- */
+
+static void reserve_scratch(struct store_batch *batch)
+{
+        if (batch->scratch_capacity >= batch->count)
+                return;
+        free(batch->scratch);
+        batch->scratch_capacity = batch->capacity;
+        batch->scratch = xmalloc(batch->scratch_capacity * sizeof batch->scratch[0]);
 }
 
 static void swap_scratch(struct store_batch *batch)
@@ -131,6 +140,16 @@ static void distribute(struct store_batch *batch)
         swap_scratch(batch);
 }
 
+/* Where the ascending run that begins at from ends. */
+static size_t run_end(const struct store_batch *batch, size_t from, size_t to)
+{
+        const struct store_change *c = batch->changes;
+        size_t at = from + 1;
+        while (at < to && compare(batch, &c[at - 1], &c[at]) <= 0)
+                at++;
+        return at;
+}
+
 static void merge(struct store_batch *batch, size_t from, size_t middle, size_t to)
 {
         const struct store_change *c = batch->changes;
@@ -142,51 +161,56 @@ static void merge(struct store_batch *batch, size_t from, size_t middle, size_t 
         memcpy(out + (middle - left), c + right, (to - right) * sizeof *out);
 }
 
-/* Merges each run with its neighbour. True when one was left that is the whole. */
-static bool merge_runs(struct store_batch *batch)
+/* Merges each ascending run of a table with its neighbour. True when one was left that is the whole. */
+static bool merge_runs(struct store_batch *batch, size_t begin, size_t end)
 {
-        size_t middle = run_end(batch, 0);
-        if (middle == batch->count)
+        size_t middle = run_end(batch, begin, end);
+        if (middle == end)
                 return true;
-        for (size_t from = 0; from < batch->count;) {
-                size_t to = middle < batch->count ? run_end(batch, middle) : middle;
+        for (size_t from = begin; from < end;) {
+                size_t to = middle < end ? run_end(batch, middle, end) : middle;
                 merge(batch, from, middle, to);
                 from = to;
-                middle = from < batch->count ? run_end(batch, from) : from;
+                middle = from < end ? run_end(batch, from, end) : from;
         }
-        swap_scratch(batch);
+        memcpy(batch->changes + begin, batch->scratch + begin, (end - begin) * sizeof batch->changes[0]);
         return false;
 }
 
-static void drop_overruled(struct store_batch *batch)
+/* Sorts a table, and drops what a later change overrules: appends what is left behind the batch's first
+ * `kept` changes. */
+static size_t keep_table(struct store_batch *batch, size_t begin, size_t end, size_t kept)
 {
         struct store_change *c = batch->changes;
-        size_t kept = 0;
-        for (size_t i = 0; i < batch->count; i++)
-                if (i + 1 == batch->count || compare(batch, &c[i], &c[i + 1]) != 0)
+        if (!batch->unsorted[c[begin].order_hi >> 56]) {
+                if (kept != begin)
+                        memmove(c + kept, c + begin, (end - begin) * sizeof *c);
+                return kept + (end - begin);
+        }
+        while (!merge_runs(batch, begin, end))
+                ;
+        for (size_t i = begin; i < end; i++)
+                if (i + 1 == end || compare(batch, &c[i], &c[i + 1]) != 0)
                         c[kept++] = c[i];
-        batch->count = kept;
-}
-
-static void reserve_scratch(struct store_batch *batch)
-{
-        if (batch->scratch_capacity >= batch->count)
-                return;
-        free(batch->scratch);
-        batch->scratch_capacity = batch->capacity;
-        batch->scratch = xmalloc(batch->scratch_capacity * sizeof batch->scratch[0]);
+        return kept;
 }
 
 void store_batch_sort(struct store_batch *batch)
 {
+        size_t kept = 0;
         if (batch->count == 0)
                 return;
-        if (!runs_are_few(batch, 1)) {
-                reserve_scratch(batch);
-                if (!runs_are_few(batch, RUNS_FEW))
-                        distribute(batch);
-                while (!merge_runs(batch))
-                        ;
+        reserve_scratch(batch);
+        if (batch->mixed)
+                distribute(batch);
+        for (size_t begin = 0, end; begin < batch->count; begin = end) {
+                uint64_t table = batch->changes[begin].order_hi >> 56;
+                for (end = begin + 1; end < batch->count && batch->changes[end].order_hi >> 56 == table;)
+                        end++;
+                kept = keep_table(batch, begin, end, kept);
+                batch->latest[table] = (uint32_t)kept;
+                batch->unsorted[table] = false;
         }
-        drop_overruled(batch);
+        batch->count = kept;
+        batch->mixed = false;
 }

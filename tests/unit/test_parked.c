@@ -73,15 +73,21 @@ static int64_t now_ms(void)
         return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void open_node(void)
+static void open_node_with(const stet_app *code, uint32_t runs_max)
 {
         stet_node_options o = STET_NODE_OPTIONS;
         o.data_dir = path;
-        o.app = &app;
+        o.app = code;
         o.level = STET_LEVEL_MEMORY;
         o.idle_ms = 1;
+        o.runs_max = runs_max;
         cr_assert_eq(stet_node_open(&o, &node, &why), 0, "%s", why.text);
         cr_assert_eq(stet_node_client(node, &client, &why), 0, "%s", why.text);
+}
+
+static void open_node(void)
+{
+        open_node_with(&app, 0);
 }
 
 static void close_node(void)
@@ -331,6 +337,41 @@ Test(parked, list_finds_runs_by_attributes_and_parent)
         stet_value_free(&urgent);
         stet_value_free(&both);
         stet_value_free(&other);
+}
+
+/* Something is not in the store yet, or has to be done soon. */
+static bool is_busy(void)
+{
+        int timeout_ms = stet_node_timeout_ms(node);
+        return stat_of("store", "lag_bytes") > 0 || (timeout_ms >= 0 && timeout_ms < 100);
+}
+
+/* Nobody knows the code of these runs, so they stand still in memory, and are more than fit. */
+Test(parked, runs_that_can_not_leave_are_not_looked_at_again_and_again)
+{
+        enum { RUNS = 10, TURNS_MAX = 20 };
+        stet_app other = STET_APP("other");
+        char id[16];
+        for (int i = 0; i < RUNS; i++) {
+                stet_started started;
+                snprintf(id, sizeof id, "run-%d", i);
+                start("wait", id, 0, &started);
+        }
+        close_node();
+        open_node_with(&other, RUNS / 2);
+        for (int i = 0; i < RUNS; i++) {
+                snprintf(id, sizeof id, "run-%d", i);
+                cr_assert_eq(stet_client_signal(client, id, "go", NULL, NULL, &why), 0, "%s", why.text);
+        }
+        for (int turns = 0; is_busy(); turns++) {
+                struct pollfd fd = { .fd = stet_node_fd(node), .events = POLLIN };
+                cr_assert_lt(turns, TURNS_MAX);
+                poll(&fd, 1, stet_node_timeout_ms(node));
+                cr_assert_eq(stet_node_poll(node, &why), 0, "%s", why.text);
+        }
+        cr_assert_eq(stat_of("runs", "in_memory"), RUNS);
+        close_node();
+        stet_app_fini(&other);
 }
 
 Test(parked, history_is_whole)

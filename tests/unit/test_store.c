@@ -669,13 +669,14 @@ ConformanceTest(a_batch_in_any_arrangement_is_sorted)
 {
         enum { COUNT = 2000 };
         uint64_t random = 3;
-        for (int way = 0; way < 5; way++) {
+        for (int way = 0; way < 6; way++) {
                 uint8_t key[30];
                 memset(key, 'k', sizeof key);
                 for (uint64_t i = 0; i < COUNT; i++) {
                         /* Up, down, at random, interleaved tables, many equal ones. */
-                        const uint64_t numbers[] = { i, COUNT - i, random_u64(&random), i / 3, i % 7 };
-                        key[0] = (uint8_t)(way == 3 ? 'a' + i % 3 : 'k');
+                        const uint64_t numbers[] = { i,     COUNT - i, random_u64(&random),
+                                                     i / 3, i % 7,     random_u64(&random) % 500 };
+                        key[0] = (uint8_t)(way == 3 || way == 5 ? 'a' + i % 3 : 'k');
                         number_key(key + 1, numbers[way]);
                         /* What tells them apart may lie behind the first 16 bytes. */
                         memmove(key + (i % 2 ? 1 : 18), key + 1, 9);
@@ -690,6 +691,18 @@ ConformanceTest(a_batch_in_any_arrangement_is_sorted)
                 }
                 commit(b);
         }
+}
+
+ConformanceTest(a_batch_that_was_sorted_takes_more)
+{
+        put(b, "b", "1");
+        put(b, "a", "1");
+        store_batch_sort(&b->batch);
+        put(b, "a", "2");
+        put(b, "c", "1");
+        put(b, "aa", "1");
+        commit(b);
+        assert_scan(b, "", "", false, "a=2 aa=1 b=1 c=1 ");
 }
 
 ConformanceTest(a_batch_that_was_cleared_holds_nothing_of_before)
