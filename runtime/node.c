@@ -233,8 +233,6 @@ static int wait_ms(stet_node *n)
                 deadline = earlier(deadline, n->sync_due_ns);
         if (n->error)
                 return -1;
-        if (n->recovering)
-                return RECOVERING_MS;
         if (n->lobby && !is_full(n))
                 return 0;
         if (deadline == INT64_MAX)
@@ -287,25 +285,34 @@ int node_drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why)
 
 /* --- on its own thread --- */
 
-/* While the lobby is full frames stay where they are, and the sign that they came stays, too. */
-static void wait_for_more(stet_node *n)
-{
-        struct epoll_event events[8];
-        if (n->recovering && lobby_full(n->lobby))
-                poll(NULL, 0, FULL_LOBBY_MS);
-        else
-                epoll_wait(n->epoll_fd, events, 8, wait_ms(n));
-}
-
 void *node_main(void *arg)
 {
         stet_node *n = arg;
+        struct epoll_event events[8];
         crash_guard_thread();
         while (!__atomic_load_n(&n->stopping, __ATOMIC_ACQUIRE) && !n->error) {
                 if (!node_turn(n))
-                        wait_for_more(n);
+                        epoll_wait(n->epoll_fd, events, 8, wait_ms(n));
         }
         return NULL;
+}
+
+/* While the lobby is full frames stay where they are, and the sign that they came stays, too. */
+static void wait_in_lobby(const stet_node *n)
+{
+        struct epoll_event events[8];
+        if (lobby_full(n->lobby))
+                poll(NULL, 0, FULL_LOBBY_MS);
+        else
+                epoll_wait(n->epoll_fd, events, 8, RECOVERING_MS);
+}
+
+int node_recover(stet_node *n, stet_why *why)
+{
+        while (n->recovering && !n->error)
+                if (!node_turn(n) && n->recovering)
+                        wait_in_lobby(n);
+        return stet_node_error(n, why);
 }
 
 /* Clients that were just answered read the answer before the connection closes: they say BYE when they have.

@@ -2,8 +2,8 @@
  *
  * The node while it recovers. Its endpoints are bound before its shards are opened, and peers come to the
  * lobby: recovery says every few milliseconds how far it is, and on that occasion the thread that opens the
- * node looks after them. Shards with threads of their own go on recovering when the node is open; then its
- * own turns look after the lobby, until the last shard is back.
+ * node looks after them. When shards with threads of their own are at work, the node's turns do
+ * (node_recover()), until the last shard is back.
  */
 #include "runtime/node_state.h"
 

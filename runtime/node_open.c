@@ -352,6 +352,8 @@ static int open_all(stet_node *n, stet_why *why)
                 err = open_crashes(n, why);
         if (!err)
                 err = resume_shards(n, why);
+        if (!err)
+                err = node_recover(n, why);
         if (!err && n->options.threads) {
                 err = own_thread_start(&n->thread, "stet-node", node_main, n, why);
                 n->thread_started = !err;

@@ -65,6 +65,9 @@ const void *node_expect(void *ctx, uint64_t run, unsigned step, const void *foun
 void node_from_shard(void *ctx, const struct message *m);
 void node_to_peer(void *ctx, uint64_t peer, const struct message *m);
 int node_drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why);
+/* Turns until the shards that issue on threads of their own what runs are owed are done with it. The error
+ * that stopped one. */
+int node_recover(stet_node *n, stet_why *why);
 void *node_main(void *arg);
 void node_drain(stet_node *n);
 

@@ -87,6 +87,16 @@ class Recovering(CliTest):
     def test_stats_say_how_far_a_server_with_two_shards_is(self):
         self.see_it_recover(2)
 
+    def test_a_server_that_says_it_is_ready_has_recovered(self):
+        self.leave_runs(2)
+        server = self.begin()
+        server.ready()
+        self.assertEqual(self.ask("stats", "-o", "json").json["runs"]["open"], RUNS)
+
+    def test_a_command_that_opens_the_directory_itself_asks_when_it_has_recovered(self):
+        self.leave_runs(2)
+        self.assertEqual(self.expect(self.here("stats", "-o", "json"), OK).json["runs"]["open"], RUNS)
+
 
 if __name__ == "__main__":
     cli.main()
