@@ -54,6 +54,9 @@ struct shard {
         uint32_t awake_count;
         struct answers answers; /* of commands that left no record */
 
+        struct shard_progress progress; /* of coming back, and */
+        unsigned untold;                /* small steps since it was told last */
+
         uint64_t checkpoint_lsn;    /* what is up to here is in the store */
         uint64_t tail_bytes;        /* of the log behind the checkpoint, when it was opened */
         size_t sweep_left;          /* runs to look at in the sweep under way */

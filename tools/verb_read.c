@@ -157,9 +157,23 @@ static int read_stats(const struct command *c, stet_client *client, stet_value *
         return stet_client_stats(client, ret, why);
 }
 
+/* A node that recovers has nothing to count yet, and says how far it is. */
+static void show_stats(const struct command *c, const stet_value *v)
+{
+        stet_value recovering = stet_value_get(v, "recovering");
+        stet_value sentence = stet_value_get(&recovering, "sentence");
+        if (stet_value_type(&sentence) != STET_STRING) {
+                show_map(c, v);
+                return;
+        }
+        char *text = text_of_value(&sentence);
+        printf("recovering: %s\n", text);
+        free(text);
+}
+
 int verb_stats(struct command *c)
 {
-        return read_and_print(c, read_stats, show_map);
+        return read_and_print(c, read_stats, show_stats);
 }
 
 static int read_executors(const struct command *c, stet_client *client, stet_value *ret, stet_why *why)

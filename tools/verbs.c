@@ -150,7 +150,7 @@ const struct verb verbs[] = {
         },
         {
             .name = "stats",
-            .purpose = "print a node's counters",
+            .purpose = "print a node's counters, or how far it has recovered",
             .options = { ASKING },
             .examples = { "stats -o json" },
             .run = verb_stats,
