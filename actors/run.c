@@ -133,10 +133,17 @@ int run_apply_event(struct run *run, struct run_tables *tables, const struct eve
 
 /* --- applying: the effects --- */
 
+/* The name an op keeps. Most calls are on the usual queue: to remember that costs nothing. */
+static struct bytes op_name(const struct effect *e)
+{
+        if (e->type != EFFECT_CALL)
+                return e->name;
+        return bytes_equal(e->queue, bytes_str("default")) ? bytes_of(NULL, 0) : e->queue;
+}
+
 static void op_open(struct run *run, struct run_tables *tables, const struct effect *e, uint64_t lsn)
 {
-        struct op *op = run_op_open(run, tables, e->op, e->type,
-                                    e->type == EFFECT_CALL ? bytes_of(NULL, 0) : e->name, e->due_ns);
+        struct op *op = run_op_open(run, tables, e->op, e->type, op_name(e), e->due_ns);
         op->abandon = e->abandon;
         op->attempt = e->type == EFFECT_CALL;
         op->lsn = lsn;

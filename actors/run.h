@@ -36,11 +36,17 @@ struct op {
         int64_t due_ns;   /* TIMER; CALL: of the current attempt, when it is a retry */
         bool noted;   /* CALL: its executor is known to run it for long; CHILD: it is known to have started */
         uint64_t lsn; /* of the record whose effect started it: its arguments are there */
-        struct retry_policy retry;   /* CALL */
-        char *name;                  /* of the signal or workflow; NULL for activities and timers */
+        struct retry_policy retry; /* CALL */
+        char *name; /* of the signal or workflow; CALL: of its queue, NULL: "default"; NULL for timers */
         struct run_channel *channel; /* WAIT_SIGNAL: whose the name is */
         struct list in_channel;
 };
+
+/* The queue of a CALL. */
+static inline struct bytes op_queue(const struct op *op)
+{
+        return bytes_str(op->name ? op->name : "default");
+}
 
 static inline uint64_t op_key(uint64_t run, uint32_t op)
 {

@@ -19,7 +19,7 @@
  *
  *   1 … 5         an op; the kind is the effect that started it. Fields: id, lsn, attempt, due_ns, name,
  *                 abandon, tries, noted, max_attempts, initial_interval_ms, max_interval_ms, backoff_factor,
- *                 jitter, non_retryable
+ *                 jitter, non_retryable. A call's name is that of its queue, none for "default"
  *   32            signals of one name: name, count - 1
  *   33            a sender: run, op
  *

@@ -23,23 +23,15 @@ static struct bytes next_key(struct bytes *list)
         return key;
 }
 
-static bool has_key(struct bytes list, struct bytes wanted)
-{
-        for (struct bytes key = next_key(&list); key.size; key = next_key(&list))
-                if (bytes_equal(key, wanted))
-                        return true;
-        return false;
-}
-
 static void write_keys(struct checkpointer *c, struct bytes before, struct bytes after)
 {
         struct bytes list = before;
         for (struct bytes key = next_key(&list); key.size; key = next_key(&list))
-                if (!has_key(after, key))
+                if (!run_keys_have(after, key))
                         store_remove(&c->batch, key);
         list = after;
         for (struct bytes key = next_key(&list); key.size; key = next_key(&list))
-                if (!has_key(before, key))
+                if (!run_keys_have(before, key))
                         store_put(&c->batch, key, bytes_of(NULL, 0));
 }
 

@@ -5,8 +5,8 @@
  * simulator's.
  *
  * A checkpoint is made when enough has come together, or a second after the first record that it will have.
- * While little is behind, the thread rests between batches as long as they took, so that it leaves the
- * machine to the runs; the more is behind, the less it rests.
+ * The thread is nicer than those that step runs, so that a busy machine is theirs first; what it falls behind
+ * has a bound, at which the shard waits for it.
  */
 #ifndef RUNTIME_CHECKPOINTS_H
 #define RUNTIME_CHECKPOINTS_H
@@ -43,7 +43,6 @@ void checkpoints_hear(struct checkpoints *c); /* empties fd */
 struct checkpoints_options {
         struct log *log;               /* borrowed */
         const struct run_store *store; /* borrowed */
-        uint64_t bytes_max;            /* behind, beyond which the thread does not rest; 0: 128 MiB */
 };
 
 int checkpoints_thread_new(const struct checkpoints_options *options, struct checkpoints **ret,

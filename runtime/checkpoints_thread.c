@@ -6,13 +6,13 @@
 #include "base/own_thread.h"
 #include "runtime/checkpointer.h"
 #include "runtime/checkpoints.h"
-#include "runtime/clock.h"
 
 #include <errno.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,17 +20,14 @@ enum {
         STEP_BYTES = 32 << 20, /* of the log, for one batch */
         AFTER_MS = 1000,
         FULL_RETRY_MS = 1000,
-        REST_MAX_MS = 500,
+        NICENESS = 5,
 };
-
-#define BYTES_MAX_DEFAULT (UINT64_C(128) << 20)
 
 struct checkpoints_thread {
         struct checkpoints checkpoints;
         struct log *log;
         struct store *store;
         struct checkpointer *checkpointer;
-        uint64_t bytes_max;
         pthread_t thread;
         sem_t work;
         _Atomic uint64_t durable_lsn;
@@ -72,12 +69,6 @@ static int64_t deadline(const struct checkpoints *c)
 }
 
 /* --- the thread --- */
-
-static uint64_t behind(struct checkpoints_thread *t)
-{
-        uint64_t durable = atomic_load(&t->durable_bytes), done = atomic_load(&t->checkpoints.bytes);
-        return durable > done ? durable - done : 0;
-}
 
 static void wait_ms(struct checkpoints_thread *t, int64_t ms)
 {
@@ -136,14 +127,11 @@ static int step(struct checkpoints_thread *t)
         return err;
 }
 
-/* The rest that a batch is followed by: as long as it took while little is behind, none when much is. */
-static int64_t rest_ms(struct checkpoints_thread *t, int64_t took_ms)
+/* Where there is less processor than work, the runs get more of it. */
+static void give_way(void)
 {
-        uint64_t lag = behind(t), much = t->bytes_max / 2;
-        if (lag >= much || took_ms < 0)
-                return 0;
-        uint64_t rest = (uint64_t)took_ms * (much - lag) / much;
-        return rest > REST_MAX_MS ? REST_MAX_MS : (int64_t)rest;
+        id_t self = (id_t)gettid();
+        setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICENESS);
 }
 
 static bool nothing_behind(struct checkpoints_thread *t)
@@ -154,6 +142,7 @@ static bool nothing_behind(struct checkpoints_thread *t)
 static void *run(void *arg)
 {
         struct checkpoints_thread *t = arg;
+        give_way();
         while (!atomic_load(&t->stop)) {
                 if (nothing_behind(t)) {
                         size_t bytes;
@@ -164,12 +153,11 @@ static void *run(void *arg)
                 sleep_until(t, atomic_load(&t->checkpoints.bytes) + STEP_BYTES, AFTER_MS);
                 if (atomic_load(&t->stop))
                         break;
-                int64_t begin = clock_elapsed_ns();
                 int err = step(t);
-                if (err && err != STET_EFULL)
+                if (err == STET_EFULL)
+                        sleep_until(t, UINT64_MAX, FULL_RETRY_MS);
+                else if (err)
                         break;
-                int64_t took_ms = (clock_elapsed_ns() - begin) / 1000000;
-                sleep_until(t, UINT64_MAX, err ? FULL_RETRY_MS : rest_ms(t, took_ms));
         }
         return NULL;
 }
@@ -205,7 +193,6 @@ int checkpoints_thread_new(const struct checkpoints_options *options, struct che
         t->checkpoints.fd = fd;
         t->log = options->log;
         t->store = options->store->store;
-        t->bytes_max = options->bytes_max ? options->bytes_max : BYTES_MAX_DEFAULT;
         t->checkpointer = checkpointer_new(options->log, options->store);
         atomic_store(&t->checkpoints.lsn, t->store->checkpoint.lsn);
         atomic_store(&t->checkpoints.store_bytes, t->store->stats.disk_bytes);

@@ -83,6 +83,45 @@ static int check_run_id(const char *run, stet_why *why)
                             run);
 }
 
+static int check_times(const stet_list_filter *filter, stet_why *why)
+{
+        const struct {
+                const char *after, *before;
+                int64_t after_ms, before_ms;
+        } pairs[] = {
+                { "started after", "started before", filter->started_after_ms, filter->started_before_ms },
+                { "ended after", "ended before", filter->ended_after_ms, filter->ended_before_ms },
+                { "started after", "ended before", filter->started_after_ms, filter->ended_before_ms },
+        };
+        for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+                if (pairs[i].after_ms < 0 || pairs[i].before_ms < 0)
+                        return stet_why_set(why, STET_EINVAL, "no run started or ended before 1970");
+                if (pairs[i].after_ms && pairs[i].before_ms && pairs[i].after_ms >= pairs[i].before_ms)
+                        return stet_why_set(why, STET_EINVAL,
+                                            "no run fits: \"%s\" is a time that is not before that of \"%s\"",
+                                            pairs[i].after, pairs[i].before);
+        }
+        return 0;
+}
+
+/* Things that are never true of one run. */
+static int check_ended(const stet_list_filter *filter, stet_why *why)
+{
+        const char *state = filter->state;
+        bool by_end = filter->ended_after_ms || filter->ended_before_ms;
+        bool open = state && (strcmp(state, "open") == 0 || strcmp(state, "blocked") == 0);
+        if (open && by_end)
+                return stet_why_set(why, STET_EINVAL,
+                                    "no run fits: one that is %s has not ended, neither after nor before a "
+                                    "time",
+                                    state);
+        if (filter->queue && (by_end || (state && !open)))
+                return stet_why_set(why, STET_EINVAL,
+                                    "no run fits: one that has ended has no activity on queue \"%.100s\"",
+                                    filter->queue);
+        return 0;
+}
+
 int check_list_filter(const stet_list_filter *filter, stet_why *why)
 {
         enum { LIMIT_MAX = 1000 };
@@ -98,6 +137,12 @@ int check_list_filter(const stet_list_filter *filter, stet_why *why)
                     "a list has at most %d runs, not %u; ask for the next page with before_run_id", LIMIT_MAX,
                     filter->limit);
         int err = check_optional(filter->workflow, "the workflow's name", why);
+        if (!err)
+                err = check_optional(filter->queue, "the queue's name", why);
+        if (!err)
+                err = check_times(filter, why);
+        if (!err)
+                err = check_ended(filter, why);
         if (!err)
                 err = check_run_id(filter->parent_run_id, why);
         if (!err && filter->attributes)

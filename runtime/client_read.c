@@ -55,6 +55,11 @@ int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_v
         set_text(&args, "parent", filter->parent_run_id);
         if (filter->attributes)
                 stet_value_set(&args, "attributes", filter->attributes);
+        set_text(&args, "queue", filter->queue);
+        set_number(&args, "started_after_ms", (uint64_t)filter->started_after_ms);
+        set_number(&args, "started_before_ms", (uint64_t)filter->started_before_ms);
+        set_number(&args, "ended_after_ms", (uint64_t)filter->ended_after_ms);
+        set_number(&args, "ended_before_ms", (uint64_t)filter->ended_before_ms);
         set_number(&args, "limit", filter->limit);
         err = reading(client, "list", NULL, &args, ret, why);
         stet_value_free(&args);

@@ -242,19 +242,29 @@ static void refuse_too_long(struct front *f, const struct peer *p, struct messag
                                                  .text = bytes_str(text) });
 }
 
-static void receive_hello(struct front *f, struct peer *p, const struct message *m)
+struct message front_welcome(uint64_t incarnation, const struct message *hello, stet_why *why)
 {
         struct message welcome = { .type = MSG_WELCOME,
                                    .protocol = WIRE_VERSION,
-                                   .token = { .incarnation = f->options.incarnation },
+                                   .token = { .incarnation = incarnation },
                                    .heartbeat_ms = PULSE_MS };
+        if (hello->protocol != WIRE_VERSION) {
+                welcome.code =
+                    (uint32_t)stet_why_set(why, STET_EPROTOCOL, "this node speaks protocol %d, not %u",
+                                           WIRE_VERSION, hello->protocol);
+                welcome.text = bytes_str(why->text);
+        }
+        return welcome;
+}
+
+static void receive_hello(struct front *f, struct peer *p, const struct message *m)
+{
         stet_why why = { "" };
-        if (m->protocol != WIRE_VERSION)
-                welcome.code = (uint32_t)stet_why_set(
-                    &why, STET_EPROTOCOL, "this node speaks protocol %d, not %u", WIRE_VERSION, m->protocol);
-        else if ((p->worker = m->role == ROLE_WORKER))
+        struct message welcome = front_welcome(f->options.incarnation, m, &why);
+        if (!welcome.code && (p->worker = m->role == ROLE_WORKER)) {
                 welcome.code = (uint32_t)scheduler_hello(f->scheduler, p->id, p->local, m, f->now_ns, &why);
-        welcome.text = bytes_str(why.text);
+                welcome.text = bytes_str(why.text);
+        }
         front_to_peer(f, p->id, &welcome);
 }
 

@@ -38,6 +38,10 @@ void front_free(struct front *f);
  * WHO. A request with a name that is too long is answered with STET_ETOOBIG. */
 void front_receive(struct front *f, uint64_t peer, bool local, struct bytes frame, int64_t now_ns);
 
+/* What a HELLO is answered with, as far as it goes by the protocol alone: who serves nobody yet can say that,
+ * too. Its text stands in *why. */
+struct message front_welcome(uint64_t incarnation, const struct message *hello, stet_why *why);
+
 /* A message from a shard for a peer, and one for the node (shard.h). */
 void front_to_peer(struct front *f, uint64_t peer, const struct message *m);
 void front_from_shard(struct front *f, const struct message *m, int64_t now_ns);

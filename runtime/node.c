@@ -22,13 +22,14 @@
 #include <unistd.h>
 
 enum {
-        TURN_FRAMES_MAX = 256,        /* taken in one turn before what they caused is flushed */
         SYNC_INTERVAL_NS = 500000000, /* level relaxed */
         DISK_FULL_RETRY_NS = 200000000,
         CLOSE_TIMEOUT_MS = 10000,
         JUST_NOW_MS = 1000,
         READ_TIMEOUT_MS = 500,
         WAIT_MAX_MS = 60000,
+        RECOVERING_MS = 500, /* the log is to hear of it, even if nothing comes */
+        FULL_LOBBY_MS = 5,
 };
 
 void node_log(void *ctx, stet_log_level level, const char *line)
@@ -108,12 +109,13 @@ static bool is_full(const stet_node *n)
 
 static bool take_frames(stet_node *n)
 {
+        if (n->recovering)
+                return node_let_in(n);
         uint64_t peer;
         bool local;
         struct bytes frame;
         int count = 0;
-        while (count < TURN_FRAMES_MAX && !is_full(n) &&
-               router_receive(n->router, &peer, &local, &frame) > 0) {
+        while (count < NODE_TURN_FRAMES_MAX && !is_full(n) && node_next_frame(n, &peer, &local, &frame)) {
                 front_receive(n->front, peer, local, frame, n->now_ns);
                 count++;
         }
@@ -189,6 +191,8 @@ static bool node_turn(stet_node *n)
                 return false;
         n->now_ns = node_now(n);
         watch_disk(n);
+        if (n->recovering)
+                node_watch_recovery(n);
         bool more = take_frames(n);
         if (n->threads)
                 more |= turn_threads(n);
@@ -227,7 +231,11 @@ static int wait_ms(stet_node *n)
                 deadline = earlier(deadline, executor_inline_deadline(n->inline_executor));
         if (n->options.level == STET_LEVEL_RELAXED)
                 deadline = earlier(deadline, n->sync_due_ns);
-        if (deadline == INT64_MAX || n->error)
+        if (n->error)
+                return -1;
+        if (n->lobby && !is_full(n))
+                return 0;
+        if (deadline == INT64_MAX)
                 return -1;
         int64_t now = node_now(n);
         int64_t ms = deadline > now ? (deadline - now + 999999) / 1000000 : 0;
@@ -287,6 +295,24 @@ void *node_main(void *arg)
                         epoll_wait(n->epoll_fd, events, 8, wait_ms(n));
         }
         return NULL;
+}
+
+/* While the lobby is full frames stay where they are, and the sign that they came stays, too. */
+static void wait_in_lobby(const stet_node *n)
+{
+        struct epoll_event events[8];
+        if (lobby_full(n->lobby))
+                poll(NULL, 0, FULL_LOBBY_MS);
+        else
+                epoll_wait(n->epoll_fd, events, 8, RECOVERING_MS);
+}
+
+int node_recover(stet_node *n, stet_why *why)
+{
+        while (n->recovering && !n->error)
+                if (!node_turn(n) && n->recovering)
+                        wait_in_lobby(n);
+        return stet_node_error(n, why);
 }
 
 /* Clients that were just answered read the answer before the connection closes: they say BYE when they have.

@@ -36,7 +36,6 @@ enum {
         HISTORY_BYTES_DEFAULT = 512 << 20,
         CRASHES_MAX = 3, /* of one run's code; then it is set aside */
         STOP_TIMEOUT_MS = 10000,
-        PROGRESS_NS = 1000000000,
 };
 
 /* --- options --- */
@@ -113,6 +112,13 @@ static int open_descriptors(stet_node *n, stet_why *why)
 
 /* --- endpoints --- */
 
+static int random_seed(uint64_t *ret, stet_why *why)
+{
+        if (getrandom(ret, sizeof *ret, 0) == (ssize_t)sizeof *ret)
+                return 0;
+        return stet_why_set(why, STET_EIO, "the system gives no randomness: %s", strerror(errno));
+}
+
 static int bind_one(stet_node *n, const char *endpoint, stet_why *why)
 {
         if (n->endpoints_count == NODE_ENDPOINTS_MAX)
@@ -126,11 +132,16 @@ static int bind_one(stet_node *n, const char *endpoint, stet_why *why)
 
 static int bind_all(stet_node *n, stet_why *why)
 {
+        uint64_t secret;
         int err = context_open(&n->zmq, why);
         if (!err)
                 err = router_open(n->zmq, &n->router, why);
         if (!err)
-                err = router_bind(n->router, INPROC_ENDPOINT, NULL, 0, why);
+                err = random_seed(&secret, why);
+        if (err)
+                return err;
+        node_lobby_open(n, secret);
+        err = router_bind(n->router, INPROC_ENDPOINT, NULL, 0, why);
         for (const char *const *e = n->options.listen; e && *e && !err; e++)
                 err = bind_one(n, *e, why);
         if (!err && n->endpoints_count)
@@ -187,13 +198,6 @@ static int open_crashes(stet_node *n, stet_why *why)
 
 /* --- shards --- */
 
-static int random_seed(uint64_t *ret, stet_why *why)
-{
-        if (getrandom(ret, sizeof *ret, 0) == (ssize_t)sizeof *ret)
-                return 0;
-        return stet_why_set(why, STET_EIO, "the system gives no randomness: %s", strerror(errno));
-}
-
 /* A node that was open once has left the file of crashes. */
 static bool was_open(const stet_node *n)
 {
@@ -219,22 +223,6 @@ static int refuse_missing_logs(const stet_node *n, stet_why *why)
         return err;
 }
 
-/* Coming back may take a while: who reads the log hears of it. */
-static void tell_progress(void *ctx, uint64_t done, uint64_t of)
-{
-        stet_node *n = ctx;
-        char line[100];
-        int64_t now_ns = clock_elapsed_ns();
-        if (!n->progress_due_ns)
-                n->progress_due_ns = now_ns + PROGRESS_NS;
-        if (now_ns < n->progress_due_ns)
-                return;
-        n->progress_due_ns = now_ns + PROGRESS_NS;
-        snprintf(line, sizeof line, "recovering: %llu of %llu", (unsigned long long)done,
-                 (unsigned long long)of);
-        node_log(n, STET_LOG_INFO, line);
-}
-
 static int open_shards(stet_node *n, stet_why *why)
 {
         static const enum log_level levels[] = { [STET_LEVEL_SYNC] = LOG_SYNC,
@@ -242,7 +230,7 @@ static int open_shards(stet_node *n, stet_why *why)
                                                  [STET_LEVEL_MEMORY] = LOG_MEMORY };
         struct shard_host_options o = { .dir = &n->dir,
                                         .level = levels[n->options.level],
-                                        .progress = tell_progress,
+                                        .progress = node_progress,
                                         .progress_ctx = n,
                                         .threads = n->options.threads,
                                         .create_store = n->dir.format == 1 || !was_open(n),
@@ -274,6 +262,7 @@ static int open_shards(stet_node *n, stet_why *why)
         n->threads = xcalloc(n->dir.shards, sizeof(struct shard_thread *));
         for (o.index = 0; o.index < n->dir.shards && !err; o.index++) {
                 o.seed = hash_u64(o.seed + o.index);
+                n->shard_opening = o.index;
                 err = shard_thread_open(n->zmq, &o, node_log, n, &n->threads[o.index], why);
                 if (!err)
                         err = watch(n, shard_thread_fd(n->threads[o.index]), why);
@@ -299,8 +288,10 @@ static int resume_shards(stet_node *n, stet_why *why)
         n->front = front_new(&fo, router_transport(n->router), &sink);
         disk_reserve_init(&n->reserve, n->options.disk_reserve_bytes, n->reserve.room, n->now_ns);
         front_set_disk_reserve(n->front, &n->reserve);
-        if (!n->threads)
+        if (!n->threads) {
                 shard_resume(n->host.shard, n->now_ns);
+                n->recovering = false;
+        }
         int err = 0;
         for (uint32_t i = 0; n->threads && i < n->dir.shards && !err; i++)
                 err = shard_thread_start(n->threads[i], n->clock, why);
@@ -361,6 +352,8 @@ static int open_all(stet_node *n, stet_why *why)
                 err = open_crashes(n, why);
         if (!err)
                 err = resume_shards(n, why);
+        if (!err)
+                err = node_recover(n, why);
         if (!err && n->options.threads) {
                 err = own_thread_start(&n->thread, "stet-node", node_main, n, why);
                 n->thread_started = !err;
@@ -414,6 +407,7 @@ void stet_node_close(stet_node *n)
         free(n->threads);
         shard_host_close(&n->host);
         front_free(n->front);
+        lobby_free(n->lobby);
         router_close(n->router);
         context_close(n->zmq);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The node's own struct, shared by node.c (driving) and node_open.c (opening and closing).
+ * The node's own struct, shared by node.c (driving), node_open.c (opening and closing) and node_lobby.c
+ * (recovering).
  */
 #ifndef RUNTIME_NODE_STATE_H
 #define RUNTIME_NODE_STATE_H
@@ -8,6 +9,7 @@
 #include "runtime/clock.h"
 #include "runtime/executor.h"
 #include "runtime/front.h"
+#include "runtime/lobby.h"
 #include "runtime/parcel.h"
 #include "runtime/retention.h"
 #include "runtime/router_zmq.h"
@@ -16,7 +18,11 @@
 
 #include <pthread.h>
 
-enum { NODE_ENDPOINTS_MAX = 16, NODE_ENDPOINT_SIZE = 256 };
+enum {
+        NODE_ENDPOINTS_MAX = 16,
+        NODE_ENDPOINT_SIZE = 256,
+        NODE_TURN_FRAMES_MAX = 256, /* taken in one turn before what they caused is flushed */
+};
 
 struct stet_node {
         stet_node_options options;
@@ -26,6 +32,11 @@ struct stet_node {
         struct router *router;
         char endpoints[NODE_ENDPOINTS_MAX][NODE_ENDPOINT_SIZE];
         size_t endpoints_count;
+        struct lobby *lobby; /* while the node recovers, and until what it holds has been taken; or NULL */
+        bool recovering;
+        uint32_t shard_opening; /* which shard it is that recovers on the thread that opens the node */
+        int64_t look_due_ns;    /* after who comes meanwhile */
+        int64_t say_due_ns;     /* to the log how far it is */
         struct front *front;
         struct shard_host host;        /* of the one shard; or */
         struct shard_thread **threads; /* more than one */
@@ -35,7 +46,6 @@ struct stet_node {
         int64_t now_ns; /* of the turn under way */
         int64_t sync_due_ns;
         int64_t disk_retry_ns;
-        int64_t progress_due_ns; /* of a word about coming back */
         struct disk_reserve reserve;
         struct retention *retention;
         int epoll_fd;
@@ -55,7 +65,22 @@ const void *node_expect(void *ctx, uint64_t run, unsigned step, const void *foun
 void node_from_shard(void *ctx, const struct message *m);
 void node_to_peer(void *ctx, uint64_t peer, const struct message *m);
 int node_drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why);
+/* Turns until the shards that issue on threads of their own what runs are owed are done with it. The error
+ * that stopped one. */
+int node_recover(stet_node *n, stet_why *why);
 void *node_main(void *arg);
 void node_drain(stet_node *n);
+
+/* --- node_lobby.c --- */
+/* From here on peers are looked after as recovery goes on. The endpoints are not bound yet. */
+void node_lobby_open(stet_node *n, uint64_t secret);
+/* Recovery's progress (shard_options), on the thread that opens the node. */
+void node_progress(void *ctx, const struct shard_progress *p);
+/* Takes frames into the lobby. Whether there were any. */
+bool node_let_in(stet_node *n);
+/* Whether the shards on threads of their own are back: n->recovering. */
+void node_watch_recovery(stet_node *n);
+/* What came next: first what was held, then from the router. Valid until the next call. */
+bool node_next_frame(stet_node *n, uint64_t *ret_peer, bool *ret_local, struct bytes *ret_frame);
 
 #endif

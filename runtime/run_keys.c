@@ -183,6 +183,32 @@ static void emit_index(const struct run_store *rs, const struct run *run, enum r
         emit(to, &key);
 }
 
+bool run_keys_have(struct bytes keys, struct bytes wanted)
+{
+        for (size_t at = 0; at < keys.size; at += 1u + keys.data[at])
+                if (bytes_equal(bytes_of(keys.data + at + 1, keys.data[at]), wanted))
+                        return true;
+        return false;
+}
+
+/* One for each queue, however many calls are on it: those of a fan are most often all on one. */
+static void emit_queues(const struct run_store *rs, const struct run *run, struct buffer *to)
+{
+        struct bytes last = { NULL, 0 };
+        size_t begin = to->size;
+        list_each(at, &run->ops)
+        {
+                const struct op *op = container_of(at, struct op, in_run);
+                if (op->effect != EFFECT_CALL || bytes_equal(op_queue(op), last))
+                        continue;
+                last = op_queue(op);
+                struct run_key key = run_key_index(rs, INDEX_QUEUE, bytes_str(run->ns), last);
+                run_key_u64(&key, run->id);
+                if (!run_keys_have(bytes_of(to->data + begin, to->size - begin), run_key_bytes(&key)))
+                        emit(to, &key);
+        }
+}
+
 void run_state_keys(const struct run_store *rs, const struct run *run, struct buffer *to)
 {
         uint8_t state = (uint8_t)run->ending, parent[8];
@@ -199,6 +225,7 @@ void run_state_keys(const struct run_store *rs, const struct run *run, struct bu
                 be64_put(parent, run->parent);
                 emit_index(rs, run, INDEX_PARENT, bytes_of(parent, sizeof parent), to);
         }
+        emit_queues(rs, run, to);
         struct cursor attributes = cursor_of(run->attributes);
         for (uint32_t left = run->attributes.size ? cursor_map(&attributes) : 0; left; left--)
                 emit_index(rs, run, INDEX_ATTRIBUTE, attribute_next(&attributes), to);

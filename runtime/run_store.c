@@ -128,6 +128,75 @@ int run_store_find_request(const struct run_store *rs, uint8_t event, struct byt
         return find(rs, &key, ret_run, why);
 }
 
+/* --- times --- */
+
+struct start {
+        uint64_t run;
+        int64_t ns;
+};
+
+static int take_start(void *ctx, struct bytes key, struct bytes image)
+{
+        struct start *start = ctx;
+        struct run_tables tables = { 0 };
+        struct run *run;
+        int err = run_image_decode(image, run_key_number(key, 1), &tables, &run);
+        if (!err) {
+                *start = (struct start){ run->id, run->started_ns };
+                run_free(run, &tables);
+        }
+        run_tables_fini(&tables);
+        return err ? 0 : -1; /* of one that can't be read nothing is known; the next one tells as much */
+}
+
+/* The first run with that id or a later one that can be read; UINT64_MAX: there is none. */
+static int start_from(const struct run_store *rs, uint64_t id, struct start *ret, stet_why *why)
+{
+        struct run_key from = run_key_run('r', id), table = run_key_of('r'), to = run_key_after(&table);
+        *ret = (struct start){ UINT64_MAX, INT64_MAX };
+        int err =
+            store_scan(rs->store, run_key_bytes(&from), run_key_bytes(&to), false, take_start, ret, why);
+        return err > 0 ? err : 0;
+}
+
+static int take_id(void *ctx, struct bytes key, struct bytes image)
+{
+        (void)image;
+        *(uint64_t *)ctx = run_key_number(key, 1);
+        return -1;
+}
+
+static int last_run(const struct run_store *rs, uint64_t *ret_run, stet_why *why)
+{
+        struct run_key from = run_key_of('r'), to = run_key_after(&from);
+        *ret_run = 0;
+        int err =
+            store_scan(rs->store, run_key_bytes(&from), run_key_bytes(&to), true, take_id, ret_run, why);
+        return err > 0 ? err : 0;
+}
+
+int run_store_first_from(const struct run_store *rs, int64_t from_ns, uint64_t *ret_run, stet_why *why)
+{
+        uint64_t last = 0;
+        struct start start = { 0, 0 };
+        int err = last_run(rs, &last, why);
+        if (!err)
+                err = start_from(rs, 0, &start, why);
+        uint64_t low = start.run, high = last + 1;
+        /* Those before low are too early, those from high on late enough. */
+        while (!err && low < high) {
+                uint64_t middle = low + (high - low) / 2;
+                err = start_from(rs, middle, &start, why);
+                if (!err && start.ns < from_ns)
+                        low = start.run + 1;
+                else
+                        high = middle;
+        }
+        if (!err)
+                *ret_run = low;
+        return err;
+}
+
 /* --- records --- */
 
 struct walk {

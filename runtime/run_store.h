@@ -10,7 +10,7 @@
  *      'q' 32 bytes of a request id, hash    the run that has applied the request
  *      't' due run op                        a timer
  *      'o' run                               a run that is owed more than timers and signals
- *      kind hash run                         an index for lists: 's', 'w', 'u', 'a' (enum run_index)
+ *      kind hash run                         an index for lists: 's', 'w', 'u', 'k', 'a' (enum run_index)
  *      'e' ending hash ended run             ended runs of a namespace, by the time of their end
  *      'b' hash                              a big value
  *      'p' hash                              how many records have it
@@ -37,6 +37,7 @@ enum run_index {
         INDEX_STATE = 's',    /* of the ending's number */
         INDEX_WORKFLOW = 'w', /* of its name */
         INDEX_PARENT = 'u',   /* of the parent run's id */
+        INDEX_QUEUE = 'k',    /* of the queue's name: an activity of the run waits or runs on it */
         INDEX_ATTRIBUTE = 'a' /* of name and value, both as msgpack */
 };
 
@@ -83,6 +84,8 @@ struct run_key run_key_about(const char *name);
 /* Every key that follows from the state a run is in: 't', 'o', 'e' and indexes. Their values are empty. Given
  * in the order of bytes, one after the other, each behind its size in one byte. */
 void run_state_keys(const struct run_store *rs, const struct run *run, struct buffer *to);
+/* Whether that key is among such keys. */
+bool run_keys_have(struct bytes keys, struct bytes wanted);
 
 /* Whether a restart must look at the run: it is owed more than timers and signals. */
 bool run_is_owed(const struct run *run);
@@ -101,6 +104,10 @@ int run_store_find_name(const struct run_store *rs, struct bytes ns, struct byte
                         stet_why *why);
 int run_store_find_request(const struct run_store *rs, uint8_t event, struct bytes ns, struct bytes id,
                            struct bytes request_id, uint64_t *ret_run, stet_why *why);
+
+/* The runs with this id and greater ones are those that started at that time or later: runs of a store start
+ * in the order of their ids. */
+int run_store_first_from(const struct run_store *rs, int64_t from_ns, uint64_t *ret_run, stet_why *why);
 
 /* The run's records with that LSN and after, in order, each checked. */
 int run_store_records(const struct run_store *rs, uint64_t run, uint64_t from_lsn, log_visit_fn *visit,

@@ -113,8 +113,10 @@ void shard_flush(struct shard *s)
 int shard_collect(struct shard *s, stet_why *why)
 {
         int err = s->failure;
-        if (err)
+        if (err) {
+                s->failure_told = true;
                 return stet_why_set(why, err, "%s", s->failure_why.text);
+        }
         struct log_group *done = log_writer_collect(s->options.writer, &err, why);
         if (!done)
                 return 0;
@@ -417,6 +419,8 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t shard_deadline(const struct shard *s)
 {
+        if (s->failed) /* nothing happens any more but that it is told */
+                return s->failure && !s->failure_told ? s->last_time_ns : INT64_MAX;
         struct heap_node *first = heap_min(&s->set.tables.timers);
         int64_t deadline = first && !shard_full(s) ? first->due_ns : INT64_MAX;
         deadline = earlier(deadline, shard_runs_deadline(s));

@@ -30,6 +30,16 @@ struct shard_sink {
 
 struct retention;
 
+/* How far coming back is: the log behind the checkpoint is read first, then open runs are looked at for what
+ * they are owed. */
+struct shard_progress {
+        uint64_t records_done;
+        uint64_t records_total;
+        uint64_t runs_done;
+        uint64_t runs_total; /* at most so many: those that are owed nothing are not looked at; 0: not so far
+                                yet */
+};
+
 struct shard_options {
         uint32_t index;
         uint32_t count; /* of the node's shards */
@@ -53,8 +63,7 @@ struct shard_options {
         const struct retention *retention; /* borrowed; NULL: ended runs are kept */
         int64_t lease_ns;        /* how long a noted attempt is left to its executor after a restart */
         void (*give_back)(void); /* freed memory goes back to the system; may be NULL */
-        void (*progress)(void *ctx, uint64_t done,
-                         uint64_t of); /* of coming back, now and then; may be NULL */
+        void (*progress)(void *ctx, const struct shard_progress *p); /* of coming back, often; may be NULL */
         void *progress_ctx;
 };
 

@@ -249,18 +249,29 @@ static void handle_start(struct shard *s, const struct message *m, int64_t now_n
 
 /* --- commands on a run --- */
 
-/* Answered before it was looked at: by a repeat of itself, or because there is nothing left to do. */
-static bool answered_already(struct shard *s, const struct message *m, uint8_t event, const struct run *run)
+/* Of commands on runs. */
+static uint8_t event_of(const struct message *m)
 {
-        const struct run *repeated =
-            shard_run_by_request(s, event, bytes_str(run->ns), bytes_str(run->workflow_id), m->request_id);
-        bool done = event == EVENT_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
+        return m->type == MSG_SIGNAL ? EVENT_SIGNAL : m->type == MSG_CANCEL ? EVENT_CANCEL : EVENT_TERMINATE;
+}
+
+/* Answers what was carried out before as it was then: about the run that it was carried out on. The workflow
+ * id may be another one's by now, or nobody's. */
+static bool answered_as_repeat(struct shard *s, const struct message *m, struct bytes ns, struct bytes id)
+{
+        const struct run *repeated = shard_run_by_request(s, event_of(m), ns, id, m->request_id);
         if (repeated)
-                /* The run that it was carried out on: the id may be another one's by now. */
                 shard_reply(s, m, STET_OK, repeated->id, repeated->workflow_id, NULL);
-        else if (done)
+        return repeated;
+}
+
+/* There is nothing left to do. */
+static bool answered_as_done(struct shard *s, const struct message *m, const struct run *run)
+{
+        bool done = m->type == MSG_CANCEL && run->ending == RUN_OPEN && run->cancel_requested;
+        if (done)
                 reply_unrecorded(s, m, run);
-        return repeated || done;
+        return done;
 }
 
 static void refuse_full(const struct shard *s, const struct run *run, stet_why *why)
@@ -271,15 +282,15 @@ static void refuse_full(const struct shard *s, const struct run *run, stet_why *
                      sentence);
 }
 
-static void handle_run_command(struct shard *s, const struct message *m, uint8_t event, struct run *run,
-                               int64_t now_ns)
+static void handle_run_command(struct shard *s, const struct message *m, struct run *run, int64_t now_ns)
 {
         stet_why why = { "" };
-        int err = command_invalid(m, event == EVENT_SIGNAL, &why);
-        if (!err && answered_already(s, m, event, run))
+        int err = command_invalid(m, m->type == MSG_SIGNAL, &why);
+        if (!err && (answered_as_repeat(s, m, bytes_str(run->ns), bytes_str(run->workflow_id)) ||
+                     answered_as_done(s, m, run)))
                 return;
-        struct event e = { .type = event, .request_id = m->request_id, .text = m->text };
-        if (event == EVENT_SIGNAL) {
+        struct event e = { .type = event_of(m), .request_id = m->request_id, .text = m->text };
+        if (m->type == MSG_SIGNAL) {
                 e.name = m->name;
                 e.value = m->value;
         }
@@ -291,6 +302,17 @@ static void handle_run_command(struct shard *s, const struct message *m, uint8_t
         if (err == STET_ETOOBIG && !*why.text)
                 refuse_full(s, run, &why);
         shard_reply(s, m, err, run->id, run->workflow_id, err ? why.text : NULL);
+}
+
+static void refuse_unknown(struct shard *s, const struct message *m)
+{
+        stet_why why;
+        bool on_run = m->type != MSG_WAIT && m->type != MSG_DELETE;
+        if (on_run && answered_as_repeat(s, m, namespace_of(m), m->id))
+                return;
+        stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
+                     (const char *)m->id.data);
+        shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
 }
 
 void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
@@ -306,21 +328,12 @@ void shard_command(struct shard *s, const struct message *m, int64_t now_ns)
                 shard_reply(s, m, STET_ECORRUPT, run->id, NULL, run->blocked);
                 return;
         }
-        if (!run) {
-                stet_why why;
-                stet_why_set(&why, STET_ENOTFOUND, "there is no run \"%.*s\"", (int)m->id.size,
-                             (const char *)m->id.data);
-                shard_reply(s, m, STET_ENOTFOUND, 0, NULL, why.text);
-                return;
-        }
-        if (m->type == MSG_WAIT)
+        if (!run)
+                refuse_unknown(s, m);
+        else if (m->type == MSG_WAIT)
                 handle_wait(s, m, run);
         else if (m->type == MSG_DELETE)
                 shard_delete(s, m, run, now_ns);
         else
-                handle_run_command(s, m,
-                                   m->type == MSG_SIGNAL   ? EVENT_SIGNAL
-                                   : m->type == MSG_CANCEL ? EVENT_CANCEL
-                                                           : EVENT_TERMINATE,
-                                   run, now_ns);
+                handle_run_command(s, m, run, now_ns);
 }

@@ -25,7 +25,7 @@ static int open_store(struct shard_host *h, const struct shard_host_options *o, 
                 err = run_store_open(h->store, o->seed, &h->run_store, why);
         if (err || o->no_checkpoints)
                 return err;
-        struct checkpoints_options co = { .log = h->log, .store = &h->run_store, .bytes_max = LAG_BYTES_MAX };
+        struct checkpoints_options co = { .log = h->log, .store = &h->run_store };
         if (o->threads)
                 return checkpoints_thread_new(&co, &h->checkpoints, why);
         h->checkpoints = checkpoints_inline_new(&co);

@@ -35,7 +35,7 @@ struct shard_host_options {
         const struct retention *retention;
         int64_t lease_ns;
         uint64_t seed;
-        void (*progress)(void *ctx, uint64_t done, uint64_t of);
+        void (*progress)(void *ctx, const struct shard_progress *p);
         void *progress_ctx;
 };
 

@@ -32,6 +32,21 @@ static void answer(struct shard *s, const struct message *to, struct buffer *val
         buffer_fini(value);
 }
 
+/* --- arguments --- */
+
+struct bytes shard_argument_text(const struct message *m, const char *key)
+{
+        struct cursor c = cursor_find(m->value, key);
+        return cursor_str(&c);
+}
+
+uint64_t shard_argument_number(const struct message *m, const char *key, uint64_t fallback)
+{
+        struct cursor c = cursor_find(m->value, key);
+        uint64_t value = cursor_uint(&c);
+        return c.failed || !value ? fallback : value;
+}
+
 /* --- show --- */
 
 /* [op, what, sentence or nil]: of activities only the scheduler knows what they wait for. */

@@ -9,13 +9,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROGRESS_EVERY = 1024 };
+enum {
+        TELL_EVERY = 128,     /* steps: fractions of a millisecond, unless each waits for the disk */
+        LET_OUT_EVERY = 1024, /* runs */
+        LARGE_BODY_SIZE = 64 << 10,
+};
 
 struct recovery {
         struct shard *shard;
         stet_why *why;
-        uint64_t done;
 };
+
+static void tell(struct shard *s)
+{
+        s->untold = 0;
+        if (s->options.progress)
+                s->options.progress(s->options.progress_ctx, &s->progress);
+}
+
+/* A step is a record, a run or an op of one: whoever is told looks after others meanwhile. */
+static void did_step(struct shard *s)
+{
+        if (++s->untold >= TELL_EVERY)
+                tell(s);
+}
 
 /* --- the log behind the checkpoint --- */
 
@@ -81,9 +98,11 @@ static int recover_record(void *ctx, const struct record *record)
         if (record->time_ns > s->last_time_ns)
                 s->last_time_ns = record->time_ns;
         s->tail_bytes += RECORD_HEADER_SIZE + record->body.size;
-        if (s->options.progress && ++r->done % PROGRESS_EVERY == 0)
-                s->options.progress(s->options.progress_ctx, record->lsn - s->checkpoint_lsn,
-                                    s->options.log->last_lsn - s->checkpoint_lsn);
+        s->progress.records_done = record->lsn - s->checkpoint_lsn;
+        if (record->body.size > LARGE_BODY_SIZE)
+                tell(s);
+        else
+                did_step(s);
         if (record->kind == RECORD_NOTE)
                 recover_note(s, record);
         if (record->kind == RECORD_REMOVAL)
@@ -118,9 +137,15 @@ static int recover_store(struct shard *s, stet_why *why)
 
 int shard_recover(struct shard *s, stet_why *why)
 {
-        struct recovery r = { s, why, 0 };
+        struct recovery r = { s, why };
         int err = recover_store(s, why);
-        return err ? err : log_read(s->options.log, s->checkpoint_lsn + 1, recover_record, &r, why);
+        if (err)
+                return err;
+        s->progress.records_total = s->options.log->last_lsn - s->checkpoint_lsn;
+        tell(s);
+        err = log_read(s->options.log, s->checkpoint_lsn + 1, recover_record, &r, why);
+        tell(s);
+        return err;
 }
 
 /* --- owed work --- */
@@ -143,6 +168,7 @@ static int reissue_record(void *ctx, const struct record *record)
 
 static int reissue(struct shard *s, const struct op *op, int64_t now_ns, stet_why *why)
 {
+        did_step(s);
         if (op->effect == EFFECT_TIMER || op->effect == EFFECT_WAIT_SIGNAL)
                 return 0;
         struct reissue r = { s, op, op->due_ns };
@@ -187,28 +213,28 @@ static void wake_pending(struct shard *s, uint64_t last_before)
         {
                 struct run *run = container_of(at, struct run, in_shard);
                 struct event wake = { .type = EVENT_WAKE };
+                did_step(s);
                 if (run->ending == RUN_OPEN && run->first_lsn <= last_before && run->pending &&
-                    shard_awaken(s, run))
+                    shard_awaken(s, run)) {
                         shard_step(s, run, &wake, s->last_time_ns);
+                        tell(s);
+                }
         }
 }
 
 struct owed {
         struct shard *shard;
         int64_t now_ns;
-        uint64_t done;
-        uint64_t of;
 };
 
 /* What leaves is not kept until all has been issued; nothing was written yet that it would wait for. */
-static void let_out(struct owed *o)
+static void let_out(struct shard *s)
 {
-        struct shard *s = o->shard;
-        if (++o->done % PROGRESS_EVERY)
-                return;
-        shard_flush(s);
-        if (s->options.progress)
-                s->options.progress(s->options.progress_ctx, o->done, o->of > o->done ? o->of : o->done);
+        if (s->progress.runs_total < ++s->progress.runs_done)
+                s->progress.runs_total = s->progress.runs_done;
+        did_step(s);
+        if (s->progress.runs_done % LET_OUT_EVERY == 0)
+                shard_flush(s);
 }
 
 static int resume_stored(void *ctx, struct bytes key, struct bytes value)
@@ -227,7 +253,7 @@ static int resume_stored(void *ctx, struct bytes key, struct bytes value)
         if (run && !run->pending && !run->blocked && !run->waiters && s->options.runs_max &&
             s->set.count > s->options.runs_max)
                 shard_leave(s, run);
-        let_out(o);
+        let_out(s);
         return 0;
 }
 
@@ -235,14 +261,16 @@ static int resume_stored(void *ctx, struct bytes key, struct bytes value)
  * claims. */
 void shard_resume(struct shard *s, int64_t now_ns)
 {
-        struct owed o = { .shard = s, .now_ns = now_ns, .of = s->endings[RUN_OPEN] };
+        struct owed o = { s, now_ns };
+        s->progress.runs_total = s->endings[RUN_OPEN];
+        tell(s);
         if (now_ns > s->last_time_ns)
                 s->last_time_ns = now_ns;
         uint64_t last_before = s->durable_lsn; /* runs that start from here on are not to be resumed */
         list_each_safe(at, after, &s->set.all)
         {
                 resume_run(s, container_of(at, struct run, in_shard), now_ns);
-                let_out(&o);
+                let_out(s);
         }
         if (s->options.store) {
                 struct run_key table = run_key_of('o'), end = run_key_after(&table);

@@ -43,6 +43,7 @@ struct shard {
         bool disk_full;
         bool failed;
         int failure; /* of the store; shard_collect() returns it */
+        bool failure_told;
         stet_why failure_why;
         uint64_t durable_lsn;
         struct log_stats
@@ -52,6 +53,9 @@ struct shard {
         struct list awake; /* runs whose code is in memory, the longest untouched first */
         uint32_t awake_count;
         struct answers answers; /* of commands that left no record */
+
+        struct shard_progress progress; /* of coming back, and */
+        unsigned untold;                /* small steps since it was told last */
 
         uint64_t checkpoint_lsn;    /* what is up to here is in the store */
         uint64_t tail_bytes;        /* of the log behind the checkpoint, when it was opened */
@@ -177,13 +181,14 @@ int64_t shard_retire_deadline(const struct shard *s);
 
 /* --- shard_list.c --- */
 struct table;
-struct bytes shard_argument_text(const struct message *m, const char *key);
-uint64_t shard_argument_number(const struct message *m, const char *key, uint64_t fallback);
 /* This shard's part of a list or of the counts: maps, one after the other. */
 void shard_list(struct shard *s, const struct message *m, struct buffer *parts);
 void shard_put_stats(const struct shard *s, struct buffer *parts);
 
 /* --- shard_read.c --- */
+/* Of a READ; empty, or the fallback, when there is none (or it is 0). */
+struct bytes shard_argument_text(const struct message *m, const char *key);
+uint64_t shard_argument_number(const struct message *m, const char *key, uint64_t fallback);
 void shard_read(struct shard *s, const struct message *m, int64_t now_ns);
 void shard_query(struct shard *s, const struct message *m);
 

@@ -19,16 +19,20 @@ struct shard_thread {
         struct clock_os clock;
         pthread_t thread;
         bool started;
+        void (*progress)(void *ctx, const struct shard_progress *p); /* while it is opened */
+        void *progress_ctx;
         void (*log)(void *ctx, stet_log_level level, const char *line);
         void *log_ctx;
 
         void *node_end; /* used by the node's thread */
         struct buffer to_shard;
+        bool recovered;  /* and all of it has come over the link */
         void *shard_end; /* used by the shard's thread */
         struct buffer to_node;
-        int status;             /* last told to the node */
-        atomic_bool full;       /* the node is to take no more from clients */
-        uint64_t written_bytes; /* for the node to look at */
+        int status;                       /* last told to the node */
+        atomic_bool full;                 /* the node is to take no more from clients */
+        uint64_t written_bytes;           /* for the node to look at */
+        struct shard_progress recovering; /* likewise */
         bool stopping;
 };
 
@@ -51,6 +55,17 @@ static void put_log(void *ctx, stet_log_level level, const char *line)
         struct shard_thread *t = ctx;
         if (t->log)
                 t->log(t->log_ctx, level, line);
+}
+
+static void put_progress(void *ctx, const struct shard_progress *p)
+{
+        struct shard_thread *t = ctx;
+        __atomic_store_n(&t->recovering.records_done, p->records_done, __ATOMIC_RELAXED);
+        __atomic_store_n(&t->recovering.records_total, p->records_total, __ATOMIC_RELAXED);
+        __atomic_store_n(&t->recovering.runs_done, p->runs_done, __ATOMIC_RELAXED);
+        __atomic_store_n(&t->recovering.runs_total, p->runs_total, __ATOMIC_RELAXED);
+        if (!t->started)
+                t->progress(t->progress_ctx, p);
 }
 
 /* --- frames of parcels --- */
@@ -144,11 +159,20 @@ static int64_t wait_ms(const struct shard_thread *t)
         return ms < 60000 ? ms : 60000;
 }
 
+/* The last of what is owed is on its way; what says so goes behind it. */
+static void tell_recovered(struct shard_thread *t)
+{
+        struct message recovered = { .type = 0, .count = 1 };
+        parcel_put(&t->to_node, &recovered);
+        send_parcels(t->shard_end, &t->to_node);
+}
+
 static void *shard_main(void *arg)
 {
         struct shard_thread *t = arg;
         crash_guard_thread();
         shard_resume(t->host.shard, clock_now(&t->clock.clock));
+        tell_recovered(t);
         for (int tries = 0; !t->stopping || (!shard_idle(t->host.shard) && !t->status && tries < STOP_TRIES);
              tries += t->stopping) {
                 zmq_pollitem_t items[3] = { { .socket = t->shard_end, .events = ZMQ_POLLIN },
@@ -193,10 +217,15 @@ int shard_thread_open(void *zmq_context, const struct shard_host_options *option
         struct shard_thread *t = xcalloc(1, sizeof *t);
         struct shard_sink sink = { t, put_to_peer, put_to_node, put_log };
         char endpoint[40];
+        struct shard_host_options o = *options;
+        o.progress = put_progress;
+        o.progress_ctx = t;
+        t->progress = options->progress;
+        t->progress_ctx = options->progress_ctx;
         t->log = log;
         t->log_ctx = log_ctx;
         snprintf(endpoint, sizeof endpoint, "inproc://shard-%u", options->index);
-        int err = shard_host_open(&t->host, options, &sink, why);
+        int err = shard_host_open(&t->host, &o, &sink, why);
         if (!err)
                 err = pair_open(zmq_context, endpoint, true, &t->node_end, why);
         if (!err)
@@ -217,8 +246,10 @@ struct shard *shard_thread_shard(struct shard_thread *t)
 int shard_thread_start(struct shard_thread *t, struct clock_os clock, stet_why *why)
 {
         t->clock = clock;
+        t->started = true; /* before it runs: it looks at it */
         int err = own_thread_start(&t->thread, "stet-shard", shard_main, t, why);
-        t->started = !err;
+        if (err)
+                t->started = false;
         return err;
 }
 
@@ -239,10 +270,41 @@ void shard_thread_flush(struct shard_thread *t)
         send_parcels(t->node_end, &t->to_shard);
 }
 
+struct visitor {
+        struct shard_thread *thread;
+        void (*visit)(void *ctx, const struct message *m);
+        void *ctx;
+};
+
+static void take_from_shard(void *ctx, const struct message *m)
+{
+        const struct visitor *v = ctx;
+        if (m->type == 0 && m->count)
+                v->thread->recovered = true;
+        else
+                v->visit(v->ctx, m);
+}
+
 bool shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
                           void *ctx)
 {
-        return receive_parcels(t->node_end, visit, ctx);
+        struct visitor v = { t, visit, ctx };
+        return receive_parcels(t->node_end, take_from_shard, &v);
+}
+
+bool shard_thread_recovered(const struct shard_thread *t)
+{
+        return t->recovered;
+}
+
+struct shard_progress shard_thread_progress(const struct shard_thread *t)
+{
+        return (struct shard_progress){
+                .records_done = __atomic_load_n(&t->recovering.records_done, __ATOMIC_RELAXED),
+                .records_total = __atomic_load_n(&t->recovering.records_total, __ATOMIC_RELAXED),
+                .runs_done = __atomic_load_n(&t->recovering.runs_done, __ATOMIC_RELAXED),
+                .runs_total = __atomic_load_n(&t->recovering.runs_total, __ATOMIC_RELAXED),
+        };
 }
 
 uint64_t shard_thread_written_bytes(const struct shard_thread *t)

@@ -11,8 +11,9 @@
 
 struct shard_thread;
 
-/* Opens the shard (recovery runs on the calling thread) and prepares the link. The log function may be called
- * by the thread. */
+/* Opens the shard and prepares the link. The log is read on the calling thread, and the options' progress is
+ * called there; what open runs are owed is issued on the shard's own, and shard_thread_progress() tells. The
+ * log function may be called by the thread. */
 int shard_thread_open(void *zmq_context, const struct shard_host_options *options,
                       void (*log)(void *ctx, stet_log_level level, const char *line), void *log_ctx,
                       struct shard_thread **ret, stet_why *why);
@@ -34,7 +35,11 @@ void shard_thread_flush(struct shard_thread *t);
  * stopped. True if any came. */
 bool shard_thread_receive(struct shard_thread *t, void (*visit)(void *ctx, const struct message *m),
                           void *ctx);
-uint64_t shard_thread_written_bytes(const struct shard_thread *t); /* of records, since the opening */
+
+/* Whether it has recovered: all that its runs are owed has been received. */
+bool shard_thread_recovered(const struct shard_thread *t);
+struct shard_progress shard_thread_progress(const struct shard_thread *t); /* until then */
+uint64_t shard_thread_written_bytes(const struct shard_thread *t);         /* of records, since the opening */
 int shard_thread_fd(const struct shard_thread *t);
 
 /* Writes and releases what is under way, ends the thread, closes the shard. Harmless on NULL. */

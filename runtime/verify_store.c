@@ -72,6 +72,7 @@ uint64_t verify_store_run_of(struct bytes key)
         case INDEX_STATE:
         case INDEX_WORKFLOW:
         case INDEX_PARENT:
+        case INDEX_QUEUE:
         case INDEX_ATTRIBUTE:
         case 'e':
                 return key.size > 9 ? run_key_number(key, key.size - 8) : 0;
@@ -195,6 +196,7 @@ static const char *table_name(uint8_t table)
         case INDEX_STATE:
         case INDEX_WORKFLOW:
         case INDEX_PARENT:
+        case INDEX_QUEUE:
         case INDEX_ATTRIBUTE:
                 return "the indexes for lists";
         case 'e':
@@ -361,8 +363,7 @@ static int entry_is_owned(struct verify *v, struct bytes key, bool *ret_owned)
         *ret_owned = !err && key.data[0] == 'z';
         if (!err) {
                 run_state_keys(&v->rs, run, &keys);
-                for (size_t at = 0; at < keys.size; at += 1u + keys.data[at])
-                        *ret_owned |= bytes_equal(bytes_of(keys.data + at + 1, keys.data[at]), key);
+                *ret_owned |= run_keys_have(buffer_bytes(&keys), key);
                 run_free(run, &tables);
         }
         run_tables_fini(&tables);
@@ -509,7 +510,7 @@ static int read_store(struct verify *v, bool *ret_whole)
         if (err || !*ret_whole)
                 return err;
         err = scan_table(v, 'r', take_image);
-        for (const char *table = "ceoqtx"; *table && !err; table++)
+        for (const char *table = "aekoqstuwz"; *table && !err; table++)
                 err = verify_table(v, *table);
         if (!err)
                 err = scan_table(v, 'n', take_name);

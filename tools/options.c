@@ -83,8 +83,16 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
         [OPTION_TRANSITIONS] = { "limit", 0, "N", "at most so many transitions", "all", NULL, false },
         [OPTION_BEFORE] = { "before", 0, "RUN-ID", "only runs older than this one: the next page",
                             "from the newest", NULL, false },
-        [OPTION_ENDED_BEFORE] = { "ended-before", 0, "DURATION", "only runs that ended longer ago than this",
-                                  "any", NULL, false },
+        [OPTION_OF_QUEUE] = { "queue", 0, "QUEUE", "only runs with an activity that waits or runs on it",
+                              "any", NULL, false },
+        [OPTION_STARTED_AFTER] = { "started-after", 0, "TIME", "only runs that started then or later", "any",
+                                   NULL, false },
+        [OPTION_STARTED_BEFORE] = { "started-before", 0, "TIME", "only runs that started before then", "any",
+                                    NULL, false },
+        [OPTION_ENDED_AFTER] = { "ended-after", 0, "TIME", "only runs that ended then or later", "any", NULL,
+                                 false },
+        [OPTION_ENDED_BEFORE] = { "ended-before", 0, "TIME", "only runs that ended before then", "any", NULL,
+                                  false },
         [OPTION_DRY_RUN] = { "dry-run", 'n', NULL, "only print how many there are, and which", NULL, NULL,
                              false },
         [OPTION_YES] = { "yes", 'y', NULL, "do not ask", NULL, NULL, false },
@@ -193,6 +201,14 @@ int option_duration(const struct option_values *values, enum option_id id, int64
         stet_why reason;
         const char *text = option_text(values, id);
         return text ? name_option(id, quantity_duration(text, ret_ms, &reason), &reason, why) : 0;
+}
+
+int option_moment(const struct option_values *values, enum option_id id, int64_t now_ms, int64_t *ret_ms,
+                  stet_why *why)
+{
+        stet_why reason;
+        const char *text = option_text(values, id);
+        return text ? name_option(id, quantity_moment(text, now_ms, ret_ms, &reason), &reason, why) : 0;
 }
 
 int option_size(const struct option_values *values, enum option_id id, uint64_t *ret, stet_why *why)

@@ -45,6 +45,10 @@ enum option_id {
         OPTION_LIMIT,
         OPTION_TRANSITIONS,
         OPTION_BEFORE,
+        OPTION_OF_QUEUE,
+        OPTION_STARTED_AFTER,
+        OPTION_STARTED_BEFORE,
+        OPTION_ENDED_AFTER,
         OPTION_ENDED_BEFORE,
         OPTION_DRY_RUN,
         OPTION_YES,
@@ -99,6 +103,8 @@ int option_word(const struct option_values *values, enum option_id id);
 int option_count(const struct option_values *values, enum option_id id, uint64_t min, uint64_t max,
                  uint64_t *ret, stet_why *why);
 int option_duration(const struct option_values *values, enum option_id id, int64_t *ret_ms, stet_why *why);
+int option_moment(const struct option_values *values, enum option_id id, int64_t now_ms, int64_t *ret_ms,
+                  stet_why *why);
 int option_size(const struct option_values *values, enum option_id id, uint64_t *ret, stet_why *why);
 
 #endif

@@ -9,14 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t now_ms(void)
-{
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int64_t get_int(const stet_value *map, const char *key, int64_t fallback)
 {
@@ -34,7 +26,7 @@ static char *get_text(const stet_value *map, const char *key)
 static char *lasted_text(const stet_value *run)
 {
         int64_t started_ms = get_int(run, "started_ms", 0), ended_ms = get_int(run, "ended_ms", 0);
-        return quantity_span_text((ended_ms ? ended_ms : now_ms()) - started_ms);
+        return quantity_span_text((ended_ms ? ended_ms : quantity_now_ms()) - started_ms);
 }
 
 void print_runs(FILE *out, const stet_value *runs)
@@ -81,7 +73,7 @@ static char *failure_text(const stet_value *failure)
 static char *moment_text(const stet_value *item)
 {
         int64_t ms = stet_value_int(item, 0);
-        char *moment = quantity_moment_text(ms), *ago = quantity_span_text(now_ms() - ms);
+        char *moment = quantity_moment_text(ms), *ago = quantity_span_text(quantity_now_ms() - ms);
         char *text = text_format("%s, %s ago", moment, ago);
         free(moment);
         free(ago);

@@ -75,6 +75,90 @@ int quantity_duration(const char *text, int64_t *ret_ms, stet_why *why)
         return 0;
 }
 
+/* --- moments --- */
+
+/* Exactly so many digits. */
+static bool take_digits(const char **text, int count, int *ret)
+{
+        *ret = 0;
+        for (int i = 0; i < count; i++, (*text)++) {
+                if (!isdigit((unsigned char)**text))
+                        return false;
+                *ret = 10 * *ret + (**text - '0');
+        }
+        return true;
+}
+
+static bool take_char(const char **text, char wanted)
+{
+        bool is_there = **text == wanted;
+        *text += is_there;
+        return is_there;
+}
+
+static bool is_leap(int year)
+{
+        return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+/* "2026-11-22" to days since 1970. */
+static bool take_date(const char **text, int64_t *ret_days)
+{
+        static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+        int year, month, day;
+        if (!take_digits(text, 4, &year) || !take_char(text, '-') || !take_digits(text, 2, &month) ||
+            !take_char(text, '-') || !take_digits(text, 2, &day))
+                return false;
+        if (year < 1970 || month < 1 || month > 12 || day < 1 ||
+            day > lengths[month - 1] + (month == 2 && is_leap(year)))
+                return false;
+        *ret_days = day - 1;
+        for (int y = 1970; y < year; y++)
+                *ret_days += 365 + is_leap(y);
+        for (int m = 1; m < month; m++)
+                *ret_days += lengths[m - 1] + (m == 2 && is_leap(year));
+        return true;
+}
+
+/* "T10:00:00Z" to seconds of the day. */
+static bool take_time(const char **text, int64_t *ret_s)
+{
+        int hour, minute, second;
+        if (!take_char(text, 'T') || !take_digits(text, 2, &hour) || !take_char(text, ':') ||
+            !take_digits(text, 2, &minute) || !take_char(text, ':') || !take_digits(text, 2, &second) ||
+            !take_char(text, 'Z'))
+                return false;
+        *ret_s = hour * 3600 + minute * 60 + second;
+        return hour < 24 && minute < 60 && second < 60;
+}
+
+static bool read_time(const char *text, int64_t *ret_ms)
+{
+        int64_t days, seconds = 0;
+        if (!take_date(&text, &days) || (*text && !take_time(&text, &seconds)) || *text)
+                return false;
+        *ret_ms = days * DAY_MS + seconds * 1000;
+        return true;
+}
+
+int quantity_moment(const char *text, int64_t now_ms, int64_t *ret_ms, stet_why *why)
+{
+        int64_t ms, age_ms;
+        if (!read_time(text, &ms)) {
+                if (quantity_duration(text, &age_ms, NULL) != 0)
+                        return stet_why_set(why, STET_EINVAL,
+                                            "'%s' is no time; write how long ago it is (90s, 5m, 2h, 7d, "
+                                            "1h30m) or when it was in UTC (2026-11-22 or "
+                                            "2026-11-22T10:00:00Z)",
+                                            text);
+                ms = now_ms - age_ms;
+        }
+        *ret_ms = ms > 0 ? ms : 1;
+        return 0;
+}
+
+/* --- sizes and counts --- */
+
 int quantity_size(const char *text, uint64_t *ret_bytes, stet_why *why)
 {
         static const char *const units[] = { "", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib" };
@@ -103,6 +187,8 @@ int quantity_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret, 
         return 0;
 }
 
+/* --- out --- */
+
 char *quantity_span_text(int64_t ms)
 {
         if (ms < 0)
@@ -116,6 +202,13 @@ char *quantity_span_text(int64_t ms)
         if (ms < DAY_MS)
                 return text_format("%" PRId64 " h %" PRId64 " min", ms / 3600000, ms / 60000 % 60);
         return text_format("%" PRId64 " d %" PRId64 " h", ms / DAY_MS, ms / 3600000 % 24);
+}
+
+int64_t quantity_now_ms(void)
+{
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 char *quantity_moment_text(int64_t ms)

@@ -7,6 +7,7 @@
  */
 #include "tools/exit_code.h"
 #include "tools/print_run.h"
+#include "tools/quantity.h"
 #include "tools/session.h"
 #include "tools/terminal.h"
 #include "tools/text.h"
@@ -14,7 +15,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PAGE = 1000, SHOWN_MAX = 10000 };
 
@@ -22,7 +22,6 @@ struct deleting {
         const struct command *command;
         stet_client *client;
         stet_list_filter filter;
-        int64_t ended_before_ms; /* since 1970; INT64_MAX: whenever */
         bool dry;
         char (*ids)[STET_RUN_ID_SIZE];
         size_t count;
@@ -30,18 +29,6 @@ struct deleting {
 };
 
 /* --- options --- */
-
-static int read_age(const struct command *c, int64_t *ret_before_ms, stet_why *why)
-{
-        struct timespec now;
-        int64_t age_ms = 0;
-        int err = option_duration(&c->options, OPTION_ENDED_BEFORE, &age_ms, why);
-        if (err || !option_given(&c->options, OPTION_ENDED_BEFORE))
-                return err;
-        clock_gettime(CLOCK_REALTIME, &now);
-        *ret_before_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - age_ms;
-        return 0;
-}
 
 static int check_options(const struct command *c, stet_why *why)
 {
@@ -68,9 +55,10 @@ static int read_options(struct deleting *d, stet_why *why)
                                         .workflow = option_text(&c->options, OPTION_WORKFLOW),
                                         .limit = PAGE };
         d->dry = option_given(&c->options, OPTION_DRY_RUN);
-        d->ended_before_ms = INT64_MAX;
         int err = check_options(c, why);
-        return err ? err : read_age(c, &d->ended_before_ms, why);
+        return err ? err
+                   : option_moment(&c->options, OPTION_ENDED_BEFORE, quantity_now_ms(),
+                                   &d->filter.ended_before_ms, why);
 }
 
 /* --- which --- */
@@ -86,11 +74,12 @@ static void take_id(struct deleting *d, const stet_value *run)
                 d->count++;
 }
 
+/* What goes for good is looked at once more, for a server that does not know the time among the filters. */
 static bool is_wanted(const struct deleting *d, const stet_value *run)
 {
         stet_value ended = stet_value_get(run, "ended_ms");
         int64_t ended_ms = stet_value_int(&ended, -1);
-        return ended_ms >= 0 && ended_ms < d->ended_before_ms;
+        return ended_ms >= 0 && (!d->filter.ended_before_ms || ended_ms < d->filter.ended_before_ms);
 }
 
 /* A page that is only to be shown is printed at once: there may be more than memory should hold. */

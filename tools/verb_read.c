@@ -5,6 +5,7 @@
 #include "tools/exit_code.h"
 #include "tools/print_run.h"
 #include "tools/print_value.h"
+#include "tools/quantity.h"
 #include "tools/session.h"
 #include "tools/source.h"
 #include "tools/terminal.h"
@@ -53,22 +54,49 @@ static int list_limit(const struct command *c, uint64_t *ret_limit, stet_why *wh
         return option_count(&c->options, OPTION_LIMIT, 1, LIMIT_MAX, ret_limit, why);
 }
 
-static int read_list(const struct command *c, stet_client *client, stet_value *ret, stet_why *why)
+static int list_times(const struct command *c, stet_list_filter *ret, stet_why *why)
+{
+        const struct {
+                enum option_id id;
+                int64_t *ms;
+        } times[] = {
+                { OPTION_STARTED_AFTER, &ret->started_after_ms },
+                { OPTION_STARTED_BEFORE, &ret->started_before_ms },
+                { OPTION_ENDED_AFTER, &ret->ended_after_ms },
+                { OPTION_ENDED_BEFORE, &ret->ended_before_ms },
+        };
+        int64_t now_ms = quantity_now_ms(); /* one for all: none of them may overtake another */
+        int err = 0;
+        for (size_t i = 0; i < sizeof times / sizeof times[0] && !err; i++)
+                err = option_moment(&c->options, times[i].id, now_ms, times[i].ms, why);
+        return err;
+}
+
+static int list_filter(const struct command *c, stet_list_filter *ret, stet_why *why)
 {
         uint64_t limit;
-        stet_value attributes = { 0 };
-        const char *const *given = (const char *const *)c->options.given[OPTION_ATTRIBUTE];
         int err = list_limit(c, &limit, why);
-        if (!err)
-                err = attributes_read(given, &attributes, why);
-        stet_list_filter filter = {
+        *ret = (stet_list_filter){
                 .state = option_text(&c->options, OPTION_STATE),
                 .workflow = option_text(&c->options, OPTION_WORKFLOW),
                 .limit = (uint32_t)limit,
                 .before_run_id = option_text(&c->options, OPTION_BEFORE),
                 .parent_run_id = option_text(&c->options, OPTION_PARENT),
-                .attributes = given ? &attributes : NULL,
+                .queue = option_text(&c->options, OPTION_OF_QUEUE),
         };
+        return err ? err : list_times(c, ret, why);
+}
+
+static int read_list(const struct command *c, stet_client *client, stet_value *ret, stet_why *why)
+{
+        stet_list_filter filter;
+        stet_value attributes = { 0 };
+        const char *const *given = (const char *const *)c->options.given[OPTION_ATTRIBUTE];
+        int err = list_filter(c, &filter, why);
+        if (!err)
+                err = attributes_read(given, &attributes, why);
+        if (given)
+                filter.attributes = &attributes;
         if (!err)
                 err = stet_client_list(client, &filter, ret, why);
         stet_value_free(&attributes);
@@ -90,9 +118,9 @@ static void show_list(const struct command *c, const stet_value *v)
 
 int verb_list(struct command *c)
 {
-        uint64_t limit;
+        stet_list_filter filter;
         stet_why why;
-        int err = list_limit(c, &limit, &why); /* before a directory is opened for nothing */
+        int err = list_filter(c, &filter, &why); /* before a directory is opened for nothing */
         return err ? fail_to_read(c, err, &why) : read_and_print(c, read_list, show_list);
 }
 
@@ -129,9 +157,23 @@ static int read_stats(const struct command *c, stet_client *client, stet_value *
         return stet_client_stats(client, ret, why);
 }
 
+/* A node that recovers has nothing to count yet, and says how far it is. */
+static void show_stats(const struct command *c, const stet_value *v)
+{
+        stet_value recovering = stet_value_get(v, "recovering");
+        stet_value sentence = stet_value_get(&recovering, "sentence");
+        if (stet_value_type(&sentence) != STET_STRING) {
+                show_map(c, v);
+                return;
+        }
+        char *text = text_of_value(&sentence);
+        printf("recovering: %s\n", text);
+        free(text);
+}
+
 int verb_stats(struct command *c)
 {
-        return read_and_print(c, read_stats, show_map);
+        return read_and_print(c, read_stats, show_stats);
 }
 
 static int read_executors(const struct command *c, stet_client *client, stet_value *ret, stet_why *why)

@@ -61,9 +61,14 @@ const struct verb verbs[] = {
         {
             .name = "list",
             .purpose = "list runs, the newest first",
-            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_ATTRIBUTE, OPTION_PARENT, OPTION_LIMIT,
-                         OPTION_BEFORE, OF_RUN },
-            .examples = { "list", "list --state blocked -o json", "list --attribute city=Ulm" },
+            .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_ATTRIBUTE, OPTION_PARENT, OPTION_OF_QUEUE,
+                         OPTION_STARTED_AFTER, OPTION_STARTED_BEFORE, OPTION_ENDED_AFTER, OPTION_ENDED_BEFORE,
+                         OPTION_LIMIT, OPTION_BEFORE, OF_RUN },
+            .more =
+                "Runs that fit all that is given. A TIME is how long ago it is, 90s or 7d, or when it was in "
+                "UTC:\n2026-11-22T10:00:00Z, or 2026-11-22, when that day begins.",
+            .examples = { "list --state blocked -o json", "list --attribute city=Ulm --ended-after 1h",
+                          "list --queue emails --started-before 2h" },
             .run = verb_list,
         },
         {
@@ -126,8 +131,11 @@ const struct verb verbs[] = {
             .arguments = { "[RUN]" },
             .options = { OPTION_STATE, OPTION_WORKFLOW, OPTION_ENDED_BEFORE, OPTION_DRY_RUN, OPTION_YES,
                          OF_RUN },
-            .more = "One run, or without RUN all that fit the filter; --dry-run shows which those are.\n"
-                    "A run that is open is not removed: cancel or terminate it first.",
+            .more =
+                "One run, or without RUN all that fit the filter; --dry-run shows which those are.\n"
+                "A run that is open is not removed: cancel or terminate it first.\n"
+                "A TIME is how long ago it is, 90s or 7d, or when it was in UTC: 2026-11-22T10:00:00Z, or\n"
+                "2026-11-22, when that day begins.",
             .examples = { "delete order-1", "delete --state completed --ended-before 7d --dry-run",
                           "delete --state failed --workflow order --yes" },
             .run = verb_delete,
@@ -142,7 +150,7 @@ const struct verb verbs[] = {
         },
         {
             .name = "stats",
-            .purpose = "print a node's counters",
+            .purpose = "print a node's counters, or how far it has recovered",
             .options = { ASKING },
             .examples = { "stats -o json" },
             .run = verb_stats,

@@ -144,11 +144,19 @@ typedef struct stet_list_filter {
             *before_run_id; /* only runs older than this one: for the next page; NULL: from the newest */
         const char *parent_run_id; /* only children of this run; NULL: any */
         const stet_value
-            *attributes; /* a map: only runs that have all of these, with these values; NULL: any */
+            *attributes;   /* a map: only runs that have all of these, with these values; NULL: any */
+        const char *queue; /* only runs that have an activity waiting or running on it; NULL: any */
+        /* Times in ms since 1970-01-01 UTC, 0: any. After means at that time or later. Runs that have not
+         * ended have no end. */
+        int64_t started_after_ms;
+        int64_t started_before_ms;
+        int64_t ended_after_ms;
+        int64_t ended_before_ms;
 } stet_list_filter;
 
 /* Runs that fit the filter (NULL: the newest 100), as a list of maps. Fewer than the limit when more do not
- * fit one answer; there are no more when the list is empty. */
+ * fit one answer; there are no more when the list is empty. STET_EINVAL: a filter that no run can ever fit.
+ */
 STET_PUBLIC int stet_client_list(stet_client *client, const stet_list_filter *filter, stet_value *ret,
                                  stet_why *why);
 

@@ -80,9 +80,10 @@ typedef struct stet_node_options {
                 .struct_size = sizeof(stet_node_options)                                                     \
         }
 
-/* Opens the data directory, recovers every open run and, with threads, starts. Refusals change nothing and
- * each has a sentence: STET_ELOCKED, STET_EFORMAT, STET_ENEWER, STET_ECORRUPT, STET_EENDPOINT, STET_EINVAL,
- * STET_EFULL, STET_EIO. */
+/* Opens the data directory, recovers every open run and, with threads, starts. While it recovers it listens
+ * already: clients elsewhere are told by stats how far it is, and their requests wait. Refusals change
+ * nothing and each has a sentence: STET_ELOCKED, STET_EFORMAT, STET_ENEWER, STET_ECORRUPT, STET_EENDPOINT,
+ * STET_EINVAL, STET_EFULL, STET_EIO. */
 STET_PUBLIC int stet_node_open(const stet_node_options *options, stet_node **ret, stet_why *why);
 
 /* Stops: takes no new work, finishes what is being written, lets executors finish the activity they are in

@@ -94,6 +94,14 @@ class Many(DeleteTest):
         self.assertEqual(self.read("delete", "--ended-before", "1h", "--yes")["count"], 0)
         self.assertEqual(self.expect(self.ask("delete", "--ended-before", "1h"), OK).out, "0 runs deleted\n")
 
+    def test_age_is_a_time_in_utc_as_well(self):
+        self.fill()
+        for before in ("1970-01-01", "2020-01-01", "2020-01-01T00:00:00Z"):
+            self.assertEqual(self.read("delete", "--ended-before", before, "--yes")["count"], 0)
+        self.assertEqual(self.read("delete", "--ended-before", "2999-01-01", "--state", "failed", "--yes")["count"], 3)
+        self.assertEqual(self.read("delete", "--ended-before", "2999-01-01T00:00:00Z", "--yes")["count"], 3)
+        self.assertEqual(self.names(), ["open"])
+
     def test_a_dry_run_says_how_many_and_which_and_deletes_nothing(self):
         self.fill()
         answer = self.expect(self.ask("delete", "--workflow", "fails", "--dry-run"), OK)
@@ -122,6 +130,8 @@ class Many(DeleteTest):
         self.expect(self.ask("delete", "--state", "open", "--yes"), USAGE, "cancel or terminate")
         self.expect(self.ask("delete", "--state", "gone", "--yes"), USAGE, "--state")
         self.expect(self.ask("delete", "--ended-before", "soon", "--yes"), USAGE, "--ended-before")
+        self.expect(self.ask("delete", "--ended-before", "2026-02-30", "--yes"), USAGE, "'2026-02-30' is no time")
+        self.assertEqual(self.names(), [])
 
     def answer_on_terminal(self, text):
         """What the command said when a person was asked, and its exit code."""

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Any bytes as a frame from a peer. What frame_check() passes is read to its end; each message that comes out
- * of it, encoded again, gives a frame that passes, too, and in it the same message.
+ * of it, encoded again, gives a frame that passes, too, and in it the same message. A lobby holds it as it is
+ * when it does not pass; else a frame that does, with at most as many messages.
  */
+#include "runtime/lobby.h"
 #include "runtime/wire.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -30,6 +32,44 @@ static void check_same_again(const struct message *m, struct buffer *once, struc
         FUZZ_CHECK(frame_next(&c, &again) == 0);
 }
 
+static int send_nowhere(struct transport *t, uint64_t peer, struct bytes frame)
+{
+        (void)t;
+        (void)peer;
+        FUZZ_CHECK(frame_check(frame, NULL) == 0);
+        return 0;
+}
+
+static unsigned messages_in(struct bytes frame)
+{
+        struct message m;
+        unsigned count = 0;
+        struct cursor c = frame_cursor(frame);
+        while (frame_next(&c, &m) != 0)
+                count++;
+        return count;
+}
+
+static void check_held(struct bytes frame)
+{
+        static const struct transport_ops ops = { .send = send_nowhere };
+        struct transport nowhere = { &ops };
+        struct lobby_options o = { .held_bytes_max = 1 };
+        struct lobby *l = lobby_new(&o, &nowhere);
+        uint64_t peer;
+        bool local, passes = frame_check(frame, NULL) == 0;
+        struct bytes held;
+        lobby_receive(l, 7, false, frame);
+        FUZZ_CHECK(passes || lobby_full(l));
+        if (lobby_take(l, &peer, &local, &held)) {
+                FUZZ_CHECK(peer == 7 && !local);
+                FUZZ_CHECK(passes ? frame_check(held, NULL) == 0 && messages_in(held) <= messages_in(frame)
+                                  : bytes_equal(held, frame));
+        }
+        FUZZ_CHECK(!lobby_take(l, &peer, &local, &held));
+        lobby_free(l);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct bytes frame = bytes_of(data, size);
@@ -37,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct message m;
         stet_why why;
 
+        check_held(frame);
         if (frame_check(frame, &why) != 0)
                 return 0;
         struct cursor c = frame_cursor(frame);

@@ -70,6 +70,14 @@ static int call_once(stet_run *run, const stet_value *in, stet_value *ret)
         return err ? err : stet_call(run, activity, in, ret, .retry = stet_retry_preset("none"));
 }
 
+/* Calls "echo" on the queue that the input names. */
+static int call_on(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        char queue[64];
+        int err = stet_value_get_string(in, queue, sizeof queue);
+        return err ? err : stet_call(run, "echo", in, ret, .queue = queue);
+}
+
 /* Goes on as new until nothing is left of its input: a chain of runs. */
 static int count_down(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -112,6 +120,7 @@ int stet_module(stet_app *app)
         stet_app_workflow(app, "overflow", overflow);
         stet_app_workflow(app, "wait", wait_for_go);
         stet_app_workflow(app, "call", call_once);
+        stet_app_workflow(app, "call_on", call_on);
         stet_app_workflow(app, "count_down", count_down);
         stet_app_activity(app, "echo", activity_echo);
         stet_app_activity(app, "boom", boom);

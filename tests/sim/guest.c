@@ -3,6 +3,7 @@
  * Clients. As runtime/client_*.c does, one says its commands again with the same request id when no answer
  * has come for a while, and all that is open when the node asks WHO. It knows no more than it was told.
  */
+#include "tests/sim/model.h"
 #include "tests/sim/world.h"
 
 #include <stdio.h>
@@ -81,6 +82,8 @@ void guest_ask(struct sim *s, uint32_t index, enum sim_operation operation, cons
         full.request_id = bytes_str(ask->request_id);
         copy_text(ask->id, sizeof ask->id, m->id);
         copy_text(ask->name, sizeof ask->name, m->name);
+        for (uint32_t shard = 0; shard < s->knobs.shards; shard++)
+                ask->lsn[shard] = model_lsn(s->model, shard);
         frame_begin(&ask->frame);
         frame_put(&ask->frame, &full);
         map_put(&s->asks, &ask->by_correlation, ask->correlation);

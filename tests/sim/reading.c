@@ -80,7 +80,7 @@ static void check_history(struct sim *s, const struct ask *ask, struct bytes val
                 sim_break(s, "P32: the history of \"%s\" can't be read", ask->id);
 }
 
-static void check_list(struct sim *s, struct bytes value)
+static void check_summaries(struct sim *s, struct bytes value)
 {
         struct cursor c = cursor_of(value);
         for (uint32_t left = cursor_array(&c); left && !c.failed; left--)
@@ -118,7 +118,8 @@ void check_reading(struct sim *s, const struct ask *ask, const struct message *r
                 check_history(s, ask, reply->value);
                 break;
         case DID_LIST:
-                check_list(s, reply->value);
+                check_summaries(s, reply->value);
+                check_list(s, ask, reply->value);
                 break;
         case DID_STATS:
                 check_stats(s, reply->value);

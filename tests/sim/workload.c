@@ -7,7 +7,7 @@
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
 
-#include "base/pack.h"
+#include "base/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,11 +126,38 @@ static void ask_about_run(struct sim *s, uint32_t guest, enum sim_operation oper
         guest_ask(s, guest, operation, &m);
 }
 
+/* One list after the other asks for something else; times are those of an eighth of the world's life so far.
+ */
+static void ask_for_list(struct sim *s, uint32_t guest)
+{
+        static const char *const times[] = { "started_after_ms", "started_before_ms", "ended_after_ms",
+                                             "ended_before_ms" };
+        static const char *const queues[] = { "default", "other" };
+        enum { TIMES = 4, QUEUES = 2, ALL = 1 };
+        uint64_t kind = s->correlation_next % (TIMES + QUEUES + ALL), eighth = s->correlation_next / 8 % 8;
+        int64_t now_ns = sim_node_now(s);
+        struct buffer value = { 0 };
+        struct table t = table_begin(&value);
+        table_uint(&t, "limit", 1000);
+        if (kind < TIMES)
+                table_uint(&t, times[kind],
+                           (uint64_t)(now_ns - (now_ns - s->start_ns) / 8 * (int64_t)eighth) / MS);
+        else if (kind < TIMES + QUEUES)
+                table_str(&t, "queue", queues[kind - TIMES]);
+        table_end(&t);
+        struct message m = { .type = MSG_READ, .name = bytes_str("list"), .value = buffer_bytes(&value) };
+        guest_ask(s, guest, DID_LIST, &m);
+        buffer_fini(&value);
+}
+
 static void ask_about_all(struct sim *s, uint32_t guest, enum sim_operation operation)
 {
         struct message m = { .type = MSG_READ };
-        m.name = bytes_str(operation == DID_LIST ? "list" : operation == DID_STATS ? "stats" : "executors");
-        guest_ask(s, guest, operation, &m);
+        m.name = bytes_str(operation == DID_STATS ? "stats" : "executors");
+        if (operation == DID_LIST)
+                ask_for_list(s, guest);
+        else
+                guest_ask(s, guest, operation, &m);
 }
 
 /* By its run id: the workflow id may be another run's by the time it is said again. */

@@ -210,6 +210,7 @@ struct ask {
         uint32_t fresh; /* of a START: copies that were taken before it was on record, and not answered */
         uint64_t correlation;
         int64_t sent_ns;
+        uint64_t lsn[SHARDS_MAX]; /* the last durable one when it was asked */
         char request_id[24];
         char id[24]; /* the workflow id it names; empty: none */
         char name[24];
@@ -283,6 +284,8 @@ void check_node_gone(struct sim *s);
 void check_drops(struct sim *s); /* of claimed attempts, in this step */
 void check_frame_sent(struct sim *s, const struct conn *conn, struct bytes frame);
 void check_at_end(struct sim *s);
+/* Whether a list is what was asked for (check_list.c). */
+void check_list(struct sim *s, const struct ask *ask, struct bytes value);
 /* A reading's or query's answer (reading.c). */
 void check_reading(struct sim *s, const struct ask *ask, const struct message *reply);
 void rerun_all(struct sim *s);

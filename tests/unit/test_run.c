@@ -187,6 +187,20 @@ Test(run, hundreds_of_ops_are_each_found_and_closed)
 
 /* --- activities --- */
 
+Test(run, call_remembers_its_queue_and_the_usual_one_takes_nothing)
+{
+        struct world w;
+        struct effect mail = call(2, 3), unnamed = call(3, 3);
+        mail.queue = bytes_str("mail");
+        unnamed.queue = bytes_of(NULL, 0);
+        start_with(&w, EFFECTS(call(1, 3), mail, unnamed));
+        cr_assert_null(run_op(&w.tables, w.run, 1)->name);
+        cr_assert(bytes_equal(op_queue(run_op(&w.tables, w.run, 1)), bytes_str("default")));
+        cr_assert(bytes_equal(op_queue(run_op(&w.tables, w.run, 2)), bytes_str("mail")));
+        cr_assert(bytes_equal(op_queue(run_op(&w.tables, w.run, 3)), bytes_str("default")));
+        stop(&w);
+}
+
 Test(run, outcome_of_the_current_attempt_is_for_the_code_and_any_other_is_stale)
 {
         struct world w;

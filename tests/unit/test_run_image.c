@@ -89,6 +89,7 @@ static struct effect any_call(struct life *l)
 {
         static const uint8_t kinds[] = "\x92\xa3one\xa3two";
         struct effect e = { .type = EFFECT_CALL, .name = any_name(l), .backoff_factor = 2 };
+        e.queue = below(l, 2) ? bytes_str("default") : any_name(l);
         e.max_attempts = below(l, 4);
         e.initial_interval_ms = 1 + below(l, 5000);
         e.max_interval_ms = e.initial_interval_ms + below(l, 100000);

@@ -233,6 +233,22 @@ Test(shard_remove, id_goes_to_the_run_that_has_it_and_an_earlier_one_is_left_alo
         embedded_close(&e);
 }
 
+Test(shard_remove, repeat_of_a_signal_is_answered_although_the_latest_run_of_its_id_is_gone)
+{
+        open_with("forever");
+        embedded_start(&e, "wait", "a", "1");
+        for (int restarts = 0; restarts < 2; restarts++) {
+                cr_assert_eq(stet_client_signal(e.client, "a", "go", NULL, "once", &why), 0, "%s", why.text);
+                until_stored();
+                ended("echo", "a", "2");
+                cr_assert_eq(stet_client_delete(e.client, "a", NULL, &why), 0, "%s", why.text);
+                cr_assert_eq(stet_client_signal(e.client, "a", "go", NULL, "another", &why), STET_ENOTFOUND);
+                embedded_reopen(&e, &app);
+        }
+        cr_assert_eq(stet_client_signal(e.client, "a", "go", NULL, "once", &why), 0, "%s", why.text);
+        embedded_close(&e);
+}
+
 Test(shard_remove, namespace_hides_a_run_from_deletes_of_others)
 {
         open_with("forever");
