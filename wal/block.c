@@ -8,13 +8,8 @@
 #include "base/crc32c.h"
 #include "wal/record_layout.h"
 
-#include <inttypes.h>
-
 enum { BLOCK_AT_COMMIT = 0, BLOCK_AT_COUNT = 8, BLOCK_AT_PIECES = 10, BLOCK_AT_CRC = 12 };
-enum { HEAD_AT_FORMAT = 8, HEAD_AT_CRC = 12, HEAD_AT_EPOCH = 16, HEAD_AT_FIRST = 24, HEAD_AT_COMMIT = 32 };
-enum { HEAD_AT_ORIGIN = 40, HEAD_AT_ORIGIN_CRC = 48 };
-
-static const char head_magic[] = "stet log";
+enum { HEAD_AT_FIRST = HEAD_AT_FIELDS, HEAD_AT_COMMIT = 32, HEAD_AT_ORIGIN = 40, HEAD_AT_ORIGIN_CRC = 48 };
 
 void block_key_encode(uint8_t key[BLOCK_KEY_SIZE], uint64_t lsn, uint16_t piece)
 {
@@ -117,9 +112,14 @@ bool block_cut(struct block_cutter *c, struct block *ret)
         return true;
 }
 
-static uint32_t head_checksum(const uint8_t *value, size_t size)
+/* --- the head --- */
+
+const struct head_kind log_head_kind = { "stet log", "log", LOG_FORMAT };
+
+struct bytes log_head_key(void)
 {
-        return crc32c(crc32c(0, value, HEAD_AT_CRC), value + HEAD_AT_EPOCH, size - HEAD_AT_EPOCH);
+        static const uint8_t key[BLOCK_KEY_SIZE] = { 0 };
+        return bytes_of(key, sizeof key);
 }
 
 static size_t head_size(uint32_t format)
@@ -130,32 +130,25 @@ static size_t head_size(uint32_t format)
 size_t log_head_encode(uint8_t value[LOG_HEAD_SIZE], const struct log_head *head)
 {
         uint32_t format = head->origin_lsn ? 2 : 1;
-        memcpy(value, head_magic, HEAD_AT_FORMAT);
-        le32_put(value + HEAD_AT_FORMAT, format);
-        le64_put(value + HEAD_AT_EPOCH, head->epoch);
+        head_begin(value, &log_head_kind, format, head->epoch);
         le64_put(value + HEAD_AT_FIRST, head->first_lsn);
         le64_put(value + HEAD_AT_COMMIT, head->commit);
         if (format > 1) {
                 le64_put(value + HEAD_AT_ORIGIN, head->origin_lsn);
                 le32_put(value + HEAD_AT_ORIGIN_CRC, head->origin_crc);
         }
-        le32_put(value + HEAD_AT_CRC, head_checksum(value, head_size(format)));
+        head_end(value, head_size(format));
         return head_size(format);
 }
 
 int log_head_decode(struct bytes value, struct log_head *ret, stet_why *why)
 {
-        if (value.size < HEAD_AT_CRC || memcmp(value.data, head_magic, HEAD_AT_FORMAT) != 0)
-                return stet_why_set(why, STET_EFORMAT, "it does not begin with the head of a stet log");
-        uint32_t format = le32_get(value.data + HEAD_AT_FORMAT);
-        if (format > LOG_FORMAT)
-                return stet_why_set(why, STET_ENEWER,
-                                    "its format is %" PRIu32
-                                    ", and this stet knows formats up to %d; use a newer stet",
-                                    format, LOG_FORMAT);
-        if (value.size != head_size(format) ||
-            le32_get(value.data + HEAD_AT_CRC) != head_checksum(value.data, value.size))
-                return stet_why_set(why, STET_ECORRUPT, "its head is damaged: its checksum does not match");
+        uint32_t format;
+        int err = head_format(value, &log_head_kind, &format, why);
+        if (!err)
+                err = head_whole(value, head_size(format), why);
+        if (err)
+                return err;
         struct log_head head = {
                 .epoch = le64_get(value.data + HEAD_AT_EPOCH),
                 .first_lsn = le64_get(value.data + HEAD_AT_FIRST),

@@ -11,6 +11,7 @@
 #define WAL_BLOCK_H
 
 #include "stet/error.h"
+#include "wal/head.h"
 #include "wal/record.h"
 
 enum {
@@ -53,6 +54,8 @@ struct block_cutter block_cutter_of(const struct log_group *group);
 bool block_cut(struct block_cutter *cutter, struct block *ret);
 
 /* The record with LSN 0, which describes the log. */
+extern const struct head_kind log_head_kind;
+
 struct log_head {
         uint64_t epoch;
         uint64_t first_lsn; /* records below it are forgotten, even if their block is still there */
@@ -63,6 +66,8 @@ struct log_head {
         uint64_t origin_lsn;
         uint32_t origin_crc;
 };
+
+struct bytes log_head_key(void); /* below all others */
 
 /* Returns the head's size: a log that began with record 1 has a head of format 1, which older versions of
  * stet read. */

@@ -3,6 +3,7 @@
  * Reading copies up to a MiB of records within a transaction and hands them over after it, so that a slow
  * visitor keeps no page from being used again, and a growing map waits for microseconds only.
  */
+#include "wal/head_lmdb.h"
 #include "wal/le.h"
 #include "wal/log_check.h"
 #include "wal/log_lmdb.h"
@@ -11,30 +12,22 @@
 
 enum { LEAVE_EVERY = 16 << 20 };
 
+static int decode_head(struct bytes value, void *ret, stet_why *why)
+{
+        return log_head_decode(value, ret, why);
+}
+
 int log_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct log_head *ret, stet_why *why)
 {
-        uint8_t key_bytes[BLOCK_KEY_SIZE];
-        block_key_encode(key_bytes, 0, 0);
-        MDB_val key = { sizeof key_bytes, key_bytes }, value;
-        int rc = mdb_get(txn, env->dbi, &key, &value);
-        if (rc == MDB_NOTFOUND)
-                return stet_why_set(why, STET_EFORMAT, "%s is an LMDB file, but not a stet log", env->path);
-        if (rc)
-                return env_lmdb_error(env, rc, "read its head", why);
-        stet_why reason;
-        int err = log_head_decode(bytes_of_val(&value), ret, &reason);
-        return err ? stet_why_set(why, err, "%s cannot be opened: %s", env->path, reason.text) : 0;
+        return head_lmdb_get(env, txn, log_head_key(), &log_head_kind, decode_head, ret, why);
 }
 
 int log_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct log_head *head, stet_why *why)
 {
-        uint8_t key_bytes[BLOCK_KEY_SIZE], value_bytes[LOG_HEAD_SIZE];
+        uint8_t value[LOG_HEAD_SIZE];
         head->commit = mdb_txn_id(txn);
-        block_key_encode(key_bytes, 0, 0);
-        size_t size = log_head_encode(value_bytes, head);
-        MDB_val key = { sizeof key_bytes, key_bytes }, value = { size, value_bytes };
-        int rc = mdb_put(txn, env->dbi, &key, &value, 0);
-        return rc ? env_lmdb_error(env, rc, "write its head", why) : 0;
+        size_t size = log_head_encode(value, head);
+        return head_lmdb_put(env, txn, log_head_key(), bytes_of(value, size), why);
 }
 
 /* The cursor's block, which must be the one that is due. */

@@ -8,19 +8,9 @@
 #include "base/crc32c.h"
 #include "wal/le.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
-enum {
-        HEAD_AT_FORMAT = 8,
-        HEAD_AT_CRC = 12,
-        HEAD_AT_EPOCH = 16,
-        HEAD_AT_COMMIT = 24,
-        HEAD_AT_LSN = 32,
-        HEAD_AT_LSN_CRC = 40,
-};
-
-static const char head_magic[] = "stetstor";
+enum { HEAD_AT_COMMIT = HEAD_AT_FIELDS, HEAD_AT_LSN = 32, HEAD_AT_LSN_CRC = 40 };
 
 /* --- pieces --- */
 
@@ -75,40 +65,31 @@ int piece_decode(struct bytes lmdb_key, struct bytes value, uint32_t *chain, str
 
 /* --- the head --- */
 
+const struct head_kind store_head_kind = { "stetstor", "store", STORE_FORMAT };
+
 struct bytes store_head_key(void)
 {
         static const uint8_t key[1] = { 0 };
         return bytes_of(key, sizeof key);
 }
 
-static uint32_t head_checksum(const uint8_t *value)
-{
-        return crc32c(crc32c(0, value, HEAD_AT_CRC), value + HEAD_AT_EPOCH, STORE_HEAD_SIZE - HEAD_AT_EPOCH);
-}
-
 void store_head_encode(uint8_t value[STORE_HEAD_SIZE], const struct store_head *head)
 {
-        memcpy(value, head_magic, HEAD_AT_FORMAT);
-        le32_put(value + HEAD_AT_FORMAT, STORE_FORMAT);
-        le64_put(value + HEAD_AT_EPOCH, head->epoch);
+        head_begin(value, &store_head_kind, STORE_FORMAT, head->epoch);
         le64_put(value + HEAD_AT_COMMIT, head->commit);
         le64_put(value + HEAD_AT_LSN, head->checkpoint.lsn);
         le32_put(value + HEAD_AT_LSN_CRC, head->checkpoint.crc);
-        le32_put(value + HEAD_AT_CRC, head_checksum(value));
+        head_end(value, STORE_HEAD_SIZE);
 }
 
 int store_head_decode(struct bytes value, struct store_head *ret, stet_why *why)
 {
-        if (value.size < HEAD_AT_CRC || memcmp(value.data, head_magic, HEAD_AT_FORMAT) != 0)
-                return stet_why_set(why, STET_EFORMAT, "it does not begin with the head of a stet store");
-        uint32_t format = le32_get(value.data + HEAD_AT_FORMAT);
-        if (format > STORE_FORMAT)
-                return stet_why_set(why, STET_ENEWER,
-                                    "its format is %" PRIu32
-                                    ", and this stet knows formats up to %d; use a newer stet",
-                                    format, STORE_FORMAT);
-        if (value.size != STORE_HEAD_SIZE || le32_get(value.data + HEAD_AT_CRC) != head_checksum(value.data))
-                return stet_why_set(why, STET_ECORRUPT, "its head is damaged: its checksum does not match");
+        uint32_t format;
+        int err = head_format(value, &store_head_kind, &format, why);
+        if (!err)
+                err = head_whole(value, STORE_HEAD_SIZE, why);
+        if (err)
+                return err;
         *ret = (struct store_head){
                 .epoch = le64_get(value.data + HEAD_AT_EPOCH),
                 .commit = le64_get(value.data + HEAD_AT_COMMIT),

@@ -10,6 +10,7 @@
 #define WAL_STORE_ENTRY_H
 
 #include "wal/block.h"
+#include "wal/head.h"
 #include "wal/store.h"
 
 enum {
@@ -53,6 +54,8 @@ struct store_head {
         uint64_t commit; /* LMDB's number of the transaction that wrote this head */
         struct store_checkpoint checkpoint;
 };
+
+extern const struct head_kind store_head_kind;
 
 struct bytes store_head_key(void); /* below all others */
 

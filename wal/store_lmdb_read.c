@@ -7,34 +7,29 @@
  * The pieces 0 lie in the order of keys. So a scan goes from one to the next and passes over further pieces,
  * wherever they lie.
  */
+#include "wal/head_lmdb.h"
 #include "wal/store_fill.h"
 #include "wal/store_lmdb.h"
 #include "wal/store_pieces_lmdb.h"
 
 /* --- the head --- */
 
+static int decode_head(struct bytes value, void *ret, stet_why *why)
+{
+        return store_head_decode(value, ret, why);
+}
+
 int store_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct store_head *ret, stet_why *why)
 {
-        MDB_val key = val_of_bytes(store_head_key()), value;
-        int rc = mdb_get(txn, env->dbi, &key, &value);
-        if (rc == MDB_NOTFOUND)
-                return stet_why_set(why, STET_EFORMAT, "%s is an LMDB file, but not a stet store", env->path);
-        if (rc)
-                return env_lmdb_error(env, rc, "read its head", why);
-        stet_why reason;
-        int err = store_head_decode(bytes_of_val(&value), ret, &reason);
-        return err ? stet_why_set(why, err, "%s cannot be opened: %s", env->path, reason.text) : 0;
+        return head_lmdb_get(env, txn, store_head_key(), &store_head_kind, decode_head, ret, why);
 }
 
 int store_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct store_head *head, stet_why *why)
 {
-        uint8_t value_bytes[STORE_HEAD_SIZE];
+        uint8_t value[STORE_HEAD_SIZE];
         head->commit = mdb_txn_id(txn);
-        store_head_encode(value_bytes, head);
-        MDB_val key = val_of_bytes(store_head_key());
-        MDB_val value = { sizeof value_bytes, value_bytes };
-        int rc = mdb_put(txn, env->dbi, &key, &value, 0);
-        return rc ? env_lmdb_error(env, rc, "write its head", why) : 0;
+        store_head_encode(value, head);
+        return head_lmdb_put(env, txn, store_head_key(), bytes_of(value, sizeof value), why);
 }
 
 /* --- transactions --- */
