@@ -44,12 +44,18 @@ uint64_t kept_runs_start(struct kept_runs *k, int64_t time_ns, const struct effe
         return kept_runs_step(k, log_group_next_lsn(&k->group), 0, time_ns, &start, effects, count);
 }
 
+void kept_runs_append(struct kept_runs *k)
+{
+        stet_why why = { "" };
+        cr_assert_eq(log_append(k->log, k->log->epoch, &k->group, &why), 0, "%s", why.text);
+        log_group_reset(&k->group, k->log->last_lsn, k->log->last_crc);
+}
+
 void kept_runs_checkpoint(struct kept_runs *k)
 {
         stet_why why = { "" };
         size_t bytes;
-        cr_assert_eq(log_append(k->log, k->log->epoch, &k->group, &why), 0, "%s", why.text);
-        log_group_reset(&k->group, k->log->last_lsn, k->log->last_crc);
+        kept_runs_append(k);
         struct checkpointer *c = checkpointer_new(k->log, &k->runs);
         cr_assert_eq(checkpointer_step(c, k->log->last_lsn, SIZE_MAX, &bytes, &why), 0, "%s", why.text);
         checkpointer_free(c);

@@ -27,7 +27,8 @@ uint64_t kept_runs_start(struct kept_runs *k, int64_t time_ns, const struct effe
 uint64_t kept_runs_step(struct kept_runs *k, uint64_t run, uint64_t previous_lsn, int64_t time_ns,
                         const struct event *event, const struct effect *effects, size_t count);
 
-/* What was written so far goes into the store. */
+/* What was written so far goes into the log; and from there into the store, too. */
+void kept_runs_append(struct kept_runs *k);
 void kept_runs_checkpoint(struct kept_runs *k);
 
 #endif
