@@ -32,7 +32,8 @@ static struct run_change *change_of(struct checkpointer *c, struct run *run)
         return change;
 }
 
-void checkpointer_changing(void *ctx, struct run *run)
+/* The run is about to change: remembers its keys as they are. */
+static void changing(void *ctx, struct run *run)
 {
         change_of(ctx, run);
 }
@@ -249,7 +250,7 @@ struct checkpointer *checkpointer_new(struct log *log, const struct run_store *s
         c->log = log;
         c->store = *store;
         run_set_init(&c->set, &c->store, store->secret[0]);
-        c->set.changing = checkpointer_changing;
+        c->set.changing = changing;
         c->set.ctx = c;
         return c;
 }

@@ -71,10 +71,6 @@ struct checkpointer {
         struct buffer keys_after;
 };
 
-/* --- checkpointer.c --- */
-/* The run is about to change: remembers its keys as they are. */
-void checkpointer_changing(void *ctx, struct run *run);
-
 /* --- checkpointer_write.c --- */
 int checkpointer_write(struct checkpointer *c, stet_why *why);
 

@@ -111,9 +111,6 @@ struct scheduler_stats {
 };
 void scheduler_stats(const struct scheduler *s, struct scheduler_stats *ret);
 
-/* Whether any connected worker serves this activity on any queue. */
-bool scheduler_serves(const struct scheduler *s, struct bytes activity);
-
 /* One sentence on what the task waits for: its place in its queue, that no executor serves it (and which
  * activities are served there), when its retry is due, or who runs it since when. 0, or STET_ENOTFOUND. */
 int scheduler_describe(const struct scheduler *s, uint64_t run, uint32_t op, int64_t now_ns, char *buf,

@@ -19,12 +19,6 @@ void scheduler_stats(const struct scheduler *s, struct scheduler_stats *ret)
                                          .workers = s->roster.connections.count };
 }
 
-bool scheduler_serves(const struct scheduler *s, struct bytes activity)
-{
-        const struct label *label = label_find(&s->lanes.activities, s->lanes.hash_key, activity);
-        return label && label->servings > 0;
-}
-
 /* --- one task, in a sentence --- */
 
 struct text {

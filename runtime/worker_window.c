@@ -44,24 +44,25 @@ void worker_window_measure(struct worker_window *w, int64_t took_ns)
         }
 }
 
-uint32_t worker_window_wanted(const struct worker_window *w)
+/* What the node should know. */
+static uint32_t wanted_size(const struct worker_window *w)
 {
         return w->paused ? 0 : w->size;
 }
 
 bool worker_window_shrank(const struct worker_window *w)
 {
-        return w->said > worker_window_wanted(w);
+        return w->said > wanted_size(w);
 }
 
 bool worker_window_changed(const struct worker_window *w)
 {
-        return w->said != worker_window_wanted(w);
+        return w->said != wanted_size(w);
 }
 
 uint32_t worker_window_say(struct worker_window *w)
 {
-        uint32_t wanted = worker_window_wanted(w);
+        uint32_t wanted = wanted_size(w);
         w->said = wanted;
         return wanted;
 }

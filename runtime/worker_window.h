@@ -29,9 +29,6 @@ void worker_window_init(struct worker_window *w, uint32_t max);
 /* A task took that long. */
 void worker_window_measure(struct worker_window *w, int64_t took_ns);
 
-/* What the node should know. */
-uint32_t worker_window_wanted(const struct worker_window *w);
-
 /* Whether the node was told more than is wanted, and whether it was told anything else. */
 bool worker_window_shrank(const struct worker_window *w);
 bool worker_window_changed(const struct worker_window *w);

@@ -9,12 +9,12 @@
 
 /* The order of these words is that of the enums they stand for in stet/node.h, stet/client.h and
  * stet/workflow.h. */
-const char *const option_levels[] = { "sync", "relaxed", "memory", NULL };
-const char *const option_conflicts[] = { "reject", "use-existing", "terminate-existing", NULL };
-const char *const option_reuses[] = { "allow", "failed-only", "reject", NULL };
+static const char *const level_words[] = { "sync", "relaxed", "memory", NULL };
+static const char *const conflict_words[] = { "reject", "use-existing", "terminate-existing", NULL };
+static const char *const reuse_words[] = { "allow", "failed-only", "reject", NULL };
 const char *const option_log_levels[] = { "debug", "info", "warning", "error", NULL };
-const char *const option_states[] = { "open",       "completed", "failed",  "canceled",
-                                      "terminated", "continued", "blocked", NULL };
+static const char *const state_words[] = { "open",       "completed", "failed",  "canceled",
+                                           "terminated", "continued", "blocked", NULL };
 static const char *const output_words[] = { "text", "json", NULL };
 
 const struct option_row option_rows[OPTIONS_COUNT] = {
@@ -36,7 +36,7 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                             "parts with a thread and a log each, fixed when the directory is made",
                             "1, or what it has", NULL, false },
         [OPTION_LEVEL] = { "level", 0, "LEVEL", "what an answer survives: sync, relaxed or memory", "sync",
-                           option_levels, false },
+                           level_words, false },
         [OPTION_LEASE] = { "lease", 0, "DURATION", "an executor silent for so long is lost", "5s", NULL,
                            false },
         [OPTION_STACK_SIZE] = { "stack-size", 0, "SIZE", "the stack of a workflow's code", "64k", NULL,
@@ -66,9 +66,9 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
                                 "a random one", NULL, false },
         [OPTION_ON_CONFLICT] = { "on-conflict", 0, "WHAT",
                                  "the id has an open run: reject, use-existing, terminate-existing", "reject",
-                                 option_conflicts, false },
+                                 conflict_words, false },
         [OPTION_ON_REUSE] = { "on-reuse", 0, "WHAT", "the id had runs: allow, failed-only, reject", "allow",
-                              option_reuses, false },
+                              reuse_words, false },
         [OPTION_ATTRIBUTE] = { "attribute", 0, "NAME=VALUE",
                                "what is said of a run, so that it can be found (repeatable)", NULL, NULL,
                                true },
@@ -77,7 +77,7 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
         [OPTION_WAIT_TIMEOUT] = { "timeout", 't', "DURATION", "the longest --wait", "no limit", NULL, false },
         [OPTION_STATE] = { "state", 0, "STATE",
                            "open, completed, failed, canceled, terminated, continued, blocked", "any",
-                           option_states, false },
+                           state_words, false },
         [OPTION_WORKFLOW] = { "workflow", 0, "NAME", "only runs of this workflow", "any", NULL, false },
         [OPTION_LIMIT] = { "limit", 0, "N", "at most so many, up to 1000", "100", NULL, false },
         [OPTION_TRANSITIONS] = { "limit", 0, "N", "at most so many transitions", "all", NULL, false },

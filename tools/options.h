@@ -73,9 +73,8 @@ struct option_row {
 
 extern const struct option_row option_rows[OPTIONS_COUNT];
 
-/* The words that options take, each ending with NULL. */
-extern const char *const option_levels[],
-    *const option_conflicts[], *const option_reuses[], *const option_states[], *const option_log_levels[];
+/* The words that --log-level takes, ending with NULL. */
+extern const char *const option_log_levels[];
 
 /* What was given, in order, each list ending with NULL (the list itself is NULL when the option was not
  * given). Borrowed from the command line, but for the lists. */

@@ -170,33 +170,6 @@ static void print_title(FILE *out, const char *name, size_t indent)
         free(title);
 }
 
-static void print_titled(FILE *out, const char *name, const stet_value *item, size_t indent)
-{
-        print_title(out, name, indent);
-        if (stet_value_count(item) == 0)
-                fprintf(out, "%*snone\n", (int)indent + 2, "");
-        else if (stet_value_type(item) == STET_MAP)
-                print_map(out, item, indent + 2);
-        else
-                print_rows(out, item, indent + 2);
-}
-
-void print_map(FILE *out, const stet_value *map, size_t indent)
-{
-        stet_value key, item;
-        bool begun = print_plain_items(out, map, indent) > 0;
-        for (size_t cursor = 0; stet_value_next(map, &cursor, &key, &item);) {
-                if (!has_title(&item))
-                        continue;
-                if (begun && indent == 0)
-                        fputc('\n', out);
-                begun = true;
-                char *name = print_key_of(&key);
-                print_titled(out, name, &item, indent);
-                free(name);
-        }
-}
-
 /* The keys of all rows, in the order in which they come up. */
 static size_t collect_keys(const stet_value *list, char *keys[TABLE_COLUMNS_MAX])
 {
@@ -222,7 +195,8 @@ static char *heading_text(const char *key)
         return text;
 }
 
-void print_rows(FILE *out, const stet_value *list, size_t indent)
+/* A list of maps as a table, its columns in the order in which the keys come up. */
+static void print_rows(FILE *out, const stet_value *list, size_t indent)
 {
         char *keys[TABLE_COLUMNS_MAX];
         size_t count = collect_keys(list, keys);
@@ -244,6 +218,33 @@ void print_rows(FILE *out, const stet_value *list, size_t indent)
         table_fini(&t);
         for (size_t i = 0; i < count; i++)
                 free(keys[i]);
+}
+
+static void print_titled(FILE *out, const char *name, const stet_value *item, size_t indent)
+{
+        print_title(out, name, indent);
+        if (stet_value_count(item) == 0)
+                fprintf(out, "%*snone\n", (int)indent + 2, "");
+        else if (stet_value_type(item) == STET_MAP)
+                print_map(out, item, indent + 2);
+        else
+                print_rows(out, item, indent + 2);
+}
+
+void print_map(FILE *out, const stet_value *map, size_t indent)
+{
+        stet_value key, item;
+        bool begun = print_plain_items(out, map, indent) > 0;
+        for (size_t cursor = 0; stet_value_next(map, &cursor, &key, &item);) {
+                if (!has_title(&item))
+                        continue;
+                if (begun && indent == 0)
+                        fputc('\n', out);
+                begun = true;
+                char *name = print_key_of(&key);
+                print_titled(out, name, &item, indent);
+                free(name);
+        }
 }
 
 static bool is_among(const stet_value *key, const char *const *keys)

@@ -24,9 +24,6 @@ char *print_key_of(const stet_value *key);
 /* A map: its plain items as aligned lines, then each map and each list of maps in it under its own title. */
 void print_map(FILE *out, const stet_value *map, size_t indent);
 
-/* A list of maps as a table, its columns in the order in which the keys come up. */
-void print_rows(FILE *out, const stet_value *list, size_t indent);
-
 /* "key value  key value …" of a map's items but those named (ends with NULL). On the heap. */
 char *print_details_text(const stet_value *map, const char *const *without);
 

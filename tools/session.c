@@ -56,7 +56,8 @@ char *session_local_endpoint(const char *data_dir)
         return NULL;
 }
 
-bool session_listens(const char *local_endpoint)
+/* Whether a process listens there, found out without sending anything. */
+static bool is_listened_on(const char *local_endpoint)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         strncpy(address.sun_path, local_endpoint + strlen("ipc://"), sizeof address.sun_path - 1);
@@ -113,7 +114,7 @@ static bool connect_to_holder(const struct command *c, const char *data_dir, str
                               stet_why *why, int *ret_err)
 {
         char *endpoint = session_local_endpoint(data_dir);
-        bool serves = endpoint && session_listens(endpoint);
+        bool serves = endpoint && is_listened_on(endpoint);
         if (serves) {
                 if (option_given(&c->options, OPTION_DATA))
                         command_note(c, "%s is held by a server; asking it", data_dir);

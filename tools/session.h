@@ -38,9 +38,6 @@ const char *session_endpoint(const struct command *c, stet_why *why, int *ret_er
  * too long for a local socket. */
 char *session_local_endpoint(const char *data_dir);
 
-/* Whether a process listens there, found out without sending anything. */
-bool session_listens(const char *local_endpoint);
-
 /* The log callback of nodes and executors: context is an int, the least stet_log_level that is printed. */
 void session_log(void *context, stet_log_level level, const char *line);
 

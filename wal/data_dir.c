@@ -405,22 +405,6 @@ bool data_dir_is_held(const char *path)
         return err == 0;
 }
 
-int data_dir_holder(const char *path, char *buf, size_t size)
-{
-        struct dir_holder holder;
-        int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir_fd < 0)
-                return STET_ENOTFOUND;
-        int err = dir_lock_holder(dir_fd, &holder);
-        close(dir_fd);
-        if (err || !holder.endpoint[0])
-                return STET_ENOTFOUND;
-        if (strlen(holder.endpoint) >= size)
-                return STET_ETOOBIG;
-        snprintf(buf, size, "%s", holder.endpoint);
-        return 0;
-}
-
 static char *shard_path(const struct data_dir *dir, uint32_t shard, const char *what)
 {
         size_t size = strlen(dir->path) + sizeof "/shard-4294967295." + strlen(what);

@@ -46,16 +46,12 @@ int data_dir_upgrade(struct data_dir *dir, stet_why *why);
 int data_dir_seal(const char *path, uint32_t format, uint32_t shards, uint64_t *ret_incarnation,
                   stet_why *why);
 
-/* Writes the endpoints that a server on this directory listens on into the lock file, for data_dir_holder().
- */
+/* Writes the endpoints that a server on this directory listens on into the lock file, for the sentence that
+ * refuses the next one. */
 int data_dir_announce(struct data_dir *dir, const char *endpoint, stet_why *why);
 
-/* Whether a process has it open. */
+/* Whether a process has it open. Never disturbs one that is about to open it. */
 bool data_dir_is_held(const char *path);
-
-/* The endpoint that the process holding the directory announced, into buf. STET_ENOTFOUND: nobody holds it,
- * or the holder serves nobody. */
-int data_dir_holder(const char *path, char *buf, size_t size);
 
 /* The paths of a shard's log and store, on the heap. */
 char *data_dir_log_path(const struct data_dir *dir, uint32_t shard);

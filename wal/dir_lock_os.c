@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Two locks are held on the file. flock() is the one that decides. The second, an open-file-description lock,
- * is there to be asked about: F_OFD_GETLK tells whether it is held without taking it, so that a client which
- * only wants the endpoint never makes a starting server fail.
+ * is there to be asked about: F_OFD_GETLK tells whether it is held without taking it, so that whoever only
+ * asks never makes a starting server fail.
  *
  * Both belong to the open file: forked children share them, exec drops them.
  */

@@ -33,9 +33,6 @@ struct log_tail {
 
 int log_lmdb_tail(struct env_lmdb *env, MDB_txn *txn, struct log_tail *ret, stet_why *why);
 
-/* Where it begins and ends as of the transaction, which the commit rule is checked for. */
-int log_lmdb_ends(struct log_lmdb *l, MDB_txn *txn, struct log_head *ret_head, stet_why *why);
-
 /* log_read() of the LMDB store. */
 int log_lmdb_read(struct log *log, uint64_t from_lsn, log_visit_fn *visit, void *ctx, stet_why *why);
 

@@ -70,7 +70,8 @@ static int raise_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *w
         return log_lmdb_head_put(env, txn, &head, why);
 }
 
-int log_lmdb_ends(struct log_lmdb *l, MDB_txn *txn, struct log_head *ret_head, stet_why *why)
+/* Where it begins and ends as of the transaction, which the commit rule is checked for. */
+static int ends_within(struct log_lmdb *l, MDB_txn *txn, struct log_head *ret_head, stet_why *why)
 {
         struct log_head head;
         struct log_tail tail;
@@ -102,7 +103,7 @@ static int find_ends(struct log_lmdb *l, stet_why *why)
         int err = env_lmdb_read_begin(&l->env, &txn, why);
         if (err)
                 return err;
-        err = log_lmdb_ends(l, txn, &head, why);
+        err = ends_within(l, txn, &head, why);
         env_lmdb_read_end(&l->env, txn);
         mdb_txn_abort(txn);
         return err;
@@ -167,7 +168,7 @@ static int hold(struct log_lmdb *l, uint64_t *ret_newest, stet_why *why)
                 err = env_lmdb_view_resume(&l->env, why);
         if (err)
                 return err;
-        err = log_lmdb_ends(l, l->view, &head, why);
+        err = ends_within(l, l->view, &head, why);
         *ret_newest = mdb_txn_id(l->view);
         env_lmdb_view_pause(&l->env);
         if (!err)

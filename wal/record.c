@@ -60,11 +60,6 @@ uint64_t log_group_end(struct log_group *g, size_t offset)
         return g->first_lsn + g->count++;
 }
 
-void log_group_abandon(struct log_group *g, size_t offset)
-{
-        g->bytes.size = offset;
-}
-
 void record_encode(struct buffer *to, const struct record *record)
 {
         struct log_group g = { .bytes = *to, .first_lsn = record->lsn, .chain = record->chain };

@@ -56,8 +56,6 @@ size_t log_group_begin(struct log_group *g, enum record_kind kind, uint8_t flags
                        uint64_t previous_lsn, int64_t time_ns);
 /* Returns the record's LSN. */
 uint64_t log_group_end(struct log_group *g, size_t offset);
-/* Takes back what was appended since begin. */
-void log_group_abandon(struct log_group *g, size_t offset);
 
 /* Decodes the record at the front of data, checking length and checksum (not the chain). Returns 0 and the
  * bytes it takes in *ret_size; STET_ECORRUPT when it is damaged or cut. The body points into data. */

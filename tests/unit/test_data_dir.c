@@ -508,44 +508,36 @@ Test(data_dir, a_refused_opener_hears_where_the_holder_serves)
 Test(data_dir, the_death_of_the_holder_frees_the_directory)
 {
         struct place p = place_new();
-        char endpoint[64];
         for (int i = 0; i < 10; i++) {
                 kill_and_wait(hold(p.path, "ipc:///gone"));
-                cr_assert_eq(data_dir_holder(p.path, endpoint, sizeof endpoint), STET_ENOTFOUND);
+                cr_assert_not(data_dir_is_held(p.path));
                 make_at(p.path, 0);
         }
         temp_dir_free(p.dir);
 }
 
-Test(data_dir, the_holders_endpoint_can_be_asked_for_while_it_serves)
+Test(data_dir, whether_it_is_held_can_be_asked)
 {
         struct place p = place_new();
-        char endpoint[64] = "untouched";
-        cr_assert_eq(data_dir_holder(p.path, endpoint, sizeof endpoint), STET_ENOTFOUND);
+        cr_assert_not(data_dir_is_held(p.path));
         make_at(p.path, 1);
-        cr_assert_eq(data_dir_holder(p.path, endpoint, sizeof endpoint), STET_ENOTFOUND);
+        cr_assert_not(data_dir_is_held(p.path));
         pid_t pid = hold(p.path, NULL);
-        cr_assert_eq(data_dir_holder(p.path, endpoint, sizeof endpoint), STET_ENOTFOUND);
+        cr_assert(data_dir_is_held(p.path));
         kill_and_wait(pid);
-        pid = hold(p.path, "ipc:///here");
-        cr_assert_str_eq(endpoint, "untouched");
-        cr_assert_eq(data_dir_holder(p.path, endpoint, 11), STET_ETOOBIG);
-        cr_assert_eq(data_dir_holder(p.path, endpoint, 12), 0);
-        cr_assert_str_eq(endpoint, "ipc:///here");
-        kill_and_wait(pid);
+        cr_assert_not(data_dir_is_held(p.path));
         temp_dir_free(p.dir);
 }
 
 Test(data_dir, an_announcement_can_be_changed_and_ends_with_the_closing)
 {
         struct place p = place_new();
-        char endpoint[256], long_one[400];
+        char long_one[400];
         struct data_dir d = open_at(p.path, true, 1);
         stet_why why = { "" };
         cr_assert_eq(data_dir_announce(&d, "ipc:///a/rather/long/path/to/node.sock", NULL), 0);
         cr_assert_eq(data_dir_announce(&d, "ipc:///b", NULL), 0);
-        cr_assert_eq(data_dir_holder(p.path, endpoint, sizeof endpoint), 0);
-        cr_assert_str_eq(endpoint, "ipc:///b");
+        assert_refused(p.path, true, 1, STET_ELOCKED, "serves ipc:///b;");
         memset(long_one, 'x', sizeof long_one);
         long_one[sizeof long_one - 1] = 0;
         cr_assert_eq(data_dir_announce(&d, long_one, &why), STET_EINVAL);
@@ -554,21 +546,18 @@ Test(data_dir, an_announcement_can_be_changed_and_ends_with_the_closing)
         data_dir_close(&d);
         read_file(p.path, "lock", long_one, sizeof long_one);
         cr_assert_str_empty(long_one);
-        cr_assert_eq(data_dir_holder(p.path, endpoint, sizeof endpoint), STET_ENOTFOUND);
         temp_dir_free(p.dir);
 }
 
-/* Clients ask who serves while a server starts: the question must never make the opening fail. */
-Test(data_dir, asking_for_the_holder_never_disturbs_an_opener)
+/* A verification asks while a server starts: the question must never make the opening fail. */
+Test(data_dir, asking_whether_it_is_held_never_disturbs_an_opener)
 {
         struct place p = place_new();
         make_at(p.path, 1);
         pid_t pid = fork();
-        if (pid == 0) {
-                char endpoint[64];
+        if (pid == 0)
                 for (;;)
-                        data_dir_holder(p.path, endpoint, sizeof endpoint);
-        }
+                        data_dir_is_held(p.path);
         for (int i = 0; i < 2000; i++)
                 make_at(p.path, 1);
         kill_and_wait(pid);

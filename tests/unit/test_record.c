@@ -94,20 +94,6 @@ Test(record, a_group_is_its_records_one_after_the_other_each_chained_to_the_one_
         log_group_fini(&g);
 }
 
-Test(record, an_abandoned_record_leaves_no_trace)
-{
-        struct log_group g = group_of(2, 30), expected = group_of(3, 30);
-        size_t offset = log_group_begin(&g, RECORD_NOTE, 1, 2, 3, 4);
-        buffer_append(&g.bytes, "not to be", 9);
-        log_group_abandon(&g, offset);
-        records_put(&g, 30);
-        cr_assert(bytes_equal(buffer_bytes(&g.bytes), buffer_bytes(&expected.bytes)));
-        cr_assert_eq(g.count, 3);
-        cr_assert_eq(g.chain, expected.chain);
-        log_group_fini(&g);
-        log_group_fini(&expected);
-}
-
 Test(record, a_reset_group_is_empty_and_keeps_its_memory)
 {
         struct log_group g = group_of(50, 100);

@@ -1221,22 +1221,6 @@ Test(scheduler, hello_said_again_replaces_what_is_served_and_keeps_what_runs)
         world_close(&w);
 }
 
-Test(scheduler, knows_which_activities_are_served)
-{
-        struct world w;
-        world_open(&w, 0);
-        cr_assert(!scheduler_serves(w.s, bytes_str("charge")));
-        enqueue(&w, 1);
-        cr_assert(!scheduler_serves(w.s, bytes_str("charge")));
-        cr_assert_eq(hello(&w, 1, false, "ann", "charge ship", "north"), 0);
-        cr_assert(scheduler_serves(w.s, bytes_str("charge")));
-        cr_assert(scheduler_serves(w.s, bytes_str("ship")));
-        cr_assert(!scheduler_serves(w.s, bytes_str("shi")));
-        scheduler_peer_gone(w.s, 1, 0);
-        cr_assert(!scheduler_serves(w.s, bytes_str("charge")));
-        world_close(&w);
-}
-
 /* --- to be read --- */
 
 Test(scheduler, every_task_can_say_what_it_waits_for)
