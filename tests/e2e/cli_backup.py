@@ -57,6 +57,17 @@ class BackupTest(CliTest):
         )
         return dict(line.split("\t", 1) for line in dump.stdout.decode().splitlines())
 
+    def assert_goes_on(self, directory):
+        """Its runs do, and new ones can be started in it."""
+        self.data = directory
+        server = self.serve()
+        ask = ("--connect", server.endpoint)
+        self.expect(self.stet("signal", "run-1", "go", "-i", '"on"', *ask), OK)
+        self.until(lambda: self.stet("show", "run-1", "-o", "json", *ask).json.get("result") == "on", "it ends")
+        self.start(server, range(20, 24))
+        self.assertEqual(server.stop(), OK)
+        self.expect(self.stet("verify", directory), OK)
+
     def manifest(self):
         with open(os.path.join(self.backup, "backup.json"), encoding="utf-8") as file:
             return json.load(file)
@@ -88,14 +99,7 @@ class Whole(BackupTest):
         self.make()
         self.expect(self.take(), OK)
         self.expect(self.restore(), OK)
-        self.data = self.restored
-        server = self.serve()
-        ask = ("--connect", server.endpoint)
-        self.expect(self.stet("signal", "run-1", "go", "-i", '"on"', *ask), OK)
-        self.until(lambda: self.stet("show", "run-1", "-o", "json", *ask).json.get("result") == "on", "it ends")
-        self.start(server, range(20, 24))
-        self.assertEqual(server.stop(), OK)
-        self.expect(self.stet("verify", self.restored), OK)
+        self.assert_goes_on(self.restored)
 
     def test_a_backup_of_a_backup_of_a_restored_directory_is_whole(self):
         self.make()
@@ -222,14 +226,7 @@ class Recover(BackupTest):
         self.assertEqual(fingerprint(self.data), files)
         self.expect(self.stet("verify", self.restored), OK)
         self.assertEqual(without_lsns(self.dump(self.restored)), before)
-        self.data = self.restored
-        server = self.serve()
-        ask = ("--connect", server.endpoint)
-        self.expect(self.stet("signal", "run-1", "go", "-i", '"on"', *ask), OK)
-        self.until(lambda: self.stet("show", "run-1", "-o", "json", *ask).json.get("result") == "on", "it ends")
-        self.start(server, range(20, 24))
-        self.assertEqual(server.stop(), OK)
-        self.expect(self.stet("verify", self.restored), OK)
+        self.assert_goes_on(self.restored)
         self.assertEqual(len(self.dump(self.restored)), len(before) + 4)
 
     def test_what_is_recovered_of_a_damaged_directory_is_right_and_the_rest_is_named(self):

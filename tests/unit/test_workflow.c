@@ -188,10 +188,13 @@ static int parent_that_leaves(stet_run *run, const stet_value *in, stet_value *r
 
 /* --- facts, cancelling, chains, versions --- */
 
+static int replays; /* how often code found that it is replayed */
+
 static int facts(stet_run *run, const stet_value *in, stet_value *ret)
 {
         char uuid[37];
         (void)in;
+        replays += stet_replaying(run);
         stet_uuid(run, uuid);
         int err = stet_value_pack(ret, "{s:s, s:I, s:I}", "uuid", uuid, "now", stet_now_ms(run), "random",
                                   (int64_t)(stet_random(run) >> 1));
@@ -497,6 +500,17 @@ Test(workflow, time_randomness_and_uuids_are_the_same_on_replay)
         embedded_signal(&e, "f", "go", NULL);
         cr_assert_str_eq(embedded_result(&e, "f", STET_RUN_COMPLETED), before);
         cr_assert_str_eq(embedded_show(&e, "f", "status"), before);
+}
+
+Test(workflow, code_can_tell_that_it_is_replayed)
+{
+        replays = 0;
+        embedded_start(&e, "facts", "f", NULL);
+        cr_assert_eq(replays, 0);
+        embedded_reopen(&e, &app);
+        embedded_signal(&e, "f", "go", NULL);
+        embedded_result(&e, "f", STET_RUN_COMPLETED);
+        cr_assert_eq(replays, 1);
 }
 
 Test(workflow, log_is_not_repeated_on_replay)
