@@ -153,6 +153,15 @@ struct run_tables {
 void run_tables_fini(struct run_tables *tables);
 
 struct run *run_new(uint64_t id);
+
+/* Something is going to happen to it: brings what that looks at into the processor's cache. */
+static inline void run_prefetch(const struct run *run)
+{
+        __builtin_prefetch(run);
+        __builtin_prefetch(&run->last_lsn);
+        __builtin_prefetch(&run->few);
+}
+
 void run_free(struct run *run, struct run_tables *tables); /* code must be gone */
 
 struct op *run_op(const struct run_tables *tables, const struct run *run, uint32_t op);

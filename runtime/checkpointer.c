@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/checkpointer_state.h"
 
+#include "wal/record_layout.h"
+
 #include <stdlib.h>
 
 /* --- what has changed --- */
@@ -38,32 +40,22 @@ static void changing(void *ctx, struct run *run)
         change_of(ctx, run);
 }
 
-static void keep_record(struct checkpointer *c, struct run_change *change, struct bytes encoded)
-{
-        if (c->records_count == c->records_capacity)
-                c->records = grown(c->records, &c->records_capacity, sizeof *c->records);
-        c->records[c->records_count++] = (struct read_record){ c->bytes.size, (uint32_t)encoded.size, 0 };
-        uint32_t place = (uint32_t)c->records_count;
-        buffer_append(&c->bytes, encoded.data, encoded.size);
-        if (change->last)
-                c->records[change->last - 1].next = place;
-        else
-                change->first = place;
-        change->last = place;
-}
-
 /* --- folding --- */
 
-/* A record's bytes as they stand in the log: the header is before the body. */
-static struct bytes encoded(const struct record *record)
+/* The record at that place is of the run. */
+static void take_record(struct checkpointer *c, struct run_change *change, size_t place)
 {
-        return bytes_of(record->body.data - RECORD_HEADER_SIZE, record->body.size + RECORD_HEADER_SIZE);
+        if (change->last)
+                c->records[change->last - 1].next = (uint32_t)place + 1;
+        else
+                change->first = (uint32_t)place + 1;
+        change->last = (uint32_t)place + 1;
 }
 
 /* A run whose image is damaged stands still, but what the log has of it is kept. */
-static int keep_of_damaged(struct checkpointer *c, const struct record *record)
+static int keep_of_damaged(struct checkpointer *c, size_t place)
 {
-        struct run *run = run_set_add(&c->set, record->stream);
+        struct run *run = run_set_add(&c->set, c->records[place].stream);
         run->damaged = true;
         run->ns = xcalloc(1, 3);
         run->workflow = run->ns + 1;
@@ -71,21 +63,21 @@ static int keep_of_damaged(struct checkpointer *c, const struct record *record)
         run->transitions = 1;
         struct run_change *change = change_of(c, run);
         change->keys_size = 0;
-        keep_record(c, change, encoded(record));
+        take_record(c, change, place);
         return 0;
 }
 
-static int fold_transition(struct checkpointer *c, const struct record *record)
+static int fold_transition(struct checkpointer *c, const struct record *record, size_t place)
 {
         struct run *run = run_set_here(&c->set, record->stream);
         if (run && run->damaged) {
-                keep_record(c, run->change, encoded(record));
+                take_record(c, run->change, place);
                 return 0;
         }
         uint32_t before = run ? run->ending : RUN_OPEN;
         int err = run_set_apply(&c->set, record, &run, c->why);
         if (err == STET_ECORRUPT && !run_set_here(&c->set, record->stream))
-                return keep_of_damaged(c, record);
+                return keep_of_damaged(c, place);
         if (err)
                 return err;
         if (run->transitions == 1)
@@ -94,7 +86,7 @@ static int fold_transition(struct checkpointer *c, const struct record *record)
                 c->counts.by_ending[before]--;
                 c->counts.by_ending[run->ending]++;
         }
-        keep_record(c, run->change, encoded(record));
+        take_record(c, run->change, place);
         return 0;
 }
 
@@ -142,32 +134,44 @@ static int fold_removal(struct checkpointer *c, const struct record *record)
         return 0;
 }
 
-static int fold(void *ctx, const struct record *record)
+static int fold(struct checkpointer *c, size_t place)
 {
-        struct checkpointer *c = ctx;
-        int err = 0;
-        if (record->lsn > c->up_to_lsn || c->taken >= c->bytes_max)
-                return -1; /* enough */
-        switch ((enum record_kind)record->kind) {
+        struct record record = record_of(c->bytes.data + c->records[place].offset);
+        switch ((enum record_kind)record.kind) {
         case RECORD_TRANSITION:
-                err = fold_transition(c, record);
-                break;
+                return fold_transition(c, &record, place);
         case RECORD_NOTE:
-                err = fold_note(c, record);
-                break;
+                return fold_note(c, &record);
         case RECORD_REMOVAL:
-                err = fold_removal(c, record);
-                break;
+                return fold_removal(c, &record);
         case RECORD_OPENING:
                 break;
         }
-        if (err)
-                return err;
-        if (record->time_ns > c->time_ns)
-                c->time_ns = record->time_ns;
-        c->reached = (struct store_checkpoint){ record->lsn, record->crc };
-        c->taken += RECORD_HEADER_SIZE + record->body.size;
         return 0;
+}
+
+/* The runs that the records further on are of. */
+static void look_ahead(const struct checkpointer *c, size_t place)
+{
+        enum { FAR = 12, NEAR = 6 };
+        const struct run *run;
+        if (place + FAR < c->records_count)
+                map_prefetch(&c->set.runs, c->records[place + FAR].stream);
+        if (place + NEAR >= c->records_count)
+                return;
+        run = run_set_here(&c->set, c->records[place + NEAR].stream);
+        if (run)
+                run_prefetch(run);
+}
+
+static int fold_all(struct checkpointer *c)
+{
+        int err = 0;
+        for (size_t place = 0; place < c->records_count && !err; place++) {
+                look_ahead(c, place);
+                err = fold(c, place);
+        }
+        return err;
 }
 
 /* --- a step --- */
@@ -208,12 +212,28 @@ static int read_counts(struct checkpointer *c, stet_why *why)
         return err ? err : run_store_time(&c->store, &c->time_ns, why);
 }
 
+/* A record's bytes as they stand in the log: the header is before the body. */
+static int keep_record(void *ctx, const struct record *record)
+{
+        struct checkpointer *c = ctx;
+        uint32_t size = (uint32_t)(RECORD_HEADER_SIZE + record->body.size);
+        if (record->lsn > c->up_to_lsn || c->bytes.size >= c->bytes_max)
+                return -1; /* enough */
+        if (c->records_count == c->records_capacity)
+                c->records = grown(c->records, &c->records_capacity, sizeof *c->records);
+        c->records[c->records_count++] = (struct read_record){ record->stream, c->bytes.size, size, 0 };
+        buffer_append(&c->bytes, record->body.data - RECORD_HEADER_SIZE, size);
+        if (record->time_ns > c->time_ns)
+                c->time_ns = record->time_ns;
+        c->reached = (struct store_checkpoint){ record->lsn, record->crc };
+        return 0;
+}
+
 /* The log's records must continue the store's: the first one chains to the last one in it. */
 static int read_log(struct checkpointer *c, stet_why *why)
 {
         c->reached = c->store.store->checkpoint;
-        c->why = why;
-        int err = log_read(c->log, c->reached.lsn + 1, fold, c, why);
+        int err = log_read(c->log, c->reached.lsn + 1, keep_record, c, why);
         return err < 0 ? 0 : err;
 }
 
@@ -222,7 +242,7 @@ int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_m
 {
         c->up_to_lsn = up_to_lsn;
         c->bytes_max = bytes_max;
-        c->taken = 0;
+        c->why = why;
         *ret_bytes = 0;
         if (up_to_lsn <= c->store.store->checkpoint.lsn) {
                 shrink(c);
@@ -231,6 +251,8 @@ int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_m
         int err = read_counts(c, why);
         if (!err)
                 err = read_log(c, why);
+        if (!err)
+                err = fold_all(c);
         bool any = !err && c->reached.lsn > c->store.store->checkpoint.lsn;
         if (any)
                 err = log_sync(c->log, why); /* the store must not know more than the log */
@@ -239,7 +261,7 @@ int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_m
         if (any && !err)
                 err = store_commit(c->store.store, &c->batch, c->reached, why);
         if (any && !err)
-                *ret_bytes = c->taken;
+                *ret_bytes = c->bytes.size;
         forget_batch(c);
         return err;
 }

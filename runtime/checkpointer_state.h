@@ -11,11 +11,12 @@
 #include "runtime/chunk.h"
 #include "runtime/run_set.h"
 
-/* A record that was read, by place in `bytes`; of the same run as the next one. */
+/* A record that was read. */
 struct read_record {
-        size_t offset;
+        uint64_t stream;
+        size_t offset; /* in `bytes` */
         uint32_t size;
-        uint32_t next; /* place + 1 in the list of records; 0: none */
+        uint32_t next; /* of the same run: place + 1 in the list of records; 0: none */
 };
 
 /* A run that has changed. Its keys before the change stand in `keys`. */
@@ -61,7 +62,6 @@ struct checkpointer {
         struct value_count *values_list;
         uint64_t up_to_lsn;
         size_t bytes_max;
-        size_t taken; /* bytes of records */
         struct store_checkpoint reached;
         stet_why *why;
 

@@ -373,11 +373,8 @@ const void *shard_expect(const struct shard *s, uint64_t id, unsigned step, cons
         }
         if (step == 1) {
                 run = run_set_here(&s->set, id);
-                if (run) {
-                        __builtin_prefetch(run);
-                        __builtin_prefetch(&run->last_lsn);
-                        __builtin_prefetch(&run->few);
-                }
+                if (run)
+                        run_prefetch(run);
                 return run;
         }
         if (run && step == 2) {

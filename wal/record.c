@@ -70,18 +70,9 @@ void record_encode(struct buffer *to, const struct record *record)
         *to = g.bytes;
 }
 
-int record_decode(struct bytes data, struct record *ret, size_t *ret_size)
+struct record record_of(const uint8_t *header)
 {
-        if (!record_fits(data))
-                return STET_ECORRUPT;
-        const uint8_t *header = data.data;
-        size_t length = record_length(header);
-        uint32_t crc = le32_get(header + RECORD_AT_CRC);
-        if (record_checksum(header, length) != crc)
-                return STET_ECORRUPT;
-        if (le16_get(header + RECORD_AT_RESERVED) != 0 || record_lsn(header) == 0)
-                return STET_ECORRUPT;
-        *ret = (struct record){
+        return (struct record){
                 .kind = header[RECORD_AT_KIND],
                 .flags = header[RECORD_AT_FLAGS],
                 .lsn = record_lsn(header),
@@ -89,9 +80,22 @@ int record_decode(struct bytes data, struct record *ret, size_t *ret_size)
                 .previous_lsn = le64_get(header + RECORD_AT_PREVIOUS),
                 .time_ns = (int64_t)le64_get(header + RECORD_AT_TIME),
                 .chain = record_chain(header),
-                .crc = crc,
-                .body = bytes_of(header + RECORD_HEADER_SIZE, length - RECORD_HEADER_SIZE),
+                .crc = le32_get(header + RECORD_AT_CRC),
+                .body = bytes_of(header + RECORD_HEADER_SIZE, record_length(header) - RECORD_HEADER_SIZE),
         };
+}
+
+int record_decode(struct bytes data, struct record *ret, size_t *ret_size)
+{
+        if (!record_fits(data))
+                return STET_ECORRUPT;
+        const uint8_t *header = data.data;
+        size_t length = record_length(header);
+        if (record_checksum(header, length) != le32_get(header + RECORD_AT_CRC))
+                return STET_ECORRUPT;
+        if (le16_get(header + RECORD_AT_RESERVED) != 0 || record_lsn(header) == 0)
+                return STET_ECORRUPT;
+        *ret = record_of(header);
         *ret_size = length;
         return 0;
 }

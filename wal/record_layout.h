@@ -52,4 +52,7 @@ static inline uint64_t record_stream(const uint8_t *record)
         return le64_get(record + RECORD_AT_STREAM);
 }
 
+/* All of them; the body points into the bytes. */
+struct record record_of(const uint8_t *record);
+
 #endif

@@ -69,12 +69,12 @@ class Bench(CliTest):
         document = self.bench(
             "empty",
             *("--runs", "120", "--checkpoint", "both"),
-            keys="off_runs_per_s off_p50_us off_p99_us checkpoint_ratio drained_ratio cpu_ratio",
-            tables={"points": "checkpoint runs runs_per_s drain_s cpu_s_per_m_runs p50_us p99_us"},
+            keys="off_runs_per_s off_p50_us off_p99_us checkpoint_ratio kept_up_ratio cpu_ratio",
+            tables={"points": "checkpoint runs runs_per_s rest_cpu_s cpu_s_per_m_runs p50_us p99_us"},
         )
         self.assertEqual([point["checkpoint"] for point in document["points"]], ["off", "on"] * 6)
         self.assertGreater(document["checkpoint_ratio"], 0)
-        self.assertEqual({point["drain_s"] for point in document["points"][::2]}, {0})
+        self.assertEqual({point["rest_cpu_s"] for point in document["points"][::2]}, {0})
         self.bench("chain3", "--runs", "20", "--no-ceiling", "--checkpoint", "off")
 
     def test_a_fan_is_so_many_activities_and_one_start(self):
