@@ -187,7 +187,9 @@ static void hand_out(struct scheduler *s, struct task *t, struct connection *c, 
         s->sink.to_peer(s->sink.ctx, c->peer, &m);
 }
 
-void scheduler_put_back(struct scheduler *s, struct task *t, int64_t now_ns)
+/* To a connection with room, or to its place in the lane. */
+static void hand_out_or_put(struct scheduler *s, struct task *t,
+                            void (*put)(struct lane *lane, struct task *t), int64_t now_ns)
 {
         struct connection *c = lane_oldest(t->lane) ? NULL : lane_turn(t->lane);
         if (c) {
@@ -196,9 +198,14 @@ void scheduler_put_back(struct scheduler *s, struct task *t, int64_t now_ns)
         }
         t->state = state_move(task_states, t->state, TASK_WAITING);
         t->since_ns = now_ns;
-        lane_put_back(t->lane, t);
+        put(t->lane, t);
         s->waiting_count++;
         watch(s, t);
+}
+
+void scheduler_put_back(struct scheduler *s, struct task *t, int64_t now_ns)
+{
+        hand_out_or_put(s, t, lane_put_back, now_ns);
 }
 
 void scheduler_admit(struct scheduler *s, struct task *t, int64_t now_ns)
@@ -210,16 +217,7 @@ void scheduler_admit(struct scheduler *s, struct task *t, int64_t now_ns)
 static void arrive(struct scheduler *s, struct task *t, int64_t now_ns)
 {
         scheduler_admit(s, t, now_ns);
-        struct connection *c = lane_oldest(t->lane) ? NULL : lane_turn(t->lane);
-        if (c) {
-                hand_out(s, t, c, now_ns);
-                return;
-        }
-        t->state = state_move(task_states, t->state, TASK_WAITING);
-        t->since_ns = now_ns;
-        lane_put(t->lane, t);
-        s->waiting_count++;
-        watch(s, t);
+        hand_out_or_put(s, t, lane_put, now_ns);
 }
 
 static void delay(struct scheduler *s, struct task *t, int64_t due_ns, int64_t now_ns)
