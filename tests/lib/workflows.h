@@ -21,6 +21,13 @@ static inline int workflow_wait(stet_run *run, const stet_value *in, stet_value 
         return stet_wait_signal(run, "go", ret);
 }
 
+static inline int workflow_fails(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        (void)in;
+        (void)ret;
+        return stet_run_fail(run, "Broken", "as asked");
+}
+
 /* Returns what the activity "echo" does. */
 static inline int workflow_call_echo(stet_run *run, const stet_value *in, stet_value *ret)
 {

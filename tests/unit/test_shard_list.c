@@ -4,41 +4,26 @@
  * has those that fit and no others, in one order, whole or page by page. What fits is told from the list of
  * all runs; what is asked for is drawn at random, the times from those at which something happened.
  */
+#include "runtime/clock.h"
 #include "tests/lib/embedded.h"
 #include "tests/lib/random.h"
+#include "tests/lib/told.h"
+#include "tests/lib/workflows.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { RUNS = 120, FILTERS = 250, BOUND_MS = 30000 };
+
+#define MS INT64_C(1000000)
 
 static struct embedded e;
 static stet_app app;
 static uint64_t random_state;
 
 /* --- code --- */
-
-static int echo(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)run;
-        return stet_value_copy(ret, in);
-}
-
-static int fails(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)in;
-        (void)ret;
-        return stet_run_fail(run, "Broken", "as asked");
-}
-
-static int wait_for_go(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)in;
-        return stet_wait_signal(run, "go", ret);
-}
 
 /* Calls an activity that nobody runs, on the queue it is told. */
 static int call_on(stet_run *run, const stet_value *in, stet_value *ret)
@@ -66,9 +51,9 @@ static int call_on_two(stet_run *run, const stet_value *in, stet_value *ret)
 static void open_node(uint32_t shards)
 {
         app = (stet_app)STET_APP("test");
-        stet_app_workflow(&app, "echo", echo);
-        stet_app_workflow(&app, "fails", fails);
-        stet_app_workflow(&app, "wait", wait_for_go);
+        stet_app_workflow(&app, "echo", workflow_echo);
+        stet_app_workflow(&app, "fails", workflow_fails);
+        stet_app_workflow(&app, "wait", workflow_wait);
         stet_app_workflow(&app, "call", call_on);
         stet_app_workflow(&app, "two", call_on_two);
         cr_assert_eq(app.err, 0, "%s", app.why.text);
@@ -119,29 +104,13 @@ static uint32_t below(uint32_t limit)
         return (uint32_t)random_below(&random_state, limit);
 }
 
-static int64_t elapsed_ms(void)
-{
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t in_memory(void)
-{
-        stet_value stats = { 0 };
-        cr_assert_eq(stet_client_stats(e.client, &stats, &e.why), 0, "%s", e.why.text);
-        stet_value runs = stet_value_get(&stats, "runs"), count = stet_value_get(&runs, "in_memory");
-        int64_t number = stet_value_int(&count, -1);
-        stet_value_free(&stats);
-        return number;
-}
-
 /* Until every run is in the store only. */
 static void let_all_go(void)
 {
-        int64_t end_ms = elapsed_ms() + BOUND_MS;
-        while (in_memory() != 0)
-                cr_assert_lt(elapsed_ms(), end_ms, "%lld runs are in memory", (long long)in_memory());
+        int64_t until_ns = clock_elapsed_ns() + BOUND_MS * MS;
+        while (told_stat(e.client, "runs", "in_memory") != 0)
+                cr_assert_lt(clock_elapsed_ns(), until_ns, "%lld runs are in memory",
+                             (long long)told_stat(e.client, "runs", "in_memory"));
 }
 
 static void signal_run(const char *run)
@@ -152,9 +121,9 @@ static void signal_run(const char *run)
 /* Until the clock shows another millisecond than when the run started. */
 static void pass_time(void)
 {
-        int64_t begin_ms = elapsed_ms();
-        while (elapsed_ms() < begin_ms + 2)
-                in_memory();
+        int64_t until_ns = clock_elapsed_ns() + 2 * MS;
+        while (clock_elapsed_ns() < until_ns)
+                told_stat(e.client, "runs", "in_memory");
 }
 
 /* Runs of all kinds; now and then an older one ends. */

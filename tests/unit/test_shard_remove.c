@@ -22,13 +22,6 @@ static stet_why why;
 
 /* --- code --- */
 
-static int fails(stet_run *run, const stet_value *in, stet_value *ret)
-{
-        (void)in;
-        (void)ret;
-        return stet_run_fail(run, "Broken", "as asked");
-}
-
 /* Has a child of the id that it is given, and waits. */
 static int parent_of(stet_run *run, const stet_value *in, stet_value *ret)
 {
@@ -62,7 +55,7 @@ static void setup(void)
 {
         app = (stet_app)STET_APP("test");
         stet_app_workflow(&app, "echo", workflow_echo);
-        stet_app_workflow(&app, "fails", fails);
+        stet_app_workflow(&app, "fails", workflow_fails);
         stet_app_workflow(&app, "wait", workflow_wait);
         stet_app_workflow(&app, "parent", parent);
         stet_app_workflow(&app, "parent-of", parent_of);
