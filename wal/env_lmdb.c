@@ -281,6 +281,14 @@ int env_lmdb_view_begin(struct env_lmdb *env, MDB_txn **ret, stet_why *why)
         return err;
 }
 
+int env_lmdb_view_renew(struct env_lmdb *env, MDB_txn **view, stet_why *why)
+{
+        if (*view)
+                mdb_txn_abort(*view);
+        int err = env_lmdb_view_begin(env, view, why);
+        return err ? err : env_lmdb_view_resume(env, why);
+}
+
 int env_lmdb_view_resume(struct env_lmdb *env, stet_why *why)
 {
         pthread_rwlock_rdlock(&env->lock);

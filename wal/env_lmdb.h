@@ -28,6 +28,14 @@ static inline MDB_val val_of_bytes(struct bytes b)
         return (MDB_val){ b.size, (void *)(uintptr_t)b.data };
 }
 
+#define ENV_MAP_BYTES ((size_t)1 << 30) /* of a map that nobody chose; it costs addresses only */
+
+/* Of whoever only reads a file of that size: with room for what another process adds meanwhile. */
+static inline size_t env_map_bytes_reading(uint64_t file_size)
+{
+        return 2 * file_size > ENV_MAP_BYTES ? 2 * file_size : ENV_MAP_BYTES;
+}
+
 struct env_lmdb {
         MDB_env *mdb;
         MDB_dbi dbi;
@@ -61,6 +69,8 @@ void env_lmdb_read_end(struct env_lmdb *env, MDB_txn *txn);
  */
 int env_lmdb_view_begin(struct env_lmdb *env, MDB_txn **ret, stet_why *why);
 int env_lmdb_view_resume(struct env_lmdb *env, stet_why *why);
+/* Lets go of *view (NULL: there is none), begins another in its place, and resumes it. */
+int env_lmdb_view_renew(struct env_lmdb *env, MDB_txn **view, stet_why *why);
 void env_lmdb_view_pause(struct env_lmdb *env);
 
 /* The number of the newest transaction that anyone committed. */

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const size_t map_bytes_default = (size_t)1 << 30;
-
 /* --- create --- */
 
 static int create_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *why)
@@ -124,7 +122,7 @@ static int open_log(const struct log_lmdb_options *options, struct log **ret, st
         l->level = options->level;
         l->log.epoch = options->epoch_min;
         unsigned flags = options->level == LOG_SYNC ? 0 : MDB_NOSYNC;
-        size_t map_bytes = options->map_bytes ? options->map_bytes : map_bytes_default;
+        size_t map_bytes = options->map_bytes ? options->map_bytes : ENV_MAP_BYTES;
         int err = env_lmdb_open(&l->env, options->path, flags, map_bytes, why);
         if (err) {
                 free(l);
@@ -161,11 +159,7 @@ int log_lmdb_open(const struct log_lmdb_options *options, struct log **ret, stet
 static int hold(struct log_lmdb *l, uint64_t *ret_newest, stet_why *why)
 {
         struct log_head head;
-        if (l->view)
-                mdb_txn_abort(l->view);
-        int err = env_lmdb_view_begin(&l->env, &l->view, why);
-        if (!err)
-                err = env_lmdb_view_resume(&l->env, why);
+        int err = env_lmdb_view_renew(&l->env, &l->view, why);
         if (err)
                 return err;
         err = ends_within(l, l->view, &head, why);
@@ -192,12 +186,11 @@ int log_lmdb_open_reading(const char *path, bool alone, struct log **ret, stet_w
         int err = alone ? meta_lmdb_read(path, &meta, why) : meta_lmdb_read_in_use(path, &meta, why);
         if (err)
                 return err;
-        /* Room for what the other process adds meanwhile; it costs addresses only. */
-        size_t map_bytes = 2 * meta.file_size > map_bytes_default ? 2 * meta.file_size : map_bytes_default;
         struct log_lmdb *l = xcalloc(1, sizeof *l);
         l->log.ops = &log_lmdb_ops;
         l->log.stopped = true; /* for whoever would write */
-        err = env_lmdb_open(&l->env, path, alone ? MDB_RDONLY | MDB_NOLOCK : MDB_RDONLY, map_bytes, why);
+        err = env_lmdb_open(&l->env, path, alone ? MDB_RDONLY | MDB_NOLOCK : MDB_RDONLY,
+                            env_map_bytes_reading(meta.file_size), why);
         if (err) {
                 free(l);
                 return err;

@@ -159,7 +159,7 @@ static int copy_view(struct copy *c, MDB_txn *held, stet_why *why)
 
 static int copy_into(struct copy *c, MDB_txn *held, const char *to, stet_why *why)
 {
-        int err = env_lmdb_open(&c->to, to, MDB_NOLOCK | MDB_NOSYNC, STORE_MAP_BYTES, why);
+        int err = env_lmdb_open(&c->to, to, MDB_NOLOCK | MDB_NOSYNC, ENV_MAP_BYTES, why);
         if (err)
                 return err;
         err = copy_view(c, held, why);

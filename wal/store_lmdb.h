@@ -9,7 +9,6 @@
 #include "wal/store_entry.h"
 
 enum { STORE_READERS_KEPT = 16 };
-#define STORE_MAP_BYTES ((size_t)1 << 30) /* of a map that nobody chose; it costs addresses only */
 
 struct store_lmdb {
         struct store store;

@@ -132,8 +132,7 @@ int store_lmdb_open(const struct store_lmdb_options *options, struct store **ret
         if (err)
                 return err;
         return open_store(options->path, options->level == LOG_MEMORY ? MDB_NOSYNC : 0,
-                          options->map_bytes ? options->map_bytes : STORE_MAP_BYTES, options->epoch, ret,
-                          why);
+                          options->map_bytes ? options->map_bytes : ENV_MAP_BYTES, options->epoch, ret, why);
 }
 
 int store_lmdb_open_reading(const char *path, bool alone, struct store **ret, stet_why *why)
@@ -142,9 +141,8 @@ int store_lmdb_open_reading(const char *path, bool alone, struct store **ret, st
         int err = alone ? meta_lmdb_read(path, &meta, why) : meta_lmdb_read_in_use(path, &meta, why);
         if (err)
                 return err;
-        /* Room for what the other process adds meanwhile. */
-        size_t map_bytes = 2 * meta.file_size > STORE_MAP_BYTES ? 2 * meta.file_size : STORE_MAP_BYTES;
-        return open_store(path, alone ? MDB_RDONLY | MDB_NOLOCK : MDB_RDONLY, map_bytes, 0, ret, why);
+        return open_store(path, alone ? MDB_RDONLY | MDB_NOLOCK : MDB_RDONLY,
+                          env_map_bytes_reading(meta.file_size), 0, ret, why);
 }
 
 uint64_t store_lmdb_newest(const struct store *s)
@@ -157,11 +155,7 @@ int store_lmdb_hold(struct store *s, uint64_t *ret_newest, stet_why *why)
 {
         struct store_lmdb *l = (struct store_lmdb *)s;
         struct store_head head;
-        if (l->view)
-                mdb_txn_abort(l->view);
-        int err = env_lmdb_view_begin(&l->env, &l->view, why);
-        if (!err)
-                err = env_lmdb_view_resume(&l->env, why);
+        int err = env_lmdb_view_renew(&l->env, &l->view, why);
         if (err)
                 return err;
         err = store_lmdb_head(&l->env, l->view, &head, why);
