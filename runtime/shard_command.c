@@ -38,6 +38,8 @@ static bool answered_before(struct shard *s, const struct message *m)
         if (!answers_find(&s->answers, m, s->last_time_ns, &reply))
                 return false;
         struct run *run = reply.token.run ? shard_run_by_id(s, reply.token.run) : NULL;
+        if (m->type == MSG_START && !reply.code && !run)
+                return false; /* the run that it met was removed, and with it goes what was asked of it */
         reply.type = MSG_REPLY;
         reply.peer = m->peer;
         reply.correlation = m->correlation;
