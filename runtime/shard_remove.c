@@ -7,7 +7,8 @@
  * removed. So the store stays what the log adds up to, and a restart brings none back.
  *
  * A run is not removed while somebody may still ask for it: a child's parent that has not heard of its end
- * would start it again after a crash, for all it knows the word was lost. A parent in another shard is asked.
+ * would start it again after a crash, for all it knows the word was lost. So parents are asked, by a message
+ * even within a shard: it comes behind a start that is still on its way, which then finds the child there.
  *
  * Runs whose retention is over are found in the store's table of ended runs, each namespace's and ending's
  * in order of their end, in slices of a tick: those that are not in the store yet can wait for it.
@@ -52,20 +53,15 @@ static void remove_runs(struct shard *s, const uint64_t *ids, size_t count, int6
 
 /* --- who may still ask for a run --- */
 
-static bool has_foreign_parent(const struct shard *s, const struct run *run)
-{
-        return run->parent && shard_of_run(run->parent) != s->options.index;
-}
-
-/* Whether a parent of this shard still has the child's op: it would start the child again. */
+/* Whether the parent still has the child's op: it would start the child again. */
 static bool parent_waits(struct shard *s, uint64_t parent_id, uint32_t op)
 {
         const struct run *parent = shard_run_by_id(s, parent_id);
         return parent && (parent->damaged || run_op(&s->set.tables, parent, op));
 }
 
-/* Why the run can't go, but for a parent in another shard: an error and its sentence, or 0. */
-static int removal_refused(struct shard *s, const struct run *run, stet_why *why)
+/* Why the run can't go, but for its parent: an error and its sentence, or 0. */
+static int removal_refused(const struct run *run, stet_why *why)
 {
         unsigned long long id = run->id;
         if (run->damaged)
@@ -81,12 +77,6 @@ static int removal_refused(struct shard *s, const struct run *run, stet_why *why
                     "run %016llx has let a child go whose start is not on record yet; try again in "
                     "a moment",
                     id);
-        if (run->parent && !has_foreign_parent(s, run) && parent_waits(s, run->parent, run->parent_op))
-                return stet_why_set(
-                    why, STET_EAGAIN,
-                    "run %016llx is a child whose parent %016llx has not taken note of its end; try "
-                    "again when it has",
-                    id, (unsigned long long)run->parent);
         return 0;
 }
 
@@ -123,11 +113,11 @@ static void reply_deleted(struct shard *s, const struct message *to, const struc
         answers_keep(&s->answers, to, &m, s->last_time_ns);
 }
 
-/* m->wait: the parent in another shard was asked, and m->code is what it said. */
+/* m->wait: the parent was asked, and m->code is what it said. */
 void shard_delete(struct shard *s, const struct message *m, struct run *run, int64_t now_ns)
 {
         stet_why why = { "" };
-        int err = removal_refused(s, run, &why);
+        int err = removal_refused(run, &why);
         if (!err && m->wait && m->code)
                 err = stet_why_set(
                     &why, (int)m->code,
@@ -138,7 +128,7 @@ void shard_delete(struct shard *s, const struct message *m, struct run *run, int
                 shard_reply(s, m, err, run->id, run->workflow_id, why.text);
                 return;
         }
-        if (!m->wait && has_foreign_parent(s, run)) {
+        if (!m->wait && run->parent) {
                 ask_parent(s, run, m);
                 return;
         }
@@ -186,12 +176,12 @@ static void take(struct slice *l, const struct run *run)
         stet_why why;
         if (run_due_ns(s, run) > l->now_ns)
                 return;
-        bool refused = removal_refused(s, run, &why) != 0;
-        if (refused || has_foreign_parent(s, run))
+        bool refused = removal_refused(run, &why) != 0;
+        if (refused || run->parent)
                 s->retire_next_ns = earlier(s->retire_next_ns, l->now_ns + again_ns);
         if (refused)
                 return;
-        if (has_foreign_parent(s, run)) {
+        if (run->parent) {
                 ask_parent(s, run, &nobody);
                 return;
         }
@@ -346,7 +336,7 @@ void shard_remove_answered(struct shard *s, const struct message *m, int64_t now
         }
         struct run *run = m->code || !s->options.retention ? NULL : shard_run_by_id(s, m->token.run);
         stet_why why;
-        if (!run || removal_refused(s, run, &why) || run_due_ns(s, run) > now_ns)
+        if (!run || removal_refused(run, &why) || run_due_ns(s, run) > now_ns)
                 return;
         s->endings[run->ending]--;
         remove_runs(s, &run->id, 1, now_ns);

@@ -245,10 +245,9 @@ Test(shard_remove, repeat_of_a_signal_is_answered_although_the_latest_run_of_its
 Test(shard_remove, repeat_of_a_start_that_met_a_run_starts_anew_when_that_run_is_gone)
 {
         open_with("forever");
-        stet_start join = { .workflow = "wait",
-                            .id = "a",
-                            .request_id = "once",
-                            .on_conflict = STET_CONFLICT_USE_EXISTING };
+        stet_start join = {
+                .workflow = "wait", .id = "a", .request_id = "once", .on_conflict = STET_CONFLICT_USE_EXISTING
+        };
         stet_started met, repeated;
         embedded_start(&e, "wait", "a", "1");
         cr_assert_eq(stet_client_start(e.client, &join, &met, &why), 0, "%s", why.text);
