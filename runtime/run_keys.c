@@ -130,7 +130,8 @@ struct run_key run_key_value(char table, const struct run_store *rs, struct byte
 
 /* --- what follows from a state --- */
 
-bool run_is_owed(const struct run *run)
+/* Whether a restart must look at the run: it is owed more than timers and signals. */
+static bool run_is_owed(const struct run *run)
 {
         if (run->ending != RUN_OPEN)
                 return run->ops_count != 0;

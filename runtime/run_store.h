@@ -87,9 +87,6 @@ void run_state_keys(const struct run_store *rs, const struct run *run, struct bu
 /* Whether that key is among such keys. */
 bool run_keys_have(struct bytes keys, struct bytes wanted);
 
-/* Whether a restart must look at the run: it is owed more than timers and signals. */
-bool run_is_owed(const struct run *run);
-
 /* --- reading; any thread --- */
 
 /* Takes the store's secret, or gives a new store the one that follows from the seed (a commit). */

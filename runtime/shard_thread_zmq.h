@@ -23,7 +23,7 @@ struct shard *shard_thread_shard(struct shard_thread *t); /* only before the sta
 /* Starts the thread: it resumes the shard at once. */
 int shard_thread_start(struct shard_thread *t, struct clock_os clock, stet_why *why);
 
-/* Whether the node is to take no more from clients for now; it is sent something when it may again. */
+/* Whether the node must not take more from clients; it is sent something when it may again. */
 bool shard_thread_full(const struct shard_thread *t);
 
 /* --- on the node's thread --- */
