@@ -15,13 +15,12 @@
 #include <stdlib.h>
 
 enum {
-        SWEEP_SLICE = 256, /* runs looked at in one tick */
-        ARM_SLICE = 256,   /* timers looked for in one tick */
-        STACKS_KEPT = 256, /* that nobody uses; and as many as are in use */
-        STACKS_SLICE = 64, /* given back in one tick */
-        LEFT_MANY = 4096,  /* runs that left: worth asking the allocator what it can give back */
-        PRESSED_NS =
-            20000000, /* after which one that was looked at leaves while there are too many in memory */
+        SWEEP_SLICE = 256,     /* runs looked at in one tick */
+        ARM_SLICE = 256,       /* timers looked for in one tick */
+        STACKS_KEPT = 256,     /* that nobody uses; and as many as are in use */
+        STACKS_SLICE = 64,     /* given back in one tick */
+        LEFT_MANY = 4096,      /* runs that left: worth asking the allocator what it can give back */
+        PRESSED_NS = 20000000, /* for one that was looked at to leave, when there are too many */
 };
 
 #define ARM_AHEAD_NS INT64_C(1000000000)
@@ -84,8 +83,8 @@ static struct run *found(struct shard *s, struct run *run, uint64_t id, int err,
                 shard_store_failed(s, err, why);
                 return NULL;
         }
-        if (run &&
-            !run->touched_ns) { /* it has come from the store, and may go at once if nothing happens to it */
+        /* One that has just come from the store may go again soon, if nothing happens to it. */
+        if (run && !run->touched_ns) {
                 shard_touch(s, run);
                 if (is_pressed(s))
                         sweep_after(s, PRESSED_NS);
