@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-        UNUSED_MAX = 1024,     /* codes kept for reuse */
-        UNUSED_STEPS_MAX = 64, /* one that grew larger is not kept */
-};
+struct stack_pool *code_stacks_new(size_t stack_size)
+{
+        return stack_pool_new(stack_size, sizeof(struct stet_run));
+}
 
 struct bytes code_keep(struct stet_run *code, struct bytes data)
 {
@@ -90,11 +90,12 @@ void code_expect(const struct stet_run *code, unsigned step)
         if (step == 0) {
                 __builtin_prefetch(code);
                 __builtin_prefetch(&code->steps);
-                __builtin_prefetch(&code->now_ns);
+                __builtin_prefetch(&code->effects);
+                __builtin_prefetch(code->few);
+                __builtin_prefetch(code->few + 1);
         } else {
-                __builtin_prefetch(code->steps);
-                if (code->coroutine)
-                        coroutine_expect(code->coroutine);
+                __builtin_prefetch(code->arena.blocks->data + code->arena.used);
+                coroutine_expect(code->coroutine);
         }
 }
 
@@ -109,11 +110,11 @@ static void finish(struct stet_run *code, int err, const stet_value *result)
         } else if (err == STET_ECANCELED && code->cancel_requested) {
                 end.ending = RUN_CANCELED;
         } else {
-                bool own = err == STET_EFAILED && code->failure_kind[0];
+                bool own = err == STET_EFAILED && *stet_failure_kind(code);
                 end.ending = RUN_FAILED;
                 end.code = (uint32_t)err;
-                end.kind = bytes_str(own ? code->failure_kind : stet_error_name(err));
-                end.text = bytes_str(own ? code->failure_message : stet_error_text(err));
+                end.kind = bytes_str(own ? code->failure->kind : stet_error_name(err));
+                end.text = bytes_str(own ? code->failure->message : stet_error_text(err));
         }
         if (end.value.size > STET_VALUE_SIZE_MAX) {
                 end = (struct effect){ .type = EFFECT_FINISH, .ending = RUN_FAILED, .code = STET_ETOOBIG };
@@ -133,78 +134,35 @@ static void code_main(void *arg)
         finish(code, err, &result);
 }
 
-static struct stet_run *take_unused(struct code_env *env)
-{
-        struct stet_run *code = env->unused;
-        if (!code) {
-                code = xcalloc(1, sizeof *code);
-                code->env = env;
-                return code;
-        }
-        env->unused = code->next;
-        env->unused_count--;
-        return code;
-}
-
 struct stet_run *code_new(struct code_env *env, stet_workflow_fn *fn, uint64_t run_id)
 {
-        struct stet_run *code = take_unused(env);
+        struct coroutine *coroutine = coroutine_new(env->stacks, code_main, NULL);
+        if (!coroutine)
+                return NULL;
+        struct stet_run *code = coroutine_home(coroutine);
+        memset(code, 0, offsetof(struct stet_run, few));
+        code->env = env;
         code->fn = fn;
+        code->coroutine = coroutine;
+        code->steps = code->few;
+        code->steps_capacity = CODE_STEPS_FEW;
         code->workflow_id = code->run_id;
+        arena_init(&code->arena, code->arena_memory, sizeof code->arena_memory);
         name_set_init(&code->channels);
         list_init(&code->signals);
         run_id_print(run_id, code->run_id);
-        code->coroutine = coroutine_new(env->stacks, code_main, code);
-        if (!code->coroutine) {
-                code_free(code);
-                return NULL;
-        }
         return code;
-}
-
-/* Gives back what a code holds, but keeps its memory for the next one. */
-static void recycle(struct stet_run *code)
-{
-        struct code_env *env = code->env;
-        name_set_fini(&code->channels);
-        struct stet_run empty = { .env = env,
-                                  .next = env->unused,
-                                  .arena = code->arena,
-                                  .steps = code->steps,
-                                  .steps_capacity = code->steps_capacity };
-        arena_reset(&empty.arena);
-        *code = empty;
-        env->unused = code;
-        env->unused_count++;
-}
-
-static void discard(struct stet_run *code)
-{
-        map_fini(&code->channels.by_hash);
-        arena_fini(&code->arena);
-        free(code->steps);
-        free(code);
 }
 
 void code_free(struct stet_run *code)
 {
         if (!code)
                 return;
-        coroutine_free(code->coroutine);
-        if (code->env->unused_count < UNUSED_MAX && code->steps_capacity <= UNUSED_STEPS_MAX)
-                recycle(code);
-        else
-                discard(code);
-}
-
-void code_env_fini(struct code_env *env)
-{
-        while (env->unused) {
-                struct stet_run *code = env->unused;
-                env->unused = code->next;
-                discard(code);
-        }
-        env->unused_count = 0;
+        name_set_fini(&code->channels);
+        arena_fini(&code->arena);
+        if (code->steps != code->few)
+                free(code->steps);
+        coroutine_free(code->coroutine); /* and with it the code */
 }
 
 void code_activate(struct stet_run *code, int64_t now_ns, struct buffer *effects)
@@ -214,10 +172,7 @@ void code_activate(struct stet_run *code, int64_t now_ns, struct buffer *effects
         code->now_ns = now_ns;
         code->effects = effects;
         value_home = &code->arena;
-        if (!coroutine_resume(code->coroutine)) {
-                coroutine_free(code->coroutine);
-                code->coroutine = NULL;
-        }
+        coroutine_resume(code->coroutine);
         value_home = NULL;
         code->effects = NULL;
 }
@@ -317,5 +272,5 @@ int code_query(struct stet_run *code, struct bytes name, struct bytes in, struct
 
 const void *code_guard(const struct stet_run *code, size_t *ret_size)
 {
-        return code->coroutine ? coroutine_guard(code->coroutine, ret_size) : NULL;
+        return coroutine_guard(code->coroutine, ret_size);
 }

@@ -20,14 +20,13 @@ typedef void code_log_fn(void *ctx, const struct stet_run *run, stet_log_level l
 
 /* What the codes of one shard share. */
 struct code_env {
-        struct stack_pool *stacks;
+        struct stack_pool *stacks; /* of code_stacks_new() */
         code_log_fn *log;
         void *log_ctx;
-        struct stet_run *unused; /* freed codes with their memory, for the next */
-        uint32_t unused_count;
 };
 
-void code_env_fini(struct code_env *env); /* every code of it is freed before */
+/* Each with room for a code at its top. */
+struct stack_pool *code_stacks_new(size_t stack_size);
 
 /* Something the code started: an activity, a timer, a wait, a child, a signal. */
 struct step {
@@ -77,11 +76,20 @@ struct code_query {
         void *context;
 };
 
+/* What the code failed with last, for stet_failure_kind() and stet_failure_message(). */
+struct code_failure {
+        char kind[128];
+        char message[512];
+};
+
+/* What most codes need: it lies with the code at the top of the code's stack, and all of that and the frames
+ * of a code that waits are one page. */
+enum { CODE_STEPS_FEW = 6, CODE_ARENA_SIZE = 1344 };
+
 struct stet_run {
         struct code_env *env;
-        struct stet_run *next; /* in env->unused */
         stet_workflow_fn *fn;
-        struct coroutine *coroutine; /* NULL after the end */
+        struct coroutine *coroutine; /* on whose stack this is */
         stet_arena arena;            /* everything below lives in it, the steps array excepted */
 
         char run_id[17];
@@ -90,7 +98,7 @@ struct stet_run {
         uint64_t random_state;
         int64_t now_ns;
 
-        struct step *steps; /* step of op n at n - 1 */
+        struct step *steps; /* step of op n at n - 1; few, or memory of its own */
         uint32_t steps_count;
         uint32_t steps_capacity;
         uint64_t done_count;
@@ -105,12 +113,14 @@ struct stet_run {
         bool finished;
         bool in_query; /* nothing may be started now */
 
-        struct bytes continue_input; /* of stet_continue_as_new() */
-        char failure_kind[128];
-        char failure_message[512];
+        struct bytes continue_input;  /* of stet_continue_as_new() */
+        struct code_failure *failure; /* NULL: it has not failed */
 
         struct buffer *effects; /* of the transition under way */
         struct bytes expected;  /* on replay: the effects on record */
+
+        struct step few[CODE_STEPS_FEW];
+        _Alignas(max_align_t) uint8_t arena_memory[CODE_ARENA_SIZE];
 };
 
 /* What fn returned when it is to be continued as new; never leaves the code. */
@@ -144,7 +154,7 @@ int code_replay(struct stet_run *code, uint8_t flags, int64_t time_ns, struct by
  * function's error. */
 int code_query(struct stet_run *code, struct bytes name, struct bytes in, struct bytes *ret, stet_why *why);
 
-/* The page whose touching means that the code's stack has overflowed; NULL when it has no stack. */
+/* The page whose touching means that the code's stack has overflowed. */
 const void *code_guard(const struct stet_run *code, size_t *ret_size);
 
 #endif

@@ -33,16 +33,17 @@
 #include <ucontext.h>
 #endif
 
-enum { COLORS = 16, COLOR_SIZE = 256 };
+enum { LINE_SIZE = 64 };
 
 struct stack_pool {
-        size_t stack_size; /* without the guard page, with the coroutine that stands at its top */
+        size_t stack_size; /* without the guard page, with the coroutine and its home at the top */
+        size_t home_size;
         size_t guard_size;
         struct coroutine *unused; /* each with its stack */
         size_t unused_count;
-        size_t color; /* of the next stack */
 };
 
+/* It stands at the top of its own stack, below its home. */
 struct coroutine {
         struct stack_pool *pool;
         struct coroutine *next; /* in the pool's unused */
@@ -65,13 +66,19 @@ struct coroutine {
 #endif
 };
 
-struct stack_pool *stack_pool_new(size_t stack_size)
+static size_t round_up(size_t size, size_t unit)
+{
+        return (size + unit - 1) / unit * unit;
+}
+
+struct stack_pool *stack_pool_new(size_t stack_size, size_t home_size)
 {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
         struct stack_pool *pool = xcalloc(1, sizeof *pool);
         pool->guard_size = page;
+        pool->home_size = round_up(home_size, LINE_SIZE);
         pool->stack_size =
-            (stack_size + COLORS * COLOR_SIZE + sizeof(struct coroutine) + page - 1) / page * page;
+            round_up(stack_size + round_up(sizeof(struct coroutine), LINE_SIZE) + pool->home_size, page);
         return pool;
 }
 
@@ -112,16 +119,18 @@ static uint8_t *map_stack(const struct stack_pool *pool)
         return base;
 }
 
-/* A coroutine stands at the top of its own stack: what a switch touches is in one page. The tops of stacks
- * would all have the same place within their pages, and so the same few places in the processor's cache: they
- * are moved apart. */
 static struct coroutine *place(struct stack_pool *pool, uint8_t *base)
 {
-        size_t color = pool->color++ % COLORS * COLOR_SIZE;
-        uint8_t *at = base + pool->guard_size + pool->stack_size - color - sizeof(struct coroutine);
-        struct coroutine *co = (struct coroutine *)(void *)(at - (uintptr_t)at % COLOR_SIZE);
+        uint8_t *home = base + pool->guard_size + pool->stack_size - pool->home_size;
+        struct coroutine *co =
+            (struct coroutine *)(void *)(home - round_up(sizeof(struct coroutine), LINE_SIZE));
         *co = (struct coroutine){ .pool = pool, .base = base };
         return co;
+}
+
+void *coroutine_home(struct coroutine *co)
+{
+        return (uint8_t *)co + round_up(sizeof *co, LINE_SIZE);
 }
 
 #if defined(WITH_ASAN) || defined(WITH_UCONTEXT)
@@ -282,7 +291,8 @@ struct coroutine *coroutine_new(struct stack_pool *pool, coroutine_fn *fn, void 
         struct coroutine *co = take(pool);
         if (!co)
                 return NULL;
-        *co = (struct coroutine){ .pool = pool, .base = co->base, .fn = fn, .arg = arg };
+        *co = (struct coroutine){ .pool = pool, .base = co->base, .fn = fn };
+        co->arg = arg ? arg : coroutine_home(co);
         prepare(co, (uint8_t *)co);
 #ifdef WITH_TSAN
         co->inside_fiber = __tsan_create_fiber(0);

@@ -15,8 +15,9 @@
 struct coroutine;
 struct stack_pool;
 
-/* Stacks of one size, kept for the next. Used by one thread. */
-struct stack_pool *stack_pool_new(size_t stack_size);
+/* Stacks of one size, kept for the next. At the top of each are home_size bytes for whoever owns the
+ * coroutine: what a resume touches lies together. Used by one thread. */
+struct stack_pool *stack_pool_new(size_t stack_size, size_t home_size);
 void stack_pool_free(struct stack_pool *pool); /* every coroutine of it is freed before */
 
 /* How many stacks are kept that nobody uses; gives up to so many of them back to the system. */
@@ -25,8 +26,13 @@ void stack_pool_shrink(struct stack_pool *pool, size_t count);
 
 typedef void coroutine_fn(void *arg);
 
-/* NULL when the system gives no more memory for a stack. Nothing runs until the first resume. */
+/* NULL when the system gives no more memory for a stack. Nothing runs until the first resume. fn is given
+ * arg; when that is NULL, the coroutine's home. */
 struct coroutine *coroutine_new(struct stack_pool *pool, coroutine_fn *fn, void *arg);
+
+/* The owner's bytes, aligned for any type, until coroutine_free(). What they hold at first is anything. */
+void *coroutine_home(struct coroutine *co);
+
 void coroutine_free(struct coroutine *co); /* harmless on NULL; not from within it */
 
 /* Runs it until it yields or its function returns: false when it has returned. */

@@ -20,16 +20,19 @@ enum { TIMEOUT_DEFAULT_MS = 600000, PATCH_ID_MAX = 255 };
 /* What the code fails with is told as text: made UTF-8, and cut between characters. */
 static void set_failure(stet_run *run, struct bytes kind, struct bytes message)
 {
+        if (!run->failure)
+                run->failure = arena_alloc(&run->arena, sizeof *run->failure);
+        struct code_failure *failure = run->failure;
         stet_why text;
         stet_why_set(&text, 0, "%.*s", (int)message.size, message.size ? (const char *)message.data : "");
-        memcpy(run->failure_message, text.text, strlen(text.text) + 1);
+        memcpy(failure->message, text.text, strlen(text.text) + 1);
         stet_why_set(&text, 0, "%.*s", (int)kind.size, kind.size ? (const char *)kind.data : "");
         size_t size = strlen(text.text);
-        if (size >= sizeof run->failure_kind)
-                for (size = sizeof run->failure_kind - 1; size && ((uint8_t)text.text[size] & 0xc0) == 0x80;)
+        if (size >= sizeof failure->kind)
+                for (size = sizeof failure->kind - 1; size && ((uint8_t)text.text[size] & 0xc0) == 0x80;)
                         size--;
-        memcpy(run->failure_kind, text.text, size);
-        run->failure_kind[size] = 0;
+        memcpy(failure->kind, text.text, size);
+        failure->kind[size] = 0;
 }
 
 static int fail_with(stet_run *run, int err, const char *kind, const char *message)
@@ -46,17 +49,17 @@ static stet_future refused(stet_run *run, int err, const char *message)
 
 const char *stet_failure_kind(const stet_run *run)
 {
-        return run->failure_kind;
+        return run->failure ? run->failure->kind : "";
 }
 
 const char *stet_failure_message(const stet_run *run)
 {
-        return run->failure_message;
+        return run->failure ? run->failure->message : "";
 }
 
 int stet_run_fail(stet_run *run, const char *kind, const char *format, ...)
 {
-        char message[2 * sizeof run->failure_message];
+        char message[2 * sizeof run->failure->message];
         va_list args;
         va_start(args, format);
         vsnprintf(message, sizeof message, format ? format : "", args);
@@ -66,13 +69,21 @@ int stet_run_fail(stet_run *run, const char *kind, const char *format, ...)
 
 /* --- starting --- */
 
+static void grow_steps(stet_run *run)
+{
+        size_t size = run->steps_count * sizeof *run->steps;
+        bool few = run->steps == run->few;
+        run->steps_capacity *= 2;
+        run->steps = xrealloc(few ? NULL : run->steps, 2 * size);
+        if (few)
+                memcpy(run->steps, run->few, size);
+}
+
 /* Opens the step of an effect and appends the effect, with its op filled in. */
 static stet_future start(stet_run *run, struct effect *effect)
 {
-        if (run->steps_count == run->steps_capacity) {
-                run->steps_capacity = run->steps_capacity ? 2 * run->steps_capacity : 8;
-                run->steps = xrealloc(run->steps, run->steps_capacity * sizeof *run->steps);
-        }
+        if (run->steps_count == run->steps_capacity)
+                grow_steps(run);
         struct step *step = &run->steps[run->steps_count++];
         *step = (struct step){ .effect = effect->type };
         effect->op = run->steps_count;
@@ -294,11 +305,11 @@ static int outcome(stet_run *run, stet_future future, stet_value *ret)
                 static const struct step_failure silent;
                 const struct step_failure *failure = step->failure ? step->failure : &silent;
                 set_failure(run, failure->kind, failure->text);
-                if (!run->failure_kind[0])
+                if (!run->failure->kind[0])
                         fail_with(run, err, stet_error_name(err), stet_error_text(err));
         }
-        if (!err)
-                run->failure_kind[0] = run->failure_message[0] = 0;
+        if (!err && run->failure)
+                run->failure->kind[0] = run->failure->message[0] = 0;
         if (!err && ret)
                 *ret = (stet_value){ step->value.data, step->value.size, &run->arena, true };
         return err;

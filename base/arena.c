@@ -7,11 +7,12 @@
 
 enum { BLOCK_SIZE = 4096 - 64 };
 
-struct arena_block {
-        struct arena_block *next;
-        size_t capacity;
-        _Alignas(max_align_t) uint8_t data[];
-};
+void arena_init(stet_arena *a, void *memory, size_t size)
+{
+        struct arena_block *home = memory;
+        *home = (struct arena_block){ .capacity = size - sizeof *home };
+        *a = (stet_arena){ .blocks = home, .home = home };
+}
 
 void *arena_alloc(stet_arena *a, size_t size)
 {
@@ -31,27 +32,29 @@ void *arena_alloc(stet_arena *a, size_t size)
         return p;
 }
 
-/* A block of the common size is worth keeping; a larger one was for a single large thing. */
-void arena_reset(stet_arena *a)
+/* Frees every block but one. */
+static void keep_one(stet_arena *a, struct arena_block *kept)
 {
-        struct arena_block *kept = NULL;
         for (struct arena_block *block = a->blocks, *next; block; block = next) {
                 next = block->next;
-                if (!kept && block->capacity == BLOCK_SIZE)
-                        kept = block;
-                else
+                if (block != kept)
                         free(block);
         }
         if (kept)
                 kept->next = NULL;
-        *a = (stet_arena){ .blocks = kept };
+        *a = (stet_arena){ .blocks = kept, .home = a->home };
+}
+
+/* A block of the common size is worth keeping; a larger one was for a single large thing. */
+void arena_reset(stet_arena *a)
+{
+        struct arena_block *kept = a->home ? a->home : a->blocks;
+        while (kept && kept != a->home && kept->capacity != BLOCK_SIZE)
+                kept = kept->next;
+        keep_one(a, kept);
 }
 
 void arena_fini(stet_arena *a)
 {
-        for (struct arena_block *block = a->blocks, *next; block; block = next) {
-                next = block->next;
-                free(block);
-        }
-        *a = (stet_arena){ 0 };
+        keep_one(a, a->home);
 }

@@ -19,12 +19,17 @@ void buffer_fini(struct buffer *b);
 /* Makes room for extra more bytes and returns where they go; the size does not change. */
 uint8_t *buffer_reserve(struct buffer *b, size_t extra);
 
+/* The same without a call where there is room. */
+static inline uint8_t *buffer_room(struct buffer *b, size_t extra)
+{
+        return b->capacity - b->size < extra ? buffer_reserve(b, extra) : b->data + b->size;
+}
+
 static inline void buffer_append(struct buffer *b, const void *data, size_t size)
 {
         if (!size)
                 return;
-        uint8_t *to = b->capacity - b->size < size ? buffer_reserve(b, size) : b->data + b->size;
-        memcpy(to, data, size);
+        memcpy(buffer_room(b, size), data, size);
         b->size += size;
 }
 

@@ -4,82 +4,86 @@
 #define AT(type, from, field)       ((type *)(void *)((char *)(from) + (field)->offset))
 #define AT_CONST(type, from, field) ((const type *)(const void *)((const char *)(from) + (field)->offset))
 
-/* Most numbers are below 128 and most texts short: those are written and read here, without a call, in the
- * form that pack.h and unpack.h give them, too. */
-
-static inline void put_byte(struct buffer *b, uint8_t byte)
-{
-        if (b->size == b->capacity)
-                buffer_reserve(b, 1);
-        b->data[b->size++] = byte;
-}
+/* What a number or the head of a text takes at most: with so much room each is written without looking again.
+ * The forms are those of pack.h: the shortest. */
+enum { HEAD_MAX = 9 };
 
 static inline void put_uint(struct buffer *b, uint64_t value)
 {
-        if (value < 0x80)
-                put_byte(b, (uint8_t)value);
-        else
-                pack_uint(b, value);
+        uint8_t *at = buffer_room(b, HEAD_MAX);
+        if (value < 0x80) {
+                *at = (uint8_t)value;
+                b->size++;
+                return;
+        }
+        unsigned step = value > UINT32_MAX ? 3 : value > UINT16_MAX ? 2 : value > UINT8_MAX ? 1 : 0;
+        unsigned width = 1u << step;
+        uint64_t big_end = htobe64(value << (64 - 8 * width));
+        *at = (uint8_t)(0xcc + step);
+        memcpy(at + 1, &big_end, sizeof big_end);
+        b->size += 1 + width;
+}
+
+static inline void put_double(struct buffer *b, double value)
+{
+        uint8_t *at = buffer_room(b, HEAD_MAX);
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        bits = htobe64(bits);
+        *at = 0xcb;
+        memcpy(at + 1, &bits, sizeof bits);
+        b->size += 1 + sizeof bits;
+}
+
+static inline void put_bool(struct buffer *b, bool value)
+{
+        *buffer_room(b, 1) = value ? 0xc3 : 0xc2;
+        b->size++;
 }
 
 static inline void put_str(struct buffer *b, struct bytes text)
 {
-        if (text.size < 32) {
-                put_byte(b, (uint8_t)(0xa0 | text.size));
-                buffer_append(b, text.data, text.size);
-        } else {
+        if (text.size >= 32) {
                 pack_str(b, text);
+                return;
         }
+        uint8_t *at = buffer_room(b, 1 + text.size);
+        *at = (uint8_t)(0xa0 | text.size);
+        if (text.size)
+                memcpy(at + 1, text.data, text.size);
+        b->size += 1 + text.size;
 }
 
 static inline void put_bin(struct buffer *b, struct bytes data)
 {
-        if (data.size <= UINT8_MAX) {
-                put_byte(b, 0xc4);
-                put_byte(b, (uint8_t)data.size);
-                buffer_append(b, data.data, data.size);
-        } else {
+        if (data.size > UINT8_MAX) {
                 pack_bin(b, data);
+                return;
         }
+        uint8_t *at = buffer_room(b, 2 + data.size);
+        at[0] = 0xc4;
+        at[1] = (uint8_t)data.size;
+        if (data.size)
+                memcpy(at + 2, data.data, data.size);
+        b->size += 2 + data.size;
 }
 
-static inline uint64_t take_uint(struct cursor *c)
+static inline void put_head(struct buffer *b, const struct shape *shape, unsigned fields)
 {
-        return c->at < c->end && *c->at < 0x80 ? *c->at++ : cursor_uint(c);
-}
-
-static inline int64_t take_int(struct cursor *c)
-{
-        return c->at < c->end && *c->at < 0x80 ? *c->at++ : cursor_int(c);
-}
-
-static inline struct bytes take_str(struct cursor *c)
-{
-        size_t left = (size_t)(c->end - c->at);
-        if (left && (*c->at & 0xe0) == 0xa0 && left > (*c->at & 0x1fu)) {
-                struct bytes text = bytes_of(c->at + 1, *c->at & 0x1f);
-                c->at += 1 + text.size;
-                return text;
+        if (fields >= 15) {
+                pack_array(b, 1 + fields);
+        } else {
+                *buffer_room(b, 1) = (uint8_t)(0x90 | (1 + fields));
+                b->size++;
         }
-        return cursor_str(c);
+        put_uint(b, shape->type);
 }
 
-static inline struct bytes take_bin(struct cursor *c)
-{
-        size_t left = (size_t)(c->end - c->at);
-        if (left >= 2 && c->at[0] == 0xc4 && left - 2 >= c->at[1]) {
-                struct bytes data = bytes_of(c->at + 2, c->at[1]);
-                c->at += 2 + data.size;
-                return data;
-        }
-        return cursor_bin(c);
-}
-
-static void encode_field(struct buffer *b, const struct field *field, const void *from)
+static inline void encode_field(struct buffer *b, const struct field *field, const void *from)
 {
         switch ((enum field_kind)field->kind) {
         case FIELD_BOOL:
-                put_byte(b, *AT_CONST(bool, from, field) ? 0xc3 : 0xc2);
+                put_bool(b, *AT_CONST(bool, from, field));
                 break;
         case FIELD_U32:
                 put_uint(b, *AT_CONST(uint32_t, from, field));
@@ -94,7 +98,7 @@ static void encode_field(struct buffer *b, const struct field *field, const void
                         pack_int(b, *AT_CONST(int64_t, from, field));
                 break;
         case FIELD_DOUBLE:
-                pack_double(b, *AT_CONST(double, from, field));
+                put_double(b, *AT_CONST(double, from, field));
                 break;
         case FIELD_STR:
                 put_str(b, *AT_CONST(struct bytes, from, field));
@@ -108,8 +112,7 @@ static void encode_field(struct buffer *b, const struct field *field, const void
 
 void codec_encode(struct buffer *b, const struct shape *shape, const void *from)
 {
-        pack_array(b, 1u + shape->fields_count);
-        put_uint(b, shape->type);
+        put_head(b, shape, shape->fields_count);
         for (unsigned i = 0; i < shape->fields_count; i++)
                 encode_field(b, &shape->fields[i], from);
 }
@@ -141,40 +144,39 @@ void codec_encode_short(struct buffer *b, const struct shape *shape, const void 
         unsigned count = shape->fields_count;
         while (count && field_empty(&shape->fields[count - 1], from))
                 count--;
-        pack_array(b, 1u + count);
-        put_uint(b, shape->type);
+        put_head(b, shape, count);
         for (unsigned i = 0; i < count; i++)
                 encode_field(b, &shape->fields[i], from);
 }
 
-static void decode_field(struct cursor *c, const struct field *field, void *ret)
+static inline void decode_field(struct cursor *c, const struct field *field, void *ret)
 {
         switch ((enum field_kind)field->kind) {
         case FIELD_BOOL:
                 *AT(bool, ret, field) = cursor_bool(c);
                 break;
         case FIELD_U32: {
-                uint64_t value = take_uint(c);
+                uint64_t value = cursor_uint(c);
                 if (value > UINT32_MAX)
                         c->failed = true;
                 *AT(uint32_t, ret, field) = (uint32_t)value;
                 break;
         }
         case FIELD_U64:
-                *AT(uint64_t, ret, field) = take_uint(c);
+                *AT(uint64_t, ret, field) = cursor_uint(c);
                 break;
         case FIELD_I64:
-                *AT(int64_t, ret, field) = take_int(c);
+                *AT(int64_t, ret, field) = cursor_int(c);
                 break;
         case FIELD_DOUBLE:
                 *AT(double, ret, field) = cursor_double(c);
                 break;
         case FIELD_STR:
-                *AT(struct bytes, ret, field) = take_str(c);
+                *AT(struct bytes, ret, field) = cursor_str(c);
                 break;
         case FIELD_BIN:
         case FIELD_VALUE:
-                *AT(struct bytes, ret, field) = take_bin(c);
+                *AT(struct bytes, ret, field) = cursor_bin(c);
                 break;
         }
 }

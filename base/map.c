@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 void map_fini(struct map *m)
@@ -113,6 +114,10 @@ static inline void sip_round(uint64_t v[4])
 static uint64_t get_le(const uint8_t *p, size_t n)
 {
         uint64_t value = 0;
+        if (n == sizeof value) {
+                memcpy(&value, p, sizeof value);
+                return le64toh(value);
+        }
         for (size_t i = 0; i < n; i++)
                 value |= (uint64_t)p[i] << (8 * i);
         return value;

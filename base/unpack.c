@@ -14,9 +14,13 @@ struct head {
                             MAP: pairs */
 };
 
-static uint64_t get_be(const uint8_t *p, unsigned width)
+static uint64_t get_be(const uint8_t *p, size_t left, unsigned width)
 {
         uint64_t value = 0;
+        if (left >= sizeof value && width) {
+                memcpy(&value, p, sizeof value);
+                return be64toh(value) >> (64 - 8 * width);
+        }
         for (unsigned i = 0; i < width; i++)
                 value = value << 8 | p[i];
         return value;
@@ -48,7 +52,7 @@ static struct head wide_head(uint8_t tag, const uint8_t *rest, size_t left)
         if (h.type == UNPACK_NONE || left < width)
                 return (struct head){ 0 };
         h.size = (uint8_t)(1 + width);
-        h.number = get_be(rest, width);
+        h.number = get_be(rest, left, width);
         switch (tags[tag - 0xc0].kind) {
         case 0:
         case 1:
@@ -191,7 +195,7 @@ bool cursor_nil(struct cursor *c)
         return true;
 }
 
-bool cursor_bool(struct cursor *c)
+bool cursor_bool_any(struct cursor *c)
 {
         struct head h = take(c);
         if (h.type != UNPACK_BOOL) {
@@ -201,7 +205,7 @@ bool cursor_bool(struct cursor *c)
         return h.number != 0;
 }
 
-int64_t cursor_int(struct cursor *c)
+int64_t cursor_int_any(struct cursor *c)
 {
         struct head h = take(c);
         if (h.type != UNPACK_INT) {
@@ -211,7 +215,7 @@ int64_t cursor_int(struct cursor *c)
         return (int64_t)h.number;
 }
 
-uint64_t cursor_uint(struct cursor *c)
+uint64_t cursor_uint_any(struct cursor *c)
 {
         struct head h = take(c);
         if (h.type == UNPACK_UINT || (h.type == UNPACK_INT && (int64_t)h.number >= 0))
@@ -220,7 +224,7 @@ uint64_t cursor_uint(struct cursor *c)
         return 0;
 }
 
-double cursor_double(struct cursor *c)
+double cursor_double_any(struct cursor *c)
 {
         struct head h = take(c);
         if (h.type == UNPACK_INT)
@@ -249,12 +253,12 @@ static struct bytes take_bytes(struct cursor *c, bool str, bool bin)
         return data;
 }
 
-struct bytes cursor_str(struct cursor *c)
+struct bytes cursor_str_any(struct cursor *c)
 {
         return take_bytes(c, true, false);
 }
 
-struct bytes cursor_bin(struct cursor *c)
+struct bytes cursor_bin_any(struct cursor *c)
 {
         return take_bytes(c, false, true);
 }
@@ -274,7 +278,7 @@ static uint32_t take_count(struct cursor *c, enum unpack_type type)
         return (uint32_t)h.number;
 }
 
-uint32_t cursor_array(struct cursor *c)
+uint32_t cursor_array_any(struct cursor *c)
 {
         return take_count(c, UNPACK_ARRAY);
 }

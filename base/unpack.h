@@ -8,6 +8,8 @@
 #ifndef BASE_UNPACK_H
 #define BASE_UNPACK_H
 
+#include <endian.h>
+
 #include "base/bytes.h"
 
 enum {
@@ -54,16 +56,89 @@ static inline struct cursor cursor_of(struct bytes data)
 }
 
 enum unpack_type cursor_type(const struct cursor *c);
-bool cursor_nil(struct cursor *c); /* takes a nil if one is next, and says so; else takes nothing */
-bool cursor_bool(struct cursor *c);
-int64_t cursor_int(struct cursor *c);
-uint64_t cursor_uint(struct cursor *c);
-double cursor_double(struct cursor *c); /* also takes integers */
-struct bytes cursor_str(struct cursor *c);
-struct bytes cursor_bin(struct cursor *c);
+bool cursor_nil(struct cursor *c);          /* takes a nil if one is next, and says so; else takes nothing */
 struct bytes cursor_blob(struct cursor *c); /* str or bin */
-uint32_t cursor_array(struct cursor *c);
 uint32_t cursor_map(struct cursor *c);
+
+/* The general forms of those below, for what is rare: the last bytes of an input, other widths, mistakes. */
+bool cursor_bool_any(struct cursor *c);
+int64_t cursor_int_any(struct cursor *c);
+uint64_t cursor_uint_any(struct cursor *c);
+double cursor_double_any(struct cursor *c);
+struct bytes cursor_str_any(struct cursor *c);
+struct bytes cursor_bin_any(struct cursor *c);
+uint32_t cursor_array_any(struct cursor *c);
+
+/* Records and frames are read field by field, millions a second: the common forms are read in place. */
+static inline uint64_t cursor_uint(struct cursor *c)
+{
+        if (c->end - c->at > 8 && (*c->at < 0x80 || (*c->at & 0xfc) == 0xcc)) {
+                uint8_t tag = *c->at++;
+                if (tag < 0x80)
+                        return tag;
+                uint64_t number;
+                unsigned width = 1u << (tag & 3);
+                memcpy(&number, c->at, sizeof number);
+                c->at += width;
+                return be64toh(number) >> (64 - 8 * width);
+        }
+        return cursor_uint_any(c);
+}
+
+static inline int64_t cursor_int(struct cursor *c)
+{
+        if (c->end - c->at > 8 && (*c->at < 0x80 || *c->at == 0xcf) && (*c->at < 0x80 || c->at[1] < 0x80))
+                return (int64_t)cursor_uint(c);
+        return cursor_int_any(c);
+}
+
+static inline double cursor_double(struct cursor *c)
+{
+        if (c->end - c->at > 8 && *c->at == 0xcb) {
+                uint64_t bits;
+                double value;
+                memcpy(&bits, c->at + 1, sizeof bits);
+                bits = be64toh(bits);
+                memcpy(&value, &bits, sizeof value);
+                c->at += 9;
+                return value;
+        }
+        return cursor_double_any(c); /* also takes integers */
+}
+
+static inline bool cursor_bool(struct cursor *c)
+{
+        if (c->at < c->end && (*c->at & 0xfe) == 0xc2)
+                return *c->at++ & 1;
+        return cursor_bool_any(c);
+}
+
+static inline struct bytes cursor_str(struct cursor *c)
+{
+        if (c->at < c->end && (*c->at & 0xe0) == 0xa0 && c->end - c->at > (*c->at & 0x1f)) {
+                struct bytes text = { c->at + 1, *c->at & 0x1f };
+                c->at += 1 + text.size;
+                return text;
+        }
+        return cursor_str_any(c);
+}
+
+static inline struct bytes cursor_bin(struct cursor *c)
+{
+        if (c->end - c->at > 1 && *c->at == 0xc4 && c->end - c->at - 2 >= c->at[1]) {
+                struct bytes data = { c->at + 2, c->at[1] };
+                c->at += 2 + data.size;
+                return data;
+        }
+        return cursor_bin_any(c);
+}
+
+static inline uint32_t cursor_array(struct cursor *c)
+{
+        if (c->at < c->end && (*c->at & 0xf0) == 0x90 && c->end - c->at > (*c->at & 0x0f))
+                return *c->at++ & 0x0f;
+        return cursor_array_any(c);
+}
 
 /* Passes over one whole value, however deep (it takes no stack), and returns its bytes. */
 struct bytes cursor_skip(struct cursor *c);

@@ -102,9 +102,10 @@ static void print_key(stet_activity *a, uint32_t op)
 }
 
 /* Field by field: the large ones are only written when they are needed. */
-static void init(stet_activity *a, const struct worker_task *task, struct activity_heart heart)
+static void init(stet_activity *a, stet_arena *arena, const struct worker_task *task,
+                 struct activity_heart heart)
 {
-        a->arena = (stet_arena){ 0 };
+        a->arena = arena;
         a->heart = heart;
         a->context = NULL;
         a->attempt = task->attempt;
@@ -119,10 +120,10 @@ static void init(stet_activity *a, const struct worker_task *task, struct activi
 
 static int call(stet_activity *a, stet_activity_fn *fn, const struct worker_task *task, stet_value *ret)
 {
-        stet_value in = value_borrow(&a->arena, task->input);
+        stet_value in = value_borrow(a->arena, task->input);
         struct running_code before = running_code;
         running_code = (struct running_code){ .what = "activity", .name = a->name, .run = task->token.run };
-        value_home = &a->arena;
+        value_home = a->arena;
         int err = fn(a, &in, ret);
         value_home = NULL;
         running_code = before;
@@ -139,11 +140,11 @@ static void settle_failure(stet_activity *a, int err)
         fail_with(a, false, stet_error_name(err), message);
 }
 
-void activity_run(stet_activity *a, const stet_app *app, const struct worker_task *task,
+void activity_run(stet_activity *a, stet_arena *arena, const stet_app *app, const struct worker_task *task,
                   struct activity_heart heart, struct message *ret)
 {
-        init(a, task, heart);
-        stet_value out = { .arena = &a->arena };
+        init(a, arena, task, heart);
+        stet_value out = { .arena = a->arena };
         stet_activity_fn *fn = app_activity(app, task->activity, &a->context);
         int err = fn ? call(a, fn, task, &out)
                      : stet_fail(a, "UnknownActivity", "this executor has no activity \"%s\"", a->name);
@@ -161,9 +162,4 @@ void activity_run(stet_activity *a, const stet_app *app, const struct worker_tas
         ret->kind = bytes_str(a->kind);
         ret->text = bytes_str(a->message.text);
         ret->permanent = a->permanent;
-}
-
-void activity_fini(stet_activity *a)
-{
-        arena_fini(&a->arena);
 }

@@ -18,7 +18,7 @@ struct activity_heart {
 };
 
 struct stet_activity {
-        stet_arena arena; /* of all values of the attempt */
+        stet_arena *arena; /* of all values of the attempt */
         struct activity_heart heart;
         void *context;
         uint32_t attempt;
@@ -32,10 +32,9 @@ struct stet_activity {
 };
 
 /* Runs the task's function on this thread. *ret is the outcome for worker_finish(): its bytes belong to the
- * task and to *a, so activity_fini() comes after that. The app is not touched after the function has begun.
- */
-void activity_run(stet_activity *a, const stet_app *app, const struct worker_task *task,
+ * task, to *a and to the arena, which the caller resets when it has taken them. The app is not touched after
+ * the function has begun. */
+void activity_run(stet_activity *a, stet_arena *arena, const stet_app *app, const struct worker_task *task,
                   struct activity_heart heart, struct message *ret);
-void activity_fini(stet_activity *a);
 
 #endif

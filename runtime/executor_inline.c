@@ -62,9 +62,10 @@ static bool run_one(struct executor_inline *e)
                 return false;
         stet_activity activity;
         struct message outcome;
-        activity_run(&activity, e->config.app, &e->task, (struct activity_heart){ e, beat }, &outcome);
+        activity_run(&activity, &e->seat.arena, e->config.app, &e->task, (struct activity_heart){ e, beat },
+                     &outcome);
         worker_finish(e->seat.worker, &e->task.token, &outcome, now(e));
-        activity_fini(&activity);
+        arena_reset(&e->seat.arena);
         return true;
 }
 

@@ -34,8 +34,9 @@ struct front *front_new(const struct front_options *options, struct transport *t
                         const struct front_sink *sink);
 void front_free(struct front *f);
 
-/* A frame from a peer; local: over inproc. A frame that is none is dropped and counted; its peer is asked
- * WHO. A request with a name that is too long is answered with STET_ETOOBIG. */
+/* A frame from a peer; local: over inproc, from our own code, whose frames are not
+ * checked (they are read with bounds all the same). A frame that is none is dropped and counted; its peer is
+ * asked WHO. A request with a name that is too long is answered with STET_ETOOBIG. */
 void front_receive(struct front *f, uint64_t peer, bool local, struct bytes frame, int64_t now_ns);
 
 /* What a HELLO is answered with, as far as it goes by the protocol alone: who serves nobody yet can say that,

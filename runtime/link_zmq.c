@@ -19,6 +19,7 @@ struct link {
         void *socket;
         zmq_msg_t frame; /* what link_receive() gave last */
         bool blocked;    /* the last send was refused */
+        bool local;
 };
 
 static int connect_to(void *socket, const struct endpoint *e, stet_why *why)
@@ -50,6 +51,7 @@ int link_open(void *zmq_context, const char *endpoint, struct link **ret, stet_w
         }
         struct link *l = xcalloc(1, sizeof *l);
         l->socket = socket;
+        l->local = e.kind == ENDPOINT_INPROC;
         zmq_msg_init(&l->frame);
         *ret = l;
         return 0;
@@ -62,6 +64,11 @@ void link_close(struct link *l)
         zmq_msg_close(&l->frame);
         zmq_close(l->socket);
         free(l);
+}
+
+bool link_is_local(const struct link *l)
+{
+        return l->local;
 }
 
 int link_send(struct link *l, struct bytes frame)

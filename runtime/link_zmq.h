@@ -16,6 +16,9 @@ struct link;
 int link_open(void *zmq_context, const char *endpoint, struct link **ret, stet_why *why);
 void link_close(struct link *l);
 
+/* The other end is in this process. */
+bool link_is_local(const struct link *l);
+
 /* Sends a copy. 0; STET_EAGAIN when the queue is full or no connection is up: keep the frame, link_wait()
  * also wakes when it can go. A frame that was taken is lost if the connection breaks before it has left: the
  * answer, or WHO, tells. */

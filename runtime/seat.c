@@ -8,6 +8,7 @@ int seat_open(struct seat *s, void *zmq_context, const struct executor_config *c
         if (err)
                 return err;
         struct worker_options options = executor_config_worker(config);
+        options.local = link_is_local(link);
         *s = (struct seat){ .link = link, .worker = worker_new(&options) };
         return 0;
 }
@@ -63,6 +64,7 @@ void seat_close(struct seat *s)
 {
         link_close(s->link);
         worker_free(s->worker);
+        arena_fini(&s->arena);
         buffer_fini(&s->frame);
         *s = (struct seat){ 0 };
 }

@@ -6,12 +6,14 @@
 #ifndef RUNTIME_SEAT_H
 #define RUNTIME_SEAT_H
 
+#include "base/arena.h"
 #include "runtime/executor_config_os.h"
 #include "runtime/link_zmq.h"
 
 struct seat {
         struct link *link; /* NULL after seat_leave() */
         struct worker *worker;
+        stet_arena arena;    /* of the values of the activity under way */
         struct buffer frame; /* said by the worker, not yet taken by the link */
 };
 

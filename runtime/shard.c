@@ -440,7 +440,7 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         s->sink = *sink;
         s->random_state = options->seed;
         s->code_env =
-            (struct code_env){ .stacks = stack_pool_new(options->stack_size), .log = code_log, .log_ctx = s };
+            (struct code_env){ .stacks = code_stacks_new(options->stack_size), .log = code_log, .log_ctx = s };
         list_init(&s->awake);
         run_set_init(&s->set, options->store, options->incarnation);
         s->armed_until_ns = INT64_MIN;
@@ -480,7 +480,6 @@ void shard_close(struct shard *s)
         }
         buffer_fini(&s->effects);
         answers_fini(&s->answers);
-        code_env_fini(&s->code_env);
         stack_pool_free(s->code_env.stacks);
         free(s);
 }

@@ -108,13 +108,14 @@ static bool run_one(struct slot *s)
         stet_activity activity;
         struct message outcome;
         s->host->busy(s->host->ctx);
-        activity_run(&activity, s->host->config->app, &s->task, (struct activity_heart){ s, beat }, &outcome);
+        activity_run(&activity, &s->seat.arena, s->host->config->app, &s->task,
+                     (struct activity_heart){ s, beat }, &outcome);
 
         lock(s);
         now_ns = clock_elapsed_ns();
         s->inside_ns = 0;
         worker_finish(s->seat.worker, &s->task.token, &outcome, now_ns);
-        activity_fini(&activity);
+        arena_reset(&s->seat.arena);
         if (!s->abandoned && now_ns - s->exchanged_ns >= EXCHANGE_AFTER_MS * MS)
                 exchange(s, now_ns);
         return !s->abandoned;

@@ -22,6 +22,7 @@ struct worker_options {
         size_t activities_count;
         const char *const *queues; /* copied; none: "default" */
         size_t queues_count;
+        bool local;          /* the node is in this process: its frames are not checked */
         uint32_t window_max; /* tasks held at once at the most; 0: 1024; at most 65536 */
 };
 

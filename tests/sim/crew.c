@@ -111,11 +111,12 @@ static void finish_activity(struct crew *c)
 {
         struct sim *s = c->sim;
         stet_activity activity;
+        stet_arena arena = { 0 };
         struct message outcome;
         struct activity_heart heart = { c, heartbeat };
-        activity_run(&activity, kit_app(s->options.kit, false), &c->task, heart, &outcome);
+        activity_run(&activity, &arena, kit_app(s->options.kit, false), &c->task, heart, &outcome);
         worker_finish(c->worker, &c->task.token, &outcome, s->now_ns);
-        activity_fini(&activity);
+        arena_fini(&arena);
         c->busy = false;
         sim_unplan(s, &c->finish);
         sim_unplan(s, &c->beat);

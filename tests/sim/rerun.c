@@ -70,7 +70,6 @@ static int replay(struct sim *s, const struct history *h, bool changed, struct b
                 at += head.size;
         }
         code_free(code);
-        code_env_fini(&env);
         return err;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "tests/sim/world.h"
 
-#include "actors/coroutine.h"
+#include "actors/code.h"
 #include "tests/lib/random.h"
 #include "tests/sim/flows.h"
 #include "tests/sim/incident.h"
@@ -141,7 +141,7 @@ struct sim_kit *sim_kit_new(void)
         kit->changed = (stet_app)STET_APP("sim");
         flows_register(&kit->app);
         flows_register_changed(&kit->changed);
-        kit->stacks = stack_pool_new(32 << 10);
+        kit->stacks = code_stacks_new(32 << 10);
         return kit;
 }
 

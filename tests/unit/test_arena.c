@@ -39,6 +39,25 @@ Test(arena, is_empty_and_usable_after_fini)
         arena_fini(&a);
 }
 
+Test(arena, begins_in_its_owners_memory_and_comes_back_to_it)
+{
+        alignas(max_align_t) unsigned char home[512];
+        stet_arena a;
+        arena_init(&a, home, sizeof home);
+        for (int round = 0; round < 3; round++) {
+                unsigned char *first = arena_alloc(&a, 100), *second = arena_alloc(&a, 100);
+                cr_assert(first > home && second >= first + 100 && second + 100 <= home + sizeof home);
+                unsigned char *elsewhere = arena_alloc(&a, 10000);
+                cr_assert(elsewhere + 10000 <= home || elsewhere >= home + sizeof home);
+                memset(elsewhere, 1, 10000);
+                if (round == 0)
+                        arena_reset(&a);
+                else
+                        arena_fini(&a);
+        }
+        arena_fini(&a);
+}
+
 Test(arena, a_size_that_no_memory_has_aborts_instead_of_wrapping, .signal = SIGABRT)
 {
         stet_arena a = { 0 };

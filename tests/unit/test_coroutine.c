@@ -3,7 +3,9 @@
 #include "base/buffer.h"
 #include "tests/lib/child.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { STACK_SIZE = 64 << 10 };
 
@@ -34,7 +36,7 @@ static void begin(struct story *s, struct stack_pool *pool, int turns)
 
 Test(coroutine, runs_from_resume_to_yield_and_says_when_it_has_returned)
 {
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         struct story s;
         begin(&s, pool, 2);
         cr_assert_eq(s.seen, 0, "it ran before the first resume");
@@ -51,7 +53,7 @@ Test(coroutine, runs_from_resume_to_yield_and_says_when_it_has_returned)
 Test(coroutine, ten_thousand_take_turns_each_on_a_stack_of_its_own)
 {
         enum { COUNT = 10000, TURNS = 3 };
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         struct story *stories = xcalloc(COUNT, sizeof *stories);
         for (int i = 0; i < COUNT; i++)
                 begin(&stories[i], pool, TURNS);
@@ -66,6 +68,29 @@ Test(coroutine, ten_thousand_take_turns_each_on_a_stack_of_its_own)
                 coroutine_free(stories[i].co);
         }
         free(stories);
+        stack_pool_free(pool);
+}
+
+/* --- home --- */
+
+static void change_home(void *arg)
+{
+        unsigned char *home = arg;
+        for (int i = 0; i < 300; i++)
+                home[i]++;
+}
+
+Test(coroutine, has_bytes_of_its_owner_at_the_top_of_its_stack)
+{
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 300);
+        struct coroutine *co = coroutine_new(pool, change_home, NULL);
+        unsigned char *home = coroutine_home(co);
+        cr_assert_eq((uintptr_t)home % alignof(max_align_t), 0);
+        memset(home, 7, 300);
+        cr_assert(!coroutine_resume(co));
+        for (int i = 0; i < 300; i++)
+                cr_assert_eq(home[i], 8);
+        coroutine_free(co);
         stack_pool_free(pool);
 }
 
@@ -99,7 +124,7 @@ static void add_up(void *arg)
 /* The same, from beginning to end without another in between. */
 static struct sums alone(double whole)
 {
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         struct sums s = { .whole = whole, .fine = whole / 3, .number = (int64_t)whole };
         s.co = coroutine_new(pool, add_up, &s);
         while (coroutine_resume(s.co))
@@ -112,7 +137,7 @@ static struct sums alone(double whole)
 Test(coroutine, floating_point_and_whole_numbers_survive_switches_between_others_that_compute)
 {
         enum { COUNT = 10 };
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         struct sums sums[COUNT];
         for (int i = 0; i < COUNT; i++) {
                 sums[i] = (struct sums){ .whole = i + 1, .fine = (i + 1) / 3.0, .number = i + 1 };
@@ -146,7 +171,7 @@ static void look_at_alignment(void *arg)
 
 Test(coroutine, stack_is_aligned_as_the_calling_convention_wants)
 {
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         uintptr_t off = 99;
         struct coroutine *co = coroutine_new(pool, look_at_alignment, &off);
         cr_assert(!coroutine_resume(co));
@@ -168,7 +193,7 @@ static void fill_stack(void *arg)
 
 Test(coroutine, one_that_stands_still_may_be_thrown_away_and_its_stack_serves_the_next)
 {
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         const void *guard = NULL;
         size_t size;
         for (int i = 0; i < 1000; i++) {
@@ -191,7 +216,7 @@ Test(coroutine, one_that_stands_still_may_be_thrown_away_and_its_stack_serves_th
 
 Test(coroutine, one_that_never_ran_may_be_thrown_away_and_nothing_too)
 {
-        struct stack_pool *pool = stack_pool_new(1);
+        struct stack_pool *pool = stack_pool_new(1, 0);
         struct story s;
         begin(&s, pool, 1);
         coroutine_free(s.co);
@@ -246,7 +271,7 @@ static void overflow_in_child(struct stack_pool *pool)
 
 Test(coroutine, overflow_is_a_fault_in_the_guard_page)
 {
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         pid_t child = fork();
         if (child == 0)
                 overflow_in_child(pool);
@@ -262,7 +287,7 @@ static void say_where(void *arg)
 
 Test(coroutine, guard_page_lies_right_below_the_stack)
 {
-        struct stack_pool *pool = stack_pool_new(STACK_SIZE);
+        struct stack_pool *pool = stack_pool_new(STACK_SIZE, 0);
         uintptr_t where = 0;
         size_t size = 0;
         struct coroutine *co = coroutine_new(pool, say_where, &where);
