@@ -88,13 +88,12 @@ void code_deliver(struct stet_run *code, const struct event *e)
 void code_expect(const struct stet_run *code, unsigned step)
 {
         if (step == 0) {
-                __builtin_prefetch(code);
-                __builtin_prefetch(&code->steps);
-                __builtin_prefetch(&code->effects);
-                __builtin_prefetch(code->few);
-                __builtin_prefetch(code->few + 1);
+                for (size_t at = 0; at < offsetof(struct stet_run, arena_memory); at += 64)
+                        __builtin_prefetch((const char *)code + at);
         } else {
-                __builtin_prefetch(code->arena.blocks->data + code->arena.used);
+                const uint8_t *values = code->arena.blocks->data + code->arena.used;
+                for (int at = 0; at < 256; at += 64)
+                        __builtin_prefetch(values + at, 1);
                 coroutine_expect(code->coroutine);
         }
 }

@@ -8,53 +8,52 @@
 
 void map_fini(struct map *m)
 {
-        free(m->slots);
+        free(m->hashes);
+        free(m->nodes);
         *m = (struct map){ 0 };
-}
-
-static size_t home(const struct map *m, uint64_t key)
-{
-        return hash_u64(key) & (m->slots_count - 1);
 }
 
 static size_t after(const struct map *m, size_t place)
 {
-        return (place + 1) & (m->slots_count - 1);
+        return (place + 1) & (m->places - 1);
 }
 
-static void place(struct map *m, struct map_node *node, uint64_t key)
+static void place(struct map *m, struct map_node *node, uint32_t hash)
 {
-        size_t at = home(m, key);
-        while (m->slots[at].node)
+        size_t at = hash & (m->places - 1);
+        while (m->hashes[at])
                 at = after(m, at);
-        m->slots[at] = (struct map_slot){ key, node };
+        m->hashes[at] = hash;
+        m->nodes[at] = node;
 }
 
 /* At most half full: probes stay short. */
 static void grow(struct map *m)
 {
-        struct map bigger = { .slots_count = m->slots_count ? m->slots_count * 2 : 16, .count = m->count };
-        bigger.slots = xcalloc(bigger.slots_count, sizeof *bigger.slots);
-        for (size_t i = 0; i < m->slots_count; i++)
-                if (m->slots[i].node)
-                        place(&bigger, m->slots[i].node, m->slots[i].key);
-        free(m->slots);
+        struct map bigger = { .places = m->places ? m->places * 2 : 16, .count = m->count };
+        bigger.hashes = xcalloc(bigger.places, sizeof *bigger.hashes);
+        bigger.nodes = xmalloc(bigger.places * sizeof *bigger.nodes);
+        for (size_t i = 0; i < m->places; i++)
+                if (m->hashes[i])
+                        place(&bigger, m->nodes[i], m->hashes[i]);
+        map_fini(m);
         *m = bigger;
 }
 
 void map_put(struct map *m, struct map_node *node, uint64_t key)
 {
-        if (2 * (m->count + 1) > m->slots_count)
+        if (2 * (m->count + 1) > m->places)
                 grow(m);
         node->key = key;
-        place(m, node, key);
+        place(m, node, map_hash(key));
         m->count++;
 }
 
-static size_t slot_of(const struct map *m, const struct map_node *node)
+static size_t place_of(const struct map *m, const struct map_node *node)
 {
-        size_t at = home(m, node->key);
-        while (m->slots[at].node != node)
+        uint32_t hash = map_hash(node->key);
+        size_t at = hash & (m->places - 1);
+        while (m->hashes[at] != hash || m->nodes[at] != node)
                 at = after(m, at);
         return at;
 }
@@ -63,33 +62,36 @@ static size_t slot_of(const struct map *m, const struct map_node *node)
  * R). */
 void map_remove(struct map *m, struct map_node *node)
 {
-        size_t gap = slot_of(m, node);
-        for (size_t at = after(m, gap); m->slots[at].node; at = after(m, at)) {
-                size_t from_home = (at - home(m, m->slots[at].key)) & (m->slots_count - 1);
-                if (from_home < ((at - gap) & (m->slots_count - 1)))
+        size_t gap = place_of(m, node);
+        for (size_t at = after(m, gap); m->hashes[at]; at = after(m, at)) {
+                size_t from_home = (at - m->hashes[at]) & (m->places - 1);
+                if (from_home < ((at - gap) & (m->places - 1)))
                         continue;
-                m->slots[gap] = m->slots[at];
+                m->hashes[gap] = m->hashes[at];
+                m->nodes[gap] = m->nodes[at];
                 gap = at;
         }
-        m->slots[gap].node = NULL;
+        m->hashes[gap] = 0;
         m->count--;
 }
 
-static struct map_node *find_from(const struct map *m, size_t at, uint64_t key)
+static struct map_node *find_from(const struct map *m, size_t at, uint32_t hash, uint64_t key)
 {
-        while (m->slots[at].node && m->slots[at].key != key)
-                at = after(m, at);
-        return m->slots[at].node;
+        for (; m->hashes[at]; at = after(m, at))
+                if (m->hashes[at] == hash && m->nodes[at]->key == key)
+                        return m->nodes[at];
+        return NULL;
 }
 
 struct map_node *map_find(const struct map *m, uint64_t key)
 {
-        return m->count ? find_from(m, home(m, key), key) : NULL;
+        uint32_t hash = map_hash(key);
+        return m->count ? find_from(m, hash & (m->places - 1), hash, key) : NULL;
 }
 
 struct map_node *map_find_next(const struct map *m, const struct map_node *node)
 {
-        return find_from(m, after(m, slot_of(m, node)), node->key);
+        return find_from(m, after(m, place_of(m, node)), map_hash(node->key), node->key);
 }
 
 static inline uint64_t rotl(uint64_t x, int b)

@@ -4,8 +4,8 @@
  * key (a hash of a longer name: the caller compares the name). There is no way to walk the whole table, on
  * purpose: hash order must not decide anything. Who needs an order keeps a list beside it.
  *
- * Open addressing with linear probing: keys stand in the table itself, so that a search touches one or two
- * cache lines of it and then only the node that it wants.
+ * Open addressing with linear probing over hashes of 32 bits that stand side by side: what is not there is
+ * missed within one cache line of a small array, and what is there costs its own two.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -16,14 +16,10 @@ struct map_node {
         uint64_t key;
 };
 
-struct map_slot {
-        uint64_t key;
-        struct map_node *node; /* NULL: empty */
-};
-
 struct map {
-        struct map_slot *slots;
-        size_t slots_count; /* a power of two, or 0 */
+        uint32_t *hashes; /* 0: the place is empty */
+        struct map_node **nodes;
+        size_t places; /* a power of two, or 0 */
         size_t count;
 };
 
@@ -51,11 +47,21 @@ static inline uint64_t hash_u64(uint64_t x)
         return x ^ x >> 33;
 }
 
+/* What the table keeps of a key. */
+static inline uint32_t map_hash(uint64_t key)
+{
+        uint32_t hash = (uint32_t)hash_u64(key);
+        return hash ? hash : 1;
+}
+
 /* Brings the place where a search for the key begins nearer, for a search that will come soon. */
 static inline void map_prefetch(const struct map *m, uint64_t key)
 {
-        if (m->slots_count)
-                __builtin_prefetch(&m->slots[hash_u64(key) & (m->slots_count - 1)]);
+        if (m->places) {
+                size_t home = map_hash(key) & (m->places - 1);
+                __builtin_prefetch(&m->hashes[home]);
+                __builtin_prefetch(&m->nodes[home]);
+        }
 }
 
 #endif

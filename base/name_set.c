@@ -24,7 +24,7 @@ static uint64_t hash_of(const struct name_set *s, struct bytes name)
 /* The table is made for the first time that there are many, and stays. */
 static bool has_table(const struct name_set *s)
 {
-        return s->by_hash.slots_count != 0;
+        return s->by_hash.places != 0;
 }
 
 static void put(struct name_set *s, struct name_node *node)
