@@ -143,7 +143,7 @@ static void encode_head(const struct run *run, struct buffer *to)
                           .history_bytes = run->history_bytes };
         h.flags = (run->abandon ? IMAGE_ABANDON : 0u) |
                   (run->cancel_requested ? IMAGE_CANCEL_REQUESTED : 0u) | (own_id ? IMAGE_OWN_ID : 0u);
-        codec_encode_short(to, &heads[VERSION], &h);
+        codec_encode(to, &heads[VERSION], &h);
 }
 
 static void encode_op(const struct op *op, struct buffer *to)
@@ -162,7 +162,7 @@ static void encode_op(const struct op *op, struct buffer *to)
                           .backoff_factor = op->retry.backoff_factor,
                           .jitter = op->retry.jitter,
                           .non_retryable = op->retry.non_retryable };
-        codec_encode_short(to, &parts[op->effect], &p);
+        codec_encode(to, &parts[op->effect], &p);
 }
 
 void run_image_encode(const struct run *run, struct buffer *to)
@@ -174,7 +174,7 @@ void run_image_encode(const struct run *run, struct buffer *to)
                 const struct run_channel *channel = container_of(at, struct run_channel, in_run.in_all);
                 struct part p = { .name = channel->in_run.name, .more = channel->kept - 1 };
                 if (channel->kept)
-                        codec_encode_short(to, &parts[PART_SIGNAL], &p);
+                        codec_encode(to, &parts[PART_SIGNAL], &p);
         }
         if (!run->senders)
                 return;
@@ -182,7 +182,7 @@ void run_image_encode(const struct run *run, struct buffer *to)
         {
                 const struct run_sender *sender = container_of(at, struct run_sender, in_all);
                 struct part p = { .run = sender->run, .id = sender->op };
-                codec_encode_short(to, &parts[PART_SENDER], &p);
+                codec_encode(to, &parts[PART_SENDER], &p);
         }
 }
 

@@ -111,15 +111,78 @@ bool event_decode(struct cursor *c, struct event *ret)
         return shape != NULL;
 }
 
+/* The usual call's. They stand in no record, so they can never change: a library whose defaults are others
+ * writes those. An initial interval of 0 is that of no policy. */
+static const struct effect usual = {
+        .queue = { (const uint8_t *)"default", 7 },
+        .timeout_ms = 600000,
+        .max_attempts = 3,
+        .initial_interval_ms = 1000,
+        .max_interval_ms = 300000,
+        .backoff_factor = 2,
+        .jitter = 0.2,
+};
+
+static bool is_usual_policy(const struct effect *e)
+{
+        return e->max_attempts == usual.max_attempts && e->initial_interval_ms == usual.initial_interval_ms &&
+               e->max_interval_ms == usual.max_interval_ms &&
+               memcmp(&e->backoff_factor, &usual.backoff_factor, sizeof e->backoff_factor) == 0 &&
+               memcmp(&e->jitter, &usual.jitter, sizeof e->jitter) == 0;
+}
+
+static void set_policy(struct effect *e, const struct effect *policy)
+{
+        e->max_attempts = policy->max_attempts;
+        e->initial_interval_ms = policy->initial_interval_ms;
+        e->max_interval_ms = policy->max_interval_ms;
+        e->backoff_factor = policy->backoff_factor;
+        e->jitter = policy->jitter;
+}
+
+static void encode_call(struct buffer *b, const struct effect *e)
+{
+        static const struct effect none;
+        struct effect call = *e;
+        if (bytes_equal(e->queue, usual.queue))
+                call.queue = none.queue;
+        if (e->timeout_ms == usual.timeout_ms)
+                call.timeout_ms = 0;
+        if (is_usual_policy(e))
+                set_policy(&call, &none);
+        codec_encode(b, &effect_shapes[EFFECT_CALL], &call);
+}
+
+static void fill_in_call(struct effect *call)
+{
+        if (!call->queue.size)
+                call->queue = usual.queue;
+        if (!call->timeout_ms)
+                call->timeout_ms = usual.timeout_ms;
+        if (!call->initial_interval_ms)
+                set_policy(call, &usual);
+}
+
+void effect_encode(struct buffer *b, const struct effect *e)
+{
+        if (e->type == EFFECT_CALL)
+                encode_call(b, e);
+        else
+                codec_encode(b, &effect_shapes[e->type], e);
+}
+
 bool effect_decode(struct cursor *c, struct effect *ret)
 {
         if (cursor_end(c))
                 return false;
         *ret = (struct effect){ 0 };
         const struct shape *shape = codec_decode(c, effect_shapes, EFFECT_TYPES, ret);
-        if (shape)
-                ret->type = shape->type;
-        return shape != NULL;
+        if (!shape)
+                return false;
+        ret->type = shape->type;
+        if (ret->type == EFFECT_CALL)
+                fill_in_call(ret);
+        return true;
 }
 
 bool transition_find(struct bytes body, enum effect_type type, uint32_t op, struct effect *ret)

@@ -110,13 +110,6 @@ static inline void encode_field(struct buffer *b, const struct field *field, con
         }
 }
 
-void codec_encode(struct buffer *b, const struct shape *shape, const void *from)
-{
-        put_head(b, shape, shape->fields_count);
-        for (unsigned i = 0; i < shape->fields_count; i++)
-                encode_field(b, &shape->fields[i], from);
-}
-
 static bool field_empty(const struct field *field, const void *from)
 {
         switch ((enum field_kind)field->kind) {
@@ -139,7 +132,7 @@ static bool field_empty(const struct field *field, const void *from)
         return true;
 }
 
-void codec_encode_short(struct buffer *b, const struct shape *shape, const void *from)
+void codec_encode(struct buffer *b, const struct shape *shape, const void *from)
 {
         unsigned count = shape->fields_count;
         while (count && field_empty(&shape->fields[count - 1], from))

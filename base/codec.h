@@ -4,9 +4,9 @@
  * effects, and the messages on the wire. What a struct looks like is data (a shape), so the documents, the
  * history's JSON and the code can't drift apart.
  *
- * A struct of shape S is written as [S.type, field, field, …]. Readers pass over fields at the end that they
- * don't know and leave missing ones at their zero, so that fields can be added at the end without a new
- * version.
+ * A struct of shape S is written as [S.type, field, field, …], up to the last field that says something.
+ * Readers pass over fields at the end that they don't know and leave missing ones at their zero, so that
+ * fields can be added at the end without a new version.
  */
 #ifndef BASE_CODEC_H
 #define BASE_CODEC_H
@@ -48,10 +48,8 @@ struct shape {
                 shape_name, shape_type, sizeof(table) / sizeof((table)[0]), table                            \
         }
 
+/* Fields at the end that are zero or empty are left out: what says nothing costs neither bytes nor time. */
 void codec_encode(struct buffer *b, const struct shape *shape, const void *from);
-
-/* The same without the fields at the end that are zero or empty: what is kept for long is to be short. */
-void codec_encode_short(struct buffer *b, const struct shape *shape, const void *from);
 
 /* Reads one array of one of the shapes (a table indexed by type; an entry without a name is no type) into
  * *ret, which the caller has zeroed. Strings and bytes point into the input. Returns the shape, or NULL (and

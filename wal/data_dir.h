@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DATA_DIR_FORMAT = 2, DATA_DIR_SHARDS_MAX = 64 };
+enum { DATA_DIR_FORMAT = 3, DATA_DIR_SHARDS_MAX = 64 };
 
 struct data_dir {
         char *path; /* absolute */

@@ -159,7 +159,7 @@ Test(vocabulary, fields_that_a_newer_version_added_are_passed_over)
         cr_assert(cursor_end(&c));
 }
 
-Test(vocabulary, fields_that_an_older_version_did_not_have_are_zero)
+Test(vocabulary, fields_that_are_not_there_are_zero)
 {
         struct cursor c = cursor_of(bytes_of("\x92\x02\x09\x93\x01\x05\xa1x", 8));
         struct event event;
@@ -169,7 +169,40 @@ Test(vocabulary, fields_that_an_older_version_did_not_have_are_zero)
         cr_assert(event.attempt == 0 && event.code == 0 && event.executor.size == 0 && event.lost == 0);
         cr_assert(effect_decode(&c, &effect));
         cr_assert(effect.type == EFFECT_CALL && effect.op == 5 && bytes_equal(effect.name, bytes_str("x")));
-        cr_assert(effect.max_attempts == 0 && effect.queue.size == 0);
+        cr_assert(effect.heartbeat_ms == 0 && effect.non_retryable.size == 0);
+}
+
+Test(vocabulary, what_is_usual_of_a_call_takes_no_bytes_and_is_told_all_the_same)
+{
+        struct effect call = { .type = EFFECT_CALL,
+                               .op = 5,
+                               .name = bytes_str("x"),
+                               .queue = bytes_str("default"),
+                               .timeout_ms = 600000,
+                               .max_attempts = 3,
+                               .initial_interval_ms = 1000,
+                               .max_interval_ms = 300000,
+                               .backoff_factor = 2,
+                               .jitter = 0.2 };
+        struct effect back;
+        struct buffer b = { 0 };
+        effect_encode(&b, &call);
+        cr_assert(bytes_equal(buffer_bytes(&b), bytes_of("\x93\x01\x05\xa1x", 5)));
+        struct cursor c = cursor_of(buffer_bytes(&b));
+        cr_assert(effect_decode(&c, &back));
+        cr_assert(bytes_equal(back.queue, call.queue) && back.timeout_ms == call.timeout_ms);
+        cr_assert(back.max_attempts == 3 && back.initial_interval_ms == 1000 &&
+                  back.max_interval_ms == 300000);
+        cr_assert(memcmp(&back.backoff_factor, &call.backoff_factor, sizeof call.backoff_factor) == 0 &&
+                  memcmp(&back.jitter, &call.jitter, sizeof call.jitter) == 0);
+
+        call.max_attempts = 0; /* as many as it takes: not usual, so the policy is said */
+        buffer_clear(&b);
+        effect_encode(&b, &call);
+        c = cursor_of(buffer_bytes(&b));
+        cr_assert(effect_decode(&c, &back));
+        cr_assert(back.max_attempts == 0 && back.initial_interval_ms == 1000);
+        buffer_fini(&b);
 }
 
 Test(vocabulary, what_is_no_event_or_effect_is_refused)
