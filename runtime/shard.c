@@ -439,8 +439,9 @@ int shard_open(const struct shard_options *options, const struct shard_sink *sin
         s->options = *options;
         s->sink = *sink;
         s->random_state = options->seed;
-        s->code_env =
-            (struct code_env){ .stacks = code_stacks_new(options->stack_size), .log = code_log, .log_ctx = s };
+        s->code_env = (struct code_env){ .stacks = code_stacks_new(options->stack_size),
+                                         .log = code_log,
+                                         .log_ctx = s };
         list_init(&s->awake);
         run_set_init(&s->set, options->store, options->incarnation);
         s->armed_until_ns = INT64_MIN;
