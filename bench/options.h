@@ -36,6 +36,7 @@ struct bench_options {
         int64_t duration_ms; /* of steady */
         const char *retention;
         enum bench_checkpoint checkpoint;
+        uint32_t pinned_cores; /* 0: all that the process may use */
         bool parked;
         bool active;
         bool to_end;
