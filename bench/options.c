@@ -56,6 +56,7 @@ enum option_name {
         OPTION_MINUTES,
         OPTION_RETENTION,
         OPTION_CORES,
+        OPTION_PLOT,
         OPTIONS_END,
 };
 
@@ -105,6 +106,7 @@ static const struct {
         ENTRY(RETENTION) = { "retention", "TIME", "steady", "how long ended runs are kept; 60s" },
         ENTRY(CORES) = { "cores", "N", "",
                          "use only the first N of the cores that this process may use; all" },
+        ENTRY(PLOT) = { "plot", "FILE.svg", "", "draw the figures there, as a picture for a browser" },
 #undef ENTRY
 };
 
@@ -241,6 +243,9 @@ static int read_option(int option, const char *text, struct bench_options *o, st
                 return read_retention(text, o, why);
         case OPTION_CORES:
                 return options_read_count32("cores", text, CORES_MAX, &o->pinned_cores, why);
+        case OPTION_PLOT:
+                o->plot = text;
+                return 0;
         default: /* OPTION_OUTPUT, 'o' */
                 return read_output(text, o, why);
         }

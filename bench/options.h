@@ -37,6 +37,7 @@ struct bench_options {
         const char *retention;
         enum bench_checkpoint checkpoint;
         uint32_t pinned_cores; /* 0: all that the process may use */
+        const char *plot;      /* where the picture goes; NULL: none is drawn */
         bool parked;
         bool active;
         bool to_end;
