@@ -42,7 +42,7 @@ static void fit_linear(struct plot_axis *a, double low, double high)
         double step = step_of(high - low, LINEAR_STEPS);
         a->logarithmic = false;
         a->low = floor(low / step + FITS) * step;
-        a->high = ceil(high / step - FITS) * step;
+        a->high = a->unit == PLOT_SECONDS ? high : ceil(high / step - FITS) * step;
 }
 
 void plot_axis_fit(struct plot_axis *a, double low, double high)
