@@ -14,15 +14,13 @@ enum plot_unit {
         PLOT_RATIO,
         PLOT_MICROS,
         PLOT_MILLIS,
-        PLOT_SECONDS,
+        PLOT_SECONDS, /* when it was: the axis ends with the last moment */
         PLOT_BYTES,
-        PLOT_ONE_IN, /* 100 is the 99th percentile: one in a hundred is beyond it. Always a logarithmic scale
-                      */
+        PLOT_ONE_IN, /* 100 is the 99th percentile: one in a hundred is beyond it */
 };
 
 enum plot_scale {
-        PLOT_AS_FITS, /* logarithmic when all is above 0 and spans more than one and a half orders of
-                         magnitude */
+        PLOT_AS_FITS, /* logarithmic above 0 and over more than one and a half orders of magnitude */
         PLOT_LINEAR,
         PLOT_LOGARITHMIC, /* when all is above 0 */
 };
@@ -40,7 +38,8 @@ struct plot_axis {
 };
 
 /* Makes the axis hold everything from low to high, and 0 as well when it is linear. Its ends are round
- * numbers. A range that is no range (nothing is to be shown: NAN) gets an axis all the same. */
+ * numbers, but where its unit says otherwise: one of PLOT_ONE_IN is logarithmic in any case and ends with
+ * what there is. A range that is no range (nothing is to be shown: NAN) gets an axis all the same. */
 void plot_axis_fit(struct plot_axis *a, double low, double high);
 
 /* Where the value stands: 0 at the low end, 1 at the high end. On a logarithmic axis nothing is below the low

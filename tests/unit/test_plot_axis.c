@@ -46,6 +46,14 @@ Test(plot_axis, linear_one_begins_at_0_and_ends_at_a_tick)
         EXPECT_TICKS(fitted(PLOT_COUNT, PLOT_LINEAR, -30, 15), 5, -30, -20, -10, 0, 10, 20);
 }
 
+Test(plot_axis, time_ends_when_it_ends)
+{
+        struct plot_axis a = fitted(PLOT_SECONDS, PLOT_LINEAR, 0.05, 10.1);
+        cr_assert_float_eq(a.high, 10.1, 1e-9);
+        EXPECT_TICKS(a, 5, 0, 5, 10);
+        fitted(PLOT_SECONDS, PLOT_LINEAR, 0, 0);
+}
+
 Test(plot_axis, wide_range_is_logarithmic)
 {
         struct plot_axis a = fitted(PLOT_COUNT, PLOT_AS_FITS, 1, 1000000);
