@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/plot_file.h"
+#include "bench/plot_report.h"
 #include "bench/progress.h"
 #include "bench/workload.h"
 
@@ -69,6 +71,15 @@ static int make_directory(const struct bench_options *options, char *ret_path, s
         return 0;
 }
 
+/* What is wrong with the command line and only shows when it is tried: before anything is measured. */
+static int prepare(const struct bench_options *options, stet_why *why)
+{
+        int err = options->plot ? plot_file_check(options->plot, why) : 0;
+        if (!err && options->pinned_cores)
+                err = machine_pin(options->pinned_cores, why);
+        return err;
+}
+
 static int measure(const struct bench_options *options, const char *dir, stet_why *why)
 {
         struct machine machine;
@@ -82,6 +93,8 @@ static int measure(const struct bench_options *options, const char *dir, stet_wh
                 report_print_json(&report, stdout);
         else if (!err)
                 report_print_text(&report, stdout);
+        if (!err && options->plot)
+                err = plot_report_write(&report, machine_wall_ms(), options->plot, why);
         report_fini(&report);
         return err;
 }
@@ -94,6 +107,8 @@ int stet_bench_main(int argc, char **argv)
         int err = bench_options_parse(argc, argv, workloads, WORKLOADS_COUNT, &options, &why);
         if (err == STET_ECANCELED)
                 return 0;
+        if (!err)
+                err = prepare(&options, &why);
         if (!err)
                 err = make_directory(&options, dir, sizeof(dir), &why);
         if (err) {

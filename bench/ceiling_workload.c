@@ -56,6 +56,7 @@ int workload_ceiling(const struct bench_options *options, const char *dir, struc
         report_work(r, result.runs, result.seconds, result.records, result.commits,
                     after.cpu_s - before.cpu_s);
         report_latency(r, &result.latency);
+        report_curve_add(&r->curves, "ceiling", &result.latency);
         r->record_bytes = c.record_bytes;
         r->disk_bytes_per_run = (double)result.disk_bytes / (double)result.runs;
         r->rss_bytes = (double)after.rss_bytes;
@@ -75,6 +76,7 @@ int workload_compare_ceiling(const struct bench_options *options, const char *di
                 err = ceiling_hop_us(dir, options->transport, options->payload_bytes, &r->hop_us, why);
         if (err)
                 return err;
+        report_curve_add(&r->curves, "ceiling", &result.latency);
         r->ceiling_runs_per_s = (double)result.runs / result.seconds;
         r->ceiling_ratio = r->runs_per_s / r->ceiling_runs_per_s;
         if (options->one_at_a_time)

@@ -162,6 +162,8 @@ static void report_comparison(const struct comparison *c, struct report *r)
         r->runs_per_s = runs / on->seconds;
         r->rss_bytes = (double)machine_usage().rss_bytes;
         report_latency(r, &on->latency);
+        report_curve_add(&r->curves, "off", &off->latency);
+        report_curve_add(&r->curves, "on", &on->latency);
         for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
                 report_figure_add(r, &figures[i]);
 }

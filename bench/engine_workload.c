@@ -73,6 +73,8 @@ static void fill_report(const struct bench_options *options, const struct load_r
         else
                 r->in_flight = options->in_flight;
         report_latency(r, &load->latency);
+        report_curve_add(&r->curves, "engine", &load->latency);
+        r->pace = load->pace;
         report_work(r, runs, load->seconds, (uint64_t)records, (uint64_t)(after->commits - before->commits),
                     cpu_s);
         r->record_bytes = records > 0 ? (after->log_bytes - before->log_bytes) / records : (double)NAN;

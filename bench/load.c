@@ -59,6 +59,7 @@ static int take_answers(struct driver *d, int64_t timeout_ms, size_t *ret_count,
         size_t count;
         int err = stet_client_collect(d->client, d->answers, ANSWERS_MAX, timeout_ms, &count, why);
         int64_t now_ns = machine_now_ns();
+        uint64_t ended_before = d->ended;
         for (size_t i = 0; i < count && !err; i++) {
                 const stet_answer *answer = &d->answers[i];
                 err = check_answer(answer, why);
@@ -73,6 +74,7 @@ static int take_answers(struct driver *d, int64_t timeout_ms, size_t *ret_count,
                 d->slot_started_ns[answer->tag] = now_ns;
                 err = start_run(d, answer->tag, why);
         }
+        pace_add(&d->result->pace, now_ns, d->ended - ended_before);
         progress_show(&d->progress, d->ended, now_ns);
         if (!err && d->load->look)
                 err = d->load->look(d->load->look_context, d->ended, now_ns, why);
@@ -141,6 +143,7 @@ int load_run(stet_client *client, const struct load *load, struct load_result *r
         memset(ret, 0, sizeof(*ret));
         progress_begin(&d.progress, load->what, load->runs);
         d.start_ns = machine_now_ns();
+        pace_begin(&ret->pace, d.start_ns);
         int err = load->rate > 0 ? open_loop(&d, why) : closed_loop(&d, why);
         ret->seconds = (double)(machine_now_ns() - d.start_ns) / 1e9;
         progress_end(&d.progress);

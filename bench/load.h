@@ -12,6 +12,7 @@
 #define BENCH_LOAD_H
 
 #include "bench/histogram.h"
+#include "bench/pace.h"
 #include "bench/progress.h"
 #include "stet/stet.h"
 
@@ -31,6 +32,7 @@ struct load {
 struct load_result {
         double seconds; /* from the first start to the last ending */
         struct histogram latency;
+        struct pace pace; /* of the endings */
 };
 
 /* Runs it to the end. A run that is refused or does not complete ends it with an error: its time would mean

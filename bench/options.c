@@ -20,6 +20,7 @@ enum {
         IN_FLIGHT_MAX = 1000000,
         IN_FLIGHT_DEFAULT = 10000,
         CLIENTS_MAX = 1024,
+        CORES_MAX = 1024,
         CLIENTS_DEFAULT = 64,
         PAYLOAD_MAX = 1 << 20,
         PAYLOAD_DEFAULT = 100,
@@ -54,6 +55,8 @@ enum option_name {
         OPTION_TO_END,
         OPTION_MINUTES,
         OPTION_RETENTION,
+        OPTION_CORES,
+        OPTION_PLOT,
         OPTIONS_END,
 };
 
@@ -101,6 +104,9 @@ static const struct {
         ENTRY(TO_END) = { "to-end", NULL, "recover", "go on until all activities are done" },
         ENTRY(MINUTES) = { "minutes", "M", "steady", "how long; 10" },
         ENTRY(RETENTION) = { "retention", "TIME", "steady", "how long ended runs are kept; 60s" },
+        ENTRY(CORES) = { "cores", "N", "",
+                         "use only the first N of the cores that this process may use; all" },
+        ENTRY(PLOT) = { "plot", "FILE.svg", "", "draw the figures there, as a picture for a browser" },
 #undef ENTRY
 };
 
@@ -235,6 +241,11 @@ static int read_option(int option, const char *text, struct bench_options *o, st
                 return read_minutes(text, o, why);
         case OPTION_RETENTION:
                 return read_retention(text, o, why);
+        case OPTION_CORES:
+                return options_read_count32("cores", text, CORES_MAX, &o->pinned_cores, why);
+        case OPTION_PLOT:
+                o->plot = text;
+                return 0;
         default: /* OPTION_OUTPUT, 'o' */
                 return read_output(text, o, why);
         }

@@ -36,6 +36,8 @@ struct bench_options {
         int64_t duration_ms; /* of steady */
         const char *retention;
         enum bench_checkpoint checkpoint;
+        uint32_t pinned_cores; /* 0: all that the process may use */
+        const char *plot;      /* where the picture goes; NULL: none is drawn */
         bool parked;
         bool active;
         bool to_end;

@@ -100,6 +100,7 @@ static int add_row(const struct bench_options *options, const char *dir, const s
         if (!err)
                 err =
                     measure_raw(options, path, one.record_bytes * one.records_per_commit, &raw_mb_per_s, why);
+        report_curves_fini(&one.curves); /* each size has its own, and the table is what is drawn */
         if (err)
                 return err;
         double mb_per_s = one.transitions_per_s * one.record_bytes / 1e6;

@@ -153,6 +153,8 @@ static int measure_group(struct raw *raw, const char *log, uint32_t group, const
         if (err)
                 return err;
         point_done(raw, log, 1, group, written, commits, seconds, &h);
+        if (group == 1)
+                report_curve_add(&raw->report->curves, log, &h);
         if (group == 1 && target.lmdb)
                 report_latency(raw->report, &h);
         return 0;

@@ -73,6 +73,18 @@ void report_fini(struct report *r)
         for (size_t i = 0; i < r->tables_count; i++)
                 report_table_fini(&r->tables[i]);
         r->tables_count = 0;
+        report_curves_fini(&r->curves);
+}
+
+double report_number(const struct report *r, const char *key)
+{
+        for (size_t i = 0; i < NUMBERS_COUNT; i++)
+                if (strcmp(numbers[i].key, key) == 0)
+                        return number_of(r, i);
+        for (size_t i = 0; i < r->figures_count; i++)
+                if (strcmp(r->figures[i].key, key) == 0)
+                        return r->figures[i].value;
+        return NAN;
 }
 
 void report_latency(struct report *r, const struct histogram *h)

@@ -11,6 +11,8 @@
 #include "bench/histogram.h"
 #include "bench/machine.h"
 #include "bench/options.h"
+#include "bench/pace.h"
+#include "bench/report_curve.h"
 #include "bench/report_table.h"
 
 /* A figure that only this workload has. */
@@ -61,7 +63,9 @@ struct report {
         size_t figures_count;
         struct report_table tables[REPORT_TABLES_MAX];
         size_t tables_count;
-        bool live; /* for people: tables may print their rows as they come */
+        struct report_curves curves; /* for a picture only */
+        struct pace pace;            /* likewise; no slice: not counted */
+        bool live;                   /* for people: tables may print their rows as they come */
         bool head_shown;
 };
 
@@ -69,6 +73,9 @@ struct report {
 void report_init(struct report *r, const struct bench_options *options, const struct machine *machine);
 
 void report_latency(struct report *r, const struct histogram *h);
+
+/* By its key, as the JSON has it: NAN when there is none. */
+double report_number(const struct report *r, const char *key);
 
 /* runs_per_s, transitions_per_s, records_per_commit and cpu_s_per_m from what was counted. */
 void report_work(struct report *r, uint64_t runs, double seconds, uint64_t records, uint64_t commits,

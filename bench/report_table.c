@@ -36,6 +36,19 @@ double report_table_number(const struct report_table *t, size_t row, size_t colu
         return cell_at(t, row, column)->number;
 }
 
+const char *report_table_word(const struct report_table *t, size_t row, size_t column)
+{
+        return t->columns[column].decimals == REPORT_WORD ? cell_at(t, row, column)->word : NULL;
+}
+
+size_t report_table_column(const struct report_table *t, const char *key)
+{
+        size_t place = 0;
+        while (place < t->columns_count && strcmp(t->columns[place].key, key) != 0)
+                place++;
+        return place;
+}
+
 /* --- text --- */
 
 void report_table_print_heading(const struct report_table *t, FILE *out)

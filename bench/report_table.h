@@ -47,6 +47,12 @@ void report_table_add(struct report_table *t, const struct report_cell *row);
 /* One column's numbers, row by row. */
 double report_table_number(const struct report_table *t, size_t row, size_t column);
 
+/* NULL: not a word. */
+const char *report_table_word(const struct report_table *t, size_t row, size_t column);
+
+/* The place of the column with that key; columns_count when there is none. */
+size_t report_table_column(const struct report_table *t, const char *key);
+
 void report_table_print_heading(const struct report_table *t, FILE *out);
 void report_table_print_row(const struct report_table *t, size_t row, FILE *out);
 

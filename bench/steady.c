@@ -153,6 +153,7 @@ static int load_steadily(struct steady *s, stet_why *why)
         s->report->seconds = result.seconds;
         s->report->runs_per_s = (double)load.runs / result.seconds;
         report_latency(s->report, &result.latency);
+        report_curve_add(&s->report->curves, "engine", &result.latency);
         return 0;
 }
 

@@ -194,6 +194,7 @@ static void report_lateness(struct report *r, const struct timers *t)
         const struct firings *f = &t->fired;
         const struct histogram *h = &f->lateness;
         double fired_s = (double)(f->last_fired_ms - t->due.first_ms) / 1e3;
+        report_curve_add(&r->curves, "all runs", h);
         const struct report_figure figures[] = {
                 { "spread_ms", "due within, ms", NULL, (double)t->due.spread_ms, 0 },
                 { "fired_per_s", "fired a second", "from the first that is due to the last that fired",

@@ -4,6 +4,7 @@
 
 import json
 import os
+import xml.etree.ElementTree
 
 import cli
 from cli import OK, USAGE, CliTest
@@ -150,6 +151,87 @@ class Bench(CliTest):
         self.assertGreaterEqual(len(document["points"]), 5)
         self.assertEqual(document["runs"], 300)
 
+    def plot(self, workload, *options):
+        """Draws it; gives the texts in the picture."""
+        path = self.path("f.svg")
+        answer = self.stet("bench", workload, *options, "--data", self.directory, "--plot", path, "-o", "json")
+        self.expect(answer, OK)
+        self.assertEqual(answer.json["workload"], workload)
+        self.assertEqual(os.listdir(self.directory), ["f.svg"])
+        root = xml.etree.ElementTree.parse(path).getroot()
+        self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+        tags = {element.tag.partition("}")[2] for element in root.iter()}
+        self.assertFalse(tags & {"script", "image", "foreignObject", "use"}, "it stands alone")
+        return [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+
+    def test_the_figures_are_drawn(self):
+        runs = self.plot("empty", "--runs", "2000")
+        for text in ("stet bench empty", "runs/s", "of the ceiling", "engine", "ceiling", "99.9 %"):
+            self.assertIn(text, runs)
+        self.assertIn("closed loop · 2,000 runs · 10,000 in flight · values of 100 bytes", runs)
+        self.assertTrue(any("level sync · inproc · 1 executor" in text for text in runs), runs)
+
+    def test_each_workload_has_its_picture(self):
+        for arguments, texts in (
+            (("raw", "--runs", "20"), ("file", "lmdb", "records a commit", "p99")),
+            (("ceiling", "--runs", "200"), ("ceiling",)),
+            (("chain3", "--runs", "20", "--payload", "1,4k"), ("engine", "bare LMDB", "size of each value")),
+            (("chain3", "--runs", "20", "--one-at-a-time"), ("engine", "ceiling")),
+            (("empty", "--runs", "100", "--rate", "5000"), ("engine", "5,000 a second")),
+            (("empty", "--runs", "120", "--checkpoint", "both"), ("on", "off", "pair of slices")),
+            (("fan", "--runs", "1", "--width", "5"), ("activities/s", "engine")),
+            (("signals", "--signals", "100", "--runs", "3"), ("spread", "one run", "ping-pong", "longest")),
+            (("timers", "--runs", "50", "--after", "3s", "--spread", "0"), ("all runs", "of its own", "all asleep")),
+            (("recover", "--runs", "10,100"), ("parked", "active", "bound", "open runs")),
+            (("history", "--transitions", "100"), ("signals", "activities", "100")),
+            (("steady", "--minutes", "0.03", "--rate", "100"), ("resident", "log", "store", "engine")),
+        ):
+            drawn = self.plot(*arguments)
+            for text in texts:
+                self.assertTrue(any(text in found for found in drawn), (arguments, text, drawn))
+
+    def test_a_picture_that_cannot_be_written_is_refused_before_anything_is_measured(self):
+        for path in (self.path("nowhere", "f.svg"), self.directory, "", "/dev/null"):
+            answer = self.stet("bench", "steady", "--minutes", "60", "--data", self.directory, "--plot", path)
+            self.expect(answer, USAGE, "--plot", path)
+            self.assertEqual((answer.out, answer.err.count("\n")), ("", 1), answer)
+            self.assertEqual(os.listdir(self.directory), [])
+
+    def test_a_picture_that_is_interrupted_leaves_the_old_one(self):
+        path = self.path("f.svg")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("old")
+        options = ["--data", self.directory, "--rate", "50", "--minutes", "1", "--plot", path]
+        process = cli.Process(self, ["bench", "steady", *options])
+        self.until(process.popen.stdout.readline, "its first line")
+        self.assertEqual(process.stop(), 130)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "old")
+
+    def test_it_uses_so_many_cores_and_no_more_than_there_are(self):
+        self.assertEqual(self.bench("empty", "--runs", "100", "--cores", "1")["cores"], 1)
+        allowed = os.sched_getaffinity(0)
+        all_cores = self.bench("empty", "--runs", "100", "--cores", str(len(allowed)))
+        self.assertEqual(all_cores["cores"], len(allowed))
+        too_many = str(len(allowed) + 1)
+        answer = self.stet("bench", "empty", "--data", self.directory, "--cores", too_many)
+        self.expect(answer, USAGE, f"--cores {too_many}", f"may use {len(allowed)}")
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_the_server_of_a_workload_is_on_the_same_cores(self):
+        first = {min(os.sched_getaffinity(0))}
+        process = cli.Process(
+            self, ["bench", "steady", "--data", self.directory, "--rate", "50", "--minutes", "1", "--cores", "1"]
+        )
+        self.until(process.popen.stdout.readline, "its first line")
+        children = [process.popen.pid]
+        for child in children:
+            with open(f"/proc/{child}/task/{child}/children", encoding="ascii") as file:
+                children += [int(number) for number in file.read().split()]
+        self.assertGreater(len(children), 2, "the server is there")
+        self.assertEqual([os.sched_getaffinity(child) for child in children], [first] * len(children))
+        self.assertEqual(process.stop(), 130)
+
     def test_what_is_interrupted_leaves_nothing_behind(self):
         for sent in (cli.signal.SIGINT, cli.signal.SIGTERM):
             process = cli.Process(self, ["bench", "steady", "--data", self.directory, "--rate", "50", "--minutes", "1"])
@@ -179,6 +261,8 @@ class Bench(CliTest):
             (("signals", "--in-flight", "5000"), ("1024",)),
             (("chain3", "--one-at-a-time", "--rate", "5"), ("--rate",)),
             (("chain3", "--rate", "5", "--in-flight", "5"), ("--in-flight",)),
+            (("empty", "--cores", "0"), ("--cores",)),
+            (("empty", "--cores", "two"), ("two",)),
             (("nonsense",), ("nonsense", "chain3")),
             ((), ("which workload",)),
         ):
@@ -188,7 +272,8 @@ class Bench(CliTest):
 
     def test_help_names_every_workload_and_option(self):
         answer = self.expect(self.stet("bench", "--help"), OK)
-        for word in "raw ceiling chain3 empty fan signals timers recover history steady --runs --after --data".split():
+        words = "raw ceiling chain3 empty fan signals timers recover history steady --runs --after --cores --plot"
+        for word in words.split():
             self.assertIn(f"  {word} ", answer.out)
 
 
