@@ -19,7 +19,8 @@
 
 struct run;
 
-enum { RUN_OPS_FEW = 4 };
+/* What most runs have is in the run itself: so many ops, names of so many bytes, one request. */
+enum { RUN_OPS_FEW = 4, RUN_NAMES_FEW = 64, RUN_REQUEST_ID_FEW = 32 };
 
 struct op {
         struct map_node by_id; /* in the shard's table, by op_key(), unless it is one of the run's few */
@@ -84,7 +85,7 @@ struct run_request {
         uint8_t event; /* enum event_type: what it asked for */
         uint64_t lsn;  /* of the record that applied it */
         size_t id_size;
-        char id[];
+        char *id; /* behind this, or of the run */
 };
 
 struct run {
@@ -94,10 +95,11 @@ struct run {
         struct list in_awake; /* runs whose code is in memory, the longest untouched first */
 
         uint64_t id;
-        char *ns; /* the three are one block, ns its start */
+        char *ns; /* the three are one block, ns its start: few_names, or memory of its own */
         char *workflow;
         char *workflow_id;
         struct list requests; /* in the order in which they were applied; the START's among them */
+        struct run_request first_request; /* NULL run: not in use */
         uint64_t parent;
         uint32_t parent_op;
         bool abandon; /* goes on when its parent ends */
@@ -137,6 +139,9 @@ struct run {
             touched_lsn;    /* of the last record that changed it: its own, or that of the next of its name */
         int64_t touched_ns; /* when something happened to it last */
         struct run_change *change; /* what the checkpointer has to write of it */
+
+        char few_names[RUN_NAMES_FEW];
+        char few_request_id[RUN_REQUEST_ID_FEW];
 };
 
 /* The tables that runs and ops are in; owned by the shard. */
@@ -145,6 +150,8 @@ struct run_tables {
         uint64_t ops_count; /* all open ones */
         struct op *unused;  /* closed ops, for the next ones */
         uint32_t unused_count;
+        struct list *unused_runs; /* freed runs, for the next ones: in_shard.next goes on */
+        uint32_t unused_runs_count;
         struct map requests; /* struct run_request, by hash */
         struct heap timers;  /* struct op.timer */
 };
@@ -152,14 +159,16 @@ struct run_tables {
 /* Tables begin zeroed. Every run of theirs is freed before their end. */
 void run_tables_fini(struct run_tables *tables);
 
-struct run *run_new(uint64_t id);
+/* Gives back what closed ops and freed runs took. */
+void run_tables_shrink(struct run_tables *tables);
+
+struct run *run_new(struct run_tables *tables, uint64_t id); /* NULL: in new memory */
 
 /* Something is going to happen to it: brings what that looks at into the processor's cache. */
 static inline void run_prefetch(const struct run *run)
 {
-        __builtin_prefetch(run);
-        __builtin_prefetch(&run->last_lsn);
-        __builtin_prefetch(&run->few);
+        for (size_t at = 0; at < sizeof *run; at += 64)
+                __builtin_prefetch((const char *)run + at);
 }
 
 void run_free(struct run *run, struct run_tables *tables); /* code must be gone */

@@ -315,7 +315,7 @@ int run_image_decode(struct bytes image, uint64_t id, struct run_tables *tables,
         struct head h = { 0 };
         if (!decode_known(&c, heads, VERSION + 1, &h) || !head_fits(&h))
                 return STET_ECORRUPT;
-        struct run *run = run_new(id);
+        struct run *run = run_new(tables, id);
         take_head(run, &h);
         int err = take_parts(run, tables, &c, h.parts);
         if (err)

@@ -6,15 +6,28 @@
 
 enum {
         UNUSED_MAX = 4096,
+        UNUSED_RUNS_MAX = 16384,
         SENDERS_FEW = 8, /* found without a table */
 };
 
-void run_tables_fini(struct run_tables *tables)
+void run_tables_shrink(struct run_tables *tables)
 {
         for (struct op *op = tables->unused, *next; op; op = next) {
                 next = op->next_unused;
                 free(op);
         }
+        for (struct list *at = tables->unused_runs, *next; at; at = next) {
+                next = at->next;
+                free(container_of(at, struct run, in_shard));
+        }
+        tables->unused = NULL;
+        tables->unused_runs = NULL;
+        tables->unused_count = tables->unused_runs_count = 0;
+}
+
+void run_tables_fini(struct run_tables *tables)
+{
+        run_tables_shrink(tables);
         map_fini(&tables->ops);
         map_fini(&tables->requests);
         heap_fini(&tables->timers);
@@ -44,9 +57,32 @@ static void op_give(struct run_tables *tables, struct op *op)
         tables->unused_count++;
 }
 
-struct run *run_new(uint64_t id)
+/* A run's memory, zeroed but for what is only read where something was put. */
+static struct run *run_take(struct run_tables *tables)
 {
-        struct run *run = xcalloc(1, sizeof *run);
+        if (!tables || !tables->unused_runs)
+                return xcalloc(1, sizeof(struct run));
+        struct run *run = container_of(tables->unused_runs, struct run, in_shard);
+        tables->unused_runs = run->in_shard.next;
+        tables->unused_runs_count--;
+        memset(run, 0, offsetof(struct run, few_names));
+        return run;
+}
+
+static void run_give(struct run_tables *tables, struct run *run)
+{
+        if (tables->unused_runs_count == UNUSED_RUNS_MAX) {
+                free(run);
+                return;
+        }
+        run->in_shard.next = tables->unused_runs;
+        tables->unused_runs = &run->in_shard;
+        tables->unused_runs_count++;
+}
+
+struct run *run_new(struct run_tables *tables, uint64_t id)
+{
+        struct run *run = run_take(tables);
         run->id = id;
         list_init(&run->ops);
         name_set_init(&run->channels);
@@ -60,12 +96,14 @@ static char *put_name(char *at, struct bytes name)
 {
         if (name.size)
                 memcpy(at, name.data, name.size);
+        at[name.size] = 0;
         return at + name.size + 1;
 }
 
 void run_set_names(struct run *run, struct bytes ns, struct bytes workflow, struct bytes id)
 {
-        run->ns = xcalloc(1, ns.size + workflow.size + id.size + 3);
+        size_t size = ns.size + workflow.size + id.size + 3;
+        run->ns = size <= RUN_NAMES_FEW ? run->few_names : xmalloc(size);
         run->workflow = put_name(run->ns, ns);
         run->workflow_id = put_name(run->workflow, workflow);
         put_name(run->workflow_id, id);
@@ -208,10 +246,11 @@ void run_free(struct run *run, struct run_tables *tables)
         run_close_all(run, tables, false);
         senders_free(run);
         run_requests_forget(run, tables, UINT64_MAX);
-        free(run->ns);
+        if (run->ns != run->few_names)
+                free(run->ns);
         free((void *)(uintptr_t)run->attributes.data);
         free(run->blocked);
-        free(run);
+        run_give(tables, run);
 }
 
 struct op *run_op(const struct run_tables *tables, const struct run *run, uint32_t op)

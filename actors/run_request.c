@@ -43,11 +43,31 @@ struct run_request *run_request_find(const struct run_tables *tables, uint8_t ev
         return NULL;
 }
 
+static struct run_request *request_take(struct run *run, size_t id_size)
+{
+        struct run_request *r = &run->first_request;
+        if (r->run || id_size > RUN_REQUEST_ID_FEW) {
+                r = xmalloc(sizeof *r + id_size);
+                r->id = (char *)(r + 1);
+        } else {
+                r->id = run->few_request_id;
+        }
+        return r;
+}
+
+static void request_give(struct run *run, struct run_request *r)
+{
+        if (r == &run->first_request)
+                r->run = NULL;
+        else
+                free(r);
+}
+
 void run_request_keep(struct run *run, struct run_tables *tables, const struct event *e, uint64_t lsn)
 {
         if (!e->request_id.size)
                 return;
-        struct run_request *r = xmalloc(sizeof *r + e->request_id.size);
+        struct run_request *r = request_take(run, e->request_id.size);
         r->run = run;
         r->lsn = lsn;
         r->event = e->type;
@@ -67,6 +87,6 @@ void run_requests_forget(struct run *run, struct run_tables *tables, uint64_t up
                         return;
                 map_remove(&tables->requests, &r->by_hash);
                 list_remove(at);
-                free(r);
+                request_give(run, r);
         }
 }

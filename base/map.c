@@ -89,6 +89,17 @@ struct map_node *map_find(const struct map *m, uint64_t key)
         return m->count ? find_from(m, hash & (m->places - 1), hash, key) : NULL;
 }
 
+struct map_node *map_guess(const struct map *m, uint64_t key)
+{
+        uint32_t hash = map_hash(key);
+        if (!m->count)
+                return NULL;
+        size_t at = hash & (m->places - 1);
+        while (m->hashes[at] && m->hashes[at] != hash)
+                at = after(m, at);
+        return m->hashes[at] ? m->nodes[at] : NULL;
+}
+
 struct map_node *map_find_next(const struct map *m, const struct map_node *node)
 {
         return find_from(m, after(m, place_of(m, node)), map_hash(node->key), node->key);

@@ -31,6 +31,9 @@ void map_remove(struct map *m, struct map_node *node);
 struct map_node *map_find(const struct map *m, uint64_t key);
 struct map_node *map_find_next(const struct map *m, const struct map_node *node);
 
+/* The node that map_find() would most likely give, found without looking at it: to bring it nearer. */
+struct map_node *map_guess(const struct map *m, uint64_t key);
+
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* SipHash-1-3 of data (https://www.aumasson.jp/siphash/siphash.pdf). With a secret key, peers can't choose

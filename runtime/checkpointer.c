@@ -159,7 +159,7 @@ static void look_ahead(const struct checkpointer *c, size_t place)
                 map_prefetch(&c->set.runs, c->records[place + FAR].stream);
         if (place + NEAR >= c->records_count)
                 return;
-        run = run_set_here(&c->set, c->records[place + NEAR].stream);
+        run = run_set_guess(&c->set, c->records[place + NEAR].stream);
         if (run)
                 run_prefetch(run);
 }

@@ -258,7 +258,7 @@ int export_file_open(struct bytes bytes, struct export_file *ret, stet_why *why)
                 err = read_header(bytes_of(bytes.data + BEGIN_SIZE, header_size), &f.header, why);
         if (err)
                 return err;
-        f.run = run_new(f.header.run);
+        f.run = run_new(NULL, f.header.run);
         err = take_records(&f, records, why);
         if (!err && (count != f.records_count || !count))
                 err = damaged(why, "it has not the records that its footer counts");

@@ -494,6 +494,11 @@ void front_from_shard(struct front *f, const struct message *m, int64_t now_ns)
                 f->sink.to_shard(f->sink.ctx, shard, m);
 }
 
+void front_expect_task(const struct front *f, uint64_t run, uint32_t op, unsigned step)
+{
+        scheduler_expect(f->scheduler, run, op, step);
+}
+
 static void from_scheduler_to_peer(void *ctx, uint64_t peer, const struct message *m)
 {
         front_to_peer(ctx, peer, m);

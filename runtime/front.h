@@ -47,6 +47,9 @@ struct message front_welcome(uint64_t incarnation, const struct message *hello, 
 void front_to_peer(struct front *f, uint64_t peer, const struct message *m);
 void front_from_shard(struct front *f, const struct message *m, int64_t now_ns);
 
+/* An ENQUEUE or CLOSE of that op comes soon: brings what it will need nearer. */
+void front_expect_task(const struct front *f, uint64_t run, uint32_t op, unsigned step);
+
 /* Ends what ran out (scheduler.h), and looks after silent peers, a bounded number at a time: a worker from
  * outside that was silent for a lease is asked WHO, and seldomer from then on, so that the send tells when
  * its connection broke; anybody else is asked after half an hour and forgotten after an hour, unless

@@ -70,6 +70,12 @@ const void *node_expect(void *ctx, uint64_t run, unsigned step, const void *foun
         return n->host.shard ? shard_expect(n->host.shard, run, step, found) : NULL;
 }
 
+void node_expect_task(void *ctx, uint64_t run, uint32_t op, unsigned step)
+{
+        const stet_node *n = ctx;
+        front_expect_task(n->front, run, op, step);
+}
+
 void node_from_shard(void *ctx, const struct message *m)
 {
         stet_node *n = ctx;

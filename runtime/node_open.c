@@ -245,7 +245,7 @@ static int open_shards(stet_node *n, stet_why *why)
                                         .history_max_bytes = n->options.history_max_bytes,
                                         .retention = n->retention,
                                         .lease_ns = n->options.lease_ms * 1000000 };
-        struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log };
+        struct shard_sink sink = { n, node_to_peer, node_from_shard, node_log, node_expect_task };
         int err = refuse_missing_logs(n, why);
         if (!err)
                 err = random_seed(&o.seed, why);

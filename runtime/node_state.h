@@ -63,6 +63,7 @@ void node_log(void *ctx, stet_log_level level, const char *line);
 void node_to_shard(void *ctx, uint32_t shard, const struct message *m);
 const void *node_expect(void *ctx, uint64_t run, unsigned step, const void *found);
 void node_from_shard(void *ctx, const struct message *m);
+void node_expect_task(void *ctx, uint64_t run, uint32_t op, unsigned step);
 void node_to_peer(void *ctx, uint64_t peer, const struct message *m);
 int node_drive(void *ctx, int fd, int64_t timeout_ms, stet_why *why);
 /* Turns until the shards that issue on threads of their own what runs are owed are done with it. The error

@@ -71,3 +71,16 @@ bool parcel_take(struct bytes *at, struct message *ret)
         *at = bytes_of(at->data + head.size, at->size - head.size);
         return true;
 }
+
+bool parcel_glance(struct bytes *at, uint8_t *ret_type, struct token *ret_token)
+{
+        struct parcel_head head;
+        if (!at->size)
+                return false;
+        const uint8_t *numbers = at->data + sizeof head;
+        memcpy(&head, at->data, sizeof head);
+        memcpy(ret_type, numbers + offsetof(struct message, type), sizeof *ret_type);
+        memcpy(ret_token, numbers + offsetof(struct message, token), sizeof *ret_token);
+        *at = bytes_of(at->data + head.size, at->size - head.size);
+        return true;
+}

@@ -15,6 +15,9 @@ void parcel_put(struct buffer *b, const struct message *m);
  * at the end. */
 bool parcel_take(struct bytes *at, struct message *ret);
 
+/* Passes over the next one, reading no more of it than its type and token. False at the end. */
+bool parcel_glance(struct bytes *at, uint8_t *ret_type, struct token *ret_token);
+
 /* Whether a message that leaves a shard is for the peer it names; else it is for the node. */
 static inline bool parcel_for_peer(const struct message *m)
 {

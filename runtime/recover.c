@@ -374,7 +374,7 @@ static uint64_t known_until(const struct recovery *r, uint64_t run)
 static int check_run(const struct recovery *r, size_t at, size_t end, stet_why *why)
 {
         struct run_tables tables = { .ops_count = 0 };
-        struct run *run = run_new(r->records[at].run);
+        struct run *run = run_new(NULL, r->records[at].run);
         uint64_t last = known_until(r, run->id);
         int err = 0;
         for (size_t i = at; i < end && !err; i++) {

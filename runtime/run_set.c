@@ -36,6 +36,12 @@ struct run *run_set_here(const struct run_set *set, uint64_t id)
         return n ? container_of(n, struct run, by_id) : NULL;
 }
 
+struct run *run_set_guess(const struct run_set *set, uint64_t id)
+{
+        struct map_node *n = map_guess(&set->runs, id);
+        return n ? container_of(n, struct run, by_id) : NULL;
+}
+
 static struct run *named_here(const struct run_set *set, struct bytes ns, struct bytes id)
 {
         struct map_node *n = map_find(&set->names, name_hash(set, ns, id));
@@ -136,7 +142,7 @@ static void changing(const struct run_set *set, struct run *run, uint64_t lsn)
 
 struct run *run_set_add(struct run_set *set, uint64_t id)
 {
-        struct run *run = run_new(id);
+        struct run *run = run_new(&set->tables, id);
         put(set, run);
         return run;
 }
@@ -195,6 +201,7 @@ void run_set_shrink(struct run_set *set)
         shrink_map(&set->removed);
         shrink_map(&set->tables.ops);
         shrink_map(&set->tables.requests);
+        run_tables_shrink(&set->tables);
         if (!set->tables.timers.count)
                 heap_fini(&set->tables.timers);
 }

@@ -43,6 +43,9 @@ void run_set_fini(struct run_set *set); /* code of its runs must be gone */
 /* In memory only. */
 struct run *run_set_here(const struct run_set *set, uint64_t id);
 
+/* The same, most likely, and without looking at the run: to bring it nearer. */
+struct run *run_set_guess(const struct run_set *set, uint64_t id);
+
 /* In memory or from the store; *ret is NULL when there is none. STET_ECORRUPT: it is there, but damaged. */
 int run_set_find(struct run_set *set, uint64_t id, struct run **ret, stet_why *why);
 

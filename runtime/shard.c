@@ -62,11 +62,32 @@ void shard_hold(struct shard *s, const struct message *m)
         parcel_put(&s->filling->outbox, m);
 }
 
+static void expect_next(const struct shard *s, struct bytes *at, unsigned step)
+{
+        uint8_t type;
+        struct token token;
+        if (parcel_glance(at, &type, &token) && (type == MSG_ENQUEUE || type == MSG_CLOSE))
+                s->sink.expect(s->sink.ctx, token.run, token.op, step);
+}
+
+/* Parcels are looked at a few ahead of the one that leaves, so that what takes them needs not wait for
+ * memory.
+ */
 static void release(struct shard *s, struct held_group *g)
 {
+        enum { FAR = 8, NEAR = 4 };
         struct message m;
-        struct bytes at = buffer_bytes(&g->outbox);
+        struct bytes at = buffer_bytes(&g->outbox), far = at, near = at;
+        for (int i = 0; s->sink.expect && i < FAR; i++) {
+                expect_next(s, &far, 0);
+                if (i >= NEAR)
+                        expect_next(s, &near, 1);
+        }
         while (parcel_take(&at, &m)) {
+                if (s->sink.expect) {
+                        expect_next(s, &far, 0);
+                        expect_next(s, &near, 1);
+                }
                 if (parcel_for_peer(&m))
                         s->sink.to_peer(s->sink.ctx, m.peer, &m);
                 else
@@ -372,14 +393,14 @@ const void *shard_expect(const struct shard *s, uint64_t id, unsigned step, cons
                 return NULL;
         }
         if (step == 1) {
-                run = run_set_here(&s->set, id);
+                run = run_set_guess(&s->set, id);
                 if (run)
                         run_prefetch(run);
                 return run;
         }
         if (run && step == 2) {
-                __builtin_prefetch(run->few[0]);
-                __builtin_prefetch((const char *)run->few[0] + 64);
+                for (size_t at = 0; at < sizeof *run->few[0]; at += 64)
+                        __builtin_prefetch((const char *)run->few[0] + at);
         }
         if (run && run->code)
                 code_expect(run->code, step - 2);

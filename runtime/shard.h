@@ -26,6 +26,8 @@ struct shard_sink {
             void *ctx,
             const struct message *m); /* ENQUEUE, CLOSE; between shards; REPLY to a READ (peer set) */
         void (*log)(void *ctx, stet_log_level level, const char *line);
+        /* An ENQUEUE or CLOSE with that token comes soon (scheduler_expect()). NULL: nobody wants to know. */
+        void (*expect)(void *ctx, uint64_t run, uint32_t op, unsigned step);
 };
 
 struct retention;

@@ -215,7 +215,7 @@ int shard_thread_open(void *zmq_context, const struct shard_host_options *option
                       struct shard_thread **ret, stet_why *why)
 {
         struct shard_thread *t = xcalloc(1, sizeof *t);
-        struct shard_sink sink = { t, put_to_peer, put_to_node, put_log };
+        struct shard_sink sink = { .ctx = t, .to_peer = put_to_peer, .to_node = put_to_node, .log = put_log };
         char endpoint[40];
         struct shard_host_options o = *options;
         o.progress = put_progress;

@@ -299,7 +299,7 @@ static int told(struct verify *v, uint64_t lsn, uint64_t run, int err, const ste
 static int verify_run(struct verify *v, uint64_t id, struct bytes image)
 {
         struct run_key from = run_key_run('z', id), to = run_key_after(&from);
-        struct history h = { .v = v, .id = id, .run = run_new(id) };
+        struct history h = { .v = v, .id = id, .run = run_new(NULL, id) };
         stet_why why = { "" };
         int err = run_store_records(&v->rs, id, 0, fold_record, &h, &why);
         h.broken |= err != 0;

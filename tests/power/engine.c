@@ -169,7 +169,7 @@ static int open_host(struct engine *e, stet_why *why)
                                               .stacks_max = STACKS_MAX,
                                               .lease_ns = 100 * MS,
                                               .seed = e->options->seed };
-        struct shard_sink sink = { e, to_peer, to_node, hear_log };
+        struct shard_sink sink = { .ctx = e, .to_peer = to_peer, .to_node = to_node, .log = hear_log };
         return shard_host_open(&e->host, &options, &sink, why);
 }
 

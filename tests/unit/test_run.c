@@ -55,7 +55,7 @@ static const struct bytes attributes = { (const uint8_t *)"\x81\xa4"
 
 static void start_with(struct world *w, const struct effect *effects, size_t count)
 {
-        *w = (struct world){ .run = run_new(RUN), .now_ns = 1000 * MS };
+        *w = (struct world){ .run = run_new(NULL, RUN), .now_ns = 1000 * MS };
         apply(w, ACTIVE,
               EV(.type = EVENT_START, .workflow = bytes_str("order"), .id = bytes_str("order-17"),
                  .ns = bytes_str("prod"), .attributes = attributes, .seed = 7, .request_id = bytes_str("r1")),
@@ -431,7 +431,7 @@ Test(run, requests_that_were_applied_are_found_and_nothing_that_differs_in_anyth
 
 Test(run, workflow_id_that_is_the_run_id_was_given_by_nobody)
 {
-        struct world w = { .run = run_new(RUN) };
+        struct world w = { .run = run_new(NULL, RUN) };
         apply(&w, ACTIVE,
               EV(.type = EVENT_START, .workflow = bytes_str("order"), .id = bytes_str("0000000000001001"),
                  .request_id = bytes_str("r1")),
@@ -439,7 +439,7 @@ Test(run, workflow_id_that_is_the_run_id_was_given_by_nobody)
         cr_assert_eq(run_given_id(w.run).size, 0);
         cr_assert(applied(&w, EVENT_START, "", "", "r1"));
         stop(&w);
-        w = (struct world){ .run = run_new(RUN + 1) };
+        w = (struct world){ .run = run_new(NULL, RUN + 1) };
         apply(&w, ACTIVE, EV(.type = EVENT_START, .id = bytes_str("0000000000001001")), EFFECTS(call(1, 1)));
         cr_assert_eq(run_given_id(w.run).size, 16, "that is another run's");
         stop(&w);
@@ -557,7 +557,7 @@ Test(run, record_that_does_not_fit_is_corrupt)
         cr_assert_null(run_check(w.run));
         stop(&w);
 
-        w = (struct world){ .run = run_new(RUN) };
+        w = (struct world){ .run = run_new(NULL, RUN) };
         cr_assert_eq(record(&w, ACTIVE, EV(.type = EVENT_WAKE), NO_EFFECTS), STET_ECORRUPT,
                      "it has not started");
         stop(&w);

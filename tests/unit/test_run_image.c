@@ -207,7 +207,7 @@ static void step(struct life *l)
 
 static void start(struct life *l, uint64_t seed)
 {
-        *l = (struct life){ .original.run = run_new(RUN), .random = seed, .now_ns = SECOND };
+        *l = (struct life){ .original.run = run_new(NULL, RUN), .random = seed, .now_ns = SECOND };
         char own[RUN_ID_SIZE];
         run_id_print(RUN, own);
         struct event e = { .type = EVENT_START, .workflow = bytes_str("order"), .ns = bytes_str("prod") };
@@ -311,7 +311,7 @@ Test(run_image, notes_and_what_a_run_was_continued_as_are_kept)
 
 Test(run_image, attributes_are_kept_and_checked)
 {
-        struct life l = { .original.run = run_new(RUN), .now_ns = SECOND };
+        struct life l = { .original.run = run_new(NULL, RUN), .now_ns = SECOND };
         struct event e = { .type = EVENT_START,
                            .attributes = bytes_of("\x81\xa4"
                                                   "city\xa3Ulm",
@@ -360,7 +360,7 @@ Test(run_image, senders_beyond_a_few_are_found_and_keep_their_order)
 
 Test(run_image, timers_of_a_decoded_run_are_armed)
 {
-        struct life l = { .original.run = run_new(RUN), .now_ns = SECOND };
+        struct life l = { .original.run = run_new(NULL, RUN), .now_ns = SECOND };
         struct event e = { .type = EVENT_START };
         struct effect timers[] = { { .type = EFFECT_TIMER, .op = 1, .due_ns = 9 * SECOND },
                                    { .type = EFFECT_TIMER, .op = 2, .due_ns = 4 * SECOND } };
@@ -379,7 +379,7 @@ Test(run_image, timers_of_a_decoded_run_are_armed)
 
 Test(run_image, run_that_sleeps_on_one_timer_takes_at_most_120_bytes)
 {
-        struct life l = { .original.run = run_new(UINT64_MAX), .now_ns = INT64_C(1) << 60 };
+        struct life l = { .original.run = run_new(NULL, UINT64_MAX), .now_ns = INT64_C(1) << 60 };
         l.lsn = UINT64_C(1) << 40; /* a log of years */
         struct event e = { .type = EVENT_START,
                            .workflow = bytes_str("order"),
