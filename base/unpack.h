@@ -69,68 +69,109 @@ struct bytes cursor_str_any(struct cursor *c);
 struct bytes cursor_bin_any(struct cursor *c);
 uint32_t cursor_array_any(struct cursor *c);
 
-/* Records and frames are read field by field, millions a second: the common forms are read in place. */
+/* Records and frames are read field by field, millions a second: the common forms are read in place. Each of
+ * these says whether one is next at *at, and takes it if so. */
+
+static inline bool unpack_uint_here(const uint8_t **at, const uint8_t *end, uint64_t *ret)
+{
+        if (*at < end && **at < 0x80) {
+                *ret = *(*at)++;
+                return true;
+        }
+        if (end - *at <= 8 || (**at & 0xfc) != 0xcc)
+                return false;
+        uint64_t number;
+        unsigned width = 1u << (**at & 3);
+        memcpy(&number, *at + 1, sizeof number);
+        *at += 1 + width;
+        *ret = be64toh(number) >> (64 - 8 * width);
+        return true;
+}
+
+static inline bool unpack_int_here(const uint8_t **at, const uint8_t *end, int64_t *ret)
+{
+        const uint8_t *before = *at;
+        uint64_t number;
+        if (!unpack_uint_here(at, end, &number))
+                return false;
+        *ret = (int64_t)number;
+        if (number > INT64_MAX)
+                *at = before;
+        return number <= INT64_MAX;
+}
+
+static inline bool unpack_double_here(const uint8_t **at, const uint8_t *end, double *ret)
+{
+        uint64_t bits;
+        if (end - *at <= 8 || **at != 0xcb)
+                return false;
+        memcpy(&bits, *at + 1, sizeof bits);
+        bits = be64toh(bits);
+        memcpy(ret, &bits, sizeof *ret);
+        *at += 9;
+        return true;
+}
+
+static inline bool unpack_bool_here(const uint8_t **at, const uint8_t *end, bool *ret)
+{
+        if (*at >= end || (**at & 0xfe) != 0xc2)
+                return false;
+        *ret = *(*at)++ & 1;
+        return true;
+}
+
+static inline bool unpack_str_here(const uint8_t **at, const uint8_t *end, struct bytes *ret)
+{
+        if (*at >= end || (**at & 0xe0) != 0xa0 || end - *at <= (**at & 0x1f))
+                return false;
+        *ret = bytes_of(*at + 1, **at & 0x1f);
+        *at += 1 + ret->size;
+        return true;
+}
+
+static inline bool unpack_bin_here(const uint8_t **at, const uint8_t *end, struct bytes *ret)
+{
+        if (end - *at <= 1 || **at != 0xc4 || end - *at - 2 < (*at)[1])
+                return false;
+        *ret = bytes_of(*at + 2, (*at)[1]);
+        *at += 2 + ret->size;
+        return true;
+}
+
 static inline uint64_t cursor_uint(struct cursor *c)
 {
-        if (c->end - c->at > 8 && (*c->at < 0x80 || (*c->at & 0xfc) == 0xcc)) {
-                uint8_t tag = *c->at++;
-                if (tag < 0x80)
-                        return tag;
-                uint64_t number;
-                unsigned width = 1u << (tag & 3);
-                memcpy(&number, c->at, sizeof number);
-                c->at += width;
-                return be64toh(number) >> (64 - 8 * width);
-        }
-        return cursor_uint_any(c);
+        uint64_t value;
+        return unpack_uint_here(&c->at, c->end, &value) ? value : cursor_uint_any(c);
 }
 
 static inline int64_t cursor_int(struct cursor *c)
 {
-        if (c->end - c->at > 8 && (*c->at < 0x80 || *c->at == 0xcf) && (*c->at < 0x80 || c->at[1] < 0x80))
-                return (int64_t)cursor_uint(c);
-        return cursor_int_any(c);
+        int64_t value;
+        return unpack_int_here(&c->at, c->end, &value) ? value : cursor_int_any(c);
 }
 
-static inline double cursor_double(struct cursor *c)
+static inline double cursor_double(struct cursor *c) /* also takes integers */
 {
-        if (c->end - c->at > 8 && *c->at == 0xcb) {
-                uint64_t bits;
-                double value;
-                memcpy(&bits, c->at + 1, sizeof bits);
-                bits = be64toh(bits);
-                memcpy(&value, &bits, sizeof value);
-                c->at += 9;
-                return value;
-        }
-        return cursor_double_any(c); /* also takes integers */
+        double value;
+        return unpack_double_here(&c->at, c->end, &value) ? value : cursor_double_any(c);
 }
 
 static inline bool cursor_bool(struct cursor *c)
 {
-        if (c->at < c->end && (*c->at & 0xfe) == 0xc2)
-                return *c->at++ & 1;
-        return cursor_bool_any(c);
+        bool value;
+        return unpack_bool_here(&c->at, c->end, &value) ? value : cursor_bool_any(c);
 }
 
 static inline struct bytes cursor_str(struct cursor *c)
 {
-        if (c->at < c->end && (*c->at & 0xe0) == 0xa0 && c->end - c->at > (*c->at & 0x1f)) {
-                struct bytes text = { c->at + 1, *c->at & 0x1f };
-                c->at += 1 + text.size;
-                return text;
-        }
-        return cursor_str_any(c);
+        struct bytes text;
+        return unpack_str_here(&c->at, c->end, &text) ? text : cursor_str_any(c);
 }
 
 static inline struct bytes cursor_bin(struct cursor *c)
 {
-        if (c->end - c->at > 1 && *c->at == 0xc4 && c->end - c->at - 2 >= c->at[1]) {
-                struct bytes data = { c->at + 2, c->at[1] };
-                c->at += 2 + data.size;
-                return data;
-        }
-        return cursor_bin_any(c);
+        struct bytes data;
+        return unpack_bin_here(&c->at, c->end, &data) ? data : cursor_bin_any(c);
 }
 
 static inline uint32_t cursor_array(struct cursor *c)

@@ -30,21 +30,20 @@ void parcel_put(struct buffer *b, const struct message *m)
 {
         const struct bytes *texts = const_texts_of(m);
         struct parcel_head head = { sizeof head + NUMBERS_SIZE, 0 };
-        for (unsigned i = 0; i < TEXTS_COUNT; i++)
-                if (texts[i].size) {
-                        head.texts |= 1u << i;
-                        head.size += (uint32_t)(sizeof(uint32_t) + texts[i].size);
-                }
-        uint8_t *at = buffer_reserve(b, head.size);
+        for (unsigned i = 0; i < TEXTS_COUNT; i++) {
+                bool there = texts[i].size != 0;
+                head.texts |= (uint32_t)there << i;
+                head.size += (uint32_t)(there * sizeof(uint32_t) + texts[i].size);
+        }
+        uint8_t *at = buffer_room(b, head.size);
         memcpy(at, &head, sizeof head);
         memcpy(at + sizeof head, m, NUMBERS_SIZE);
         at += sizeof head + NUMBERS_SIZE;
-        for (unsigned i = 0; i < TEXTS_COUNT; i++) {
-                if (!texts[i].size)
-                        continue;
-                uint32_t size = (uint32_t)texts[i].size;
+        for (uint32_t left = head.texts; left; left &= left - 1) {
+                const struct bytes *text = &texts[__builtin_ctz(left)];
+                uint32_t size = (uint32_t)text->size;
                 memcpy(at, &size, sizeof size);
-                memcpy(at + sizeof size, texts[i].data, size);
+                memcpy(at + sizeof size, text->data, size);
                 at += sizeof size + size;
         }
         b->size += head.size;
@@ -59,14 +58,12 @@ bool parcel_take(struct bytes *at, struct message *ret)
         memcpy(ret, at->data + sizeof head, NUMBERS_SIZE);
         const uint8_t *from = at->data + sizeof head + NUMBERS_SIZE;
         struct bytes *texts = texts_of(ret);
-        for (unsigned i = 0; i < TEXTS_COUNT; i++) {
-                uint32_t size = 0;
-                if (head.texts >> i & 1) {
-                        memcpy(&size, from, sizeof size);
-                        from += sizeof size;
-                }
-                texts[i] = bytes_of(from, size);
-                from += size;
+        memset(texts, 0, TEXTS_COUNT * sizeof *texts);
+        for (uint32_t left = head.texts; left; left &= left - 1) {
+                uint32_t size;
+                memcpy(&size, from, sizeof size);
+                texts[__builtin_ctz(left)] = bytes_of(from + sizeof size, size);
+                from += sizeof size + size;
         }
         *at = bytes_of(at->data + head.size, at->size - head.size);
         return true;
