@@ -69,6 +69,12 @@ static int make_directory(const struct bench_options *options, char *ret_path, s
         return 0;
 }
 
+/* What is wrong with the command line and only shows when it is tried: before anything is measured. */
+static int prepare(const struct bench_options *options, stet_why *why)
+{
+        return options->pinned_cores ? machine_pin(options->pinned_cores, why) : 0;
+}
+
 static int measure(const struct bench_options *options, const char *dir, stet_why *why)
 {
         struct machine machine;
@@ -94,6 +100,8 @@ int stet_bench_main(int argc, char **argv)
         int err = bench_options_parse(argc, argv, workloads, WORKLOADS_COUNT, &options, &why);
         if (err == STET_ECANCELED)
                 return 0;
+        if (!err)
+                err = prepare(&options, &why);
         if (!err)
                 err = make_directory(&options, dir, sizeof(dir), &why);
         if (err) {

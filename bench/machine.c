@@ -140,6 +140,26 @@ static int measure_commit(const char *dir, double *ret_p50_us, stet_why *why)
         return err;
 }
 
+int machine_pin(uint32_t count, stet_why *why)
+{
+        cpu_set_t allowed, chosen;
+        uint32_t taken = 0;
+        if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+                return stet_why_set(why, STET_EIO, "the cores of this process: %s", strerror(errno));
+        CPU_ZERO(&chosen);
+        for (size_t core = 0; core < CPU_SETSIZE && taken < count; core++) {
+                if (!CPU_ISSET(core, &allowed))
+                        continue;
+                CPU_SET(core, &chosen);
+                taken++;
+        }
+        if (taken < count)
+                return stet_why_set(why, STET_EINVAL, "--cores %u: this process may use %u", count, taken);
+        if (sched_setaffinity(0, sizeof(chosen), &chosen) != 0)
+                return stet_why_set(why, STET_EIO, "--cores %u: %s", count, strerror(errno));
+        return 0;
+}
+
 int machine_measure(const char *dir, struct machine *ret, stet_why *why)
 {
         struct machine m = { 0 };

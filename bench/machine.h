@@ -21,6 +21,10 @@ struct machine {
  * removed). */
 int machine_measure(const char *dir, struct machine *ret, stet_why *why);
 
+/* From here on this process, its threads and its children run on the first count of the cores that it may
+ * use. STET_EINVAL when it may use fewer. */
+int machine_pin(uint32_t count, stet_why *why);
+
 /* The file system's name, as in struct machine. 0 or STET_EIO. */
 int machine_file_system(const char *dir, char *buf, size_t size, stet_why *why);
 

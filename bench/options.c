@@ -20,11 +20,13 @@ enum {
         IN_FLIGHT_MAX = 1000000,
         IN_FLIGHT_DEFAULT = 10000,
         CLIENTS_MAX = 1024,
+        CORES_MAX = 1024,
         CLIENTS_DEFAULT = 64,
         PAYLOAD_MAX = 1 << 20,
         PAYLOAD_DEFAULT = 100,
         WIDTH_MAX = 100000,
         WIDTH_DEFAULT = 1000,
+        SHARDS_MAX = 64, /* what a node takes */
         SIGNALS_DEFAULT = 100000,
         TRANSITIONS_DEFAULT = 100000,
         TRANSITIONS_MAX = 10000000,
@@ -54,6 +56,9 @@ enum option_name {
         OPTION_TO_END,
         OPTION_MINUTES,
         OPTION_RETENTION,
+        OPTION_CORES,
+        OPTION_SHARDS,
+        OPTION_SLEEP,
         OPTIONS_END,
 };
 
@@ -75,8 +80,8 @@ static const struct {
                          "memory" },
         ENTRY(DATA) = { "data", "DIR", "", "where to make the temporary directory; the current directory" },
         ENTRY(OUTPUT) = { "output", "FORMAT", "", "text or json on standard output; -o for short" },
-        ENTRY(TRANSPORT) = { "transport", "T", "ceiling chain3 empty fan signals",
-                             "inproc (default), ipc or tcp" },
+        ENTRY(TRANSPORT) = { "transport", "T", "ceiling chain3 empty fan signals timers",
+                             "inproc (default), ipc or tcp (timers: with --sleep; inproc or tcp)" },
         ENTRY(EXECUTORS) = { "executors", "N", "ceiling chain3 empty fan steady",
                              "threads that run activities; 1" },
         ENTRY(IN_FLIGHT) = { "in-flight", "N", "ceiling chain3 empty signals",
@@ -101,6 +106,14 @@ static const struct {
         ENTRY(TO_END) = { "to-end", NULL, "recover", "go on until all activities are done" },
         ENTRY(MINUTES) = { "minutes", "M", "steady", "how long; 10" },
         ENTRY(RETENTION) = { "retention", "TIME", "steady", "how long ended runs are kept; 60s" },
+        ENTRY(CORES) = { "cores", "N", "",
+                         "use only the first N of the cores that this process may use; all" },
+        ENTRY(SHARDS) = { "shards", "N", "chain3 empty fan signals timers recover history steady",
+                          "of the node, each with a log and a thread of its own; 1" },
+        ENTRY(SLEEP) = { "sleep", "TIME", "timers",
+                         "nothing is killed: 10000 runs start at once, each sleeps so long, and the client "
+                         "sees "
+                         "their ends" },
 #undef ENTRY
 };
 
@@ -235,6 +248,12 @@ static int read_option(int option, const char *text, struct bench_options *o, st
                 return read_minutes(text, o, why);
         case OPTION_RETENTION:
                 return read_retention(text, o, why);
+        case OPTION_CORES:
+                return options_read_count32("cores", text, CORES_MAX, &o->pinned_cores, why);
+        case OPTION_SHARDS:
+                return options_read_count32("shards", text, SHARDS_MAX, &o->shards, why);
+        case OPTION_SLEEP:
+                return options_read_duration("sleep", text, &o->sleep_ms, why);
         default: /* OPTION_OUTPUT, 'o' */
                 return read_output(text, o, why);
         }
@@ -276,6 +295,27 @@ static bool is(const struct bench_options *o, const char *workload)
         return strcmp(o->workload, workload) == 0;
 }
 
+static bool has(const bool *given, enum option_name option)
+{
+        return given[option - OPTION_RUNS];
+}
+
+static int check_timers(const struct bench_options *o, const bool *given, stet_why *why)
+{
+        if (o->sleep_ms >= 0 && (has(given, OPTION_AFTER) || has(given, OPTION_SPREAD)))
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "timers --sleep is due from each run's own start: --after and --spread are "
+                    "for timers without it");
+        if (o->sleep_ms < 0 && has(given, OPTION_TRANSPORT))
+                return stet_why_set(why, STET_EINVAL,
+                                    "timers takes --transport only with --sleep: what is killed is a server, "
+                                    "over tcp");
+        if (strcmp(o->transport, "ipc") == 0)
+                return stet_why_set(why, STET_EINVAL, "timers takes --transport inproc or tcp");
+        return 0;
+}
+
 static int check_together(const struct bench_options *o, const bool *given, stet_why *why)
 {
         for (size_t i = 0; i < OPTIONS_COUNT; i++)
@@ -285,7 +325,7 @@ static int check_together(const struct bench_options *o, const bool *given, stet
         if (o->one_at_a_time && o->rate > 0)
                 return stet_why_set(why, STET_EINVAL,
                                     "--one-at-a-time waits for each run, --rate for none: give one of them");
-        if (given[OPTION_IN_FLIGHT - OPTION_RUNS] && (o->one_at_a_time || o->rate > 0))
+        if (has(given, OPTION_IN_FLIGHT) && (o->one_at_a_time || o->rate > 0))
                 return stet_why_set(why, STET_EINVAL, "--in-flight is for the closed loop, not for %s",
                                     o->one_at_a_time ? "--one-at-a-time" : "--rate");
         if (is(o, "signals") && o->in_flight > CLIENTS_MAX)
@@ -303,6 +343,8 @@ static int check_together(const struct bench_options *o, const bool *given, stet
                     why, STET_EINVAL,
                     "--checkpoint both is for one size of values, inproc: its two nodes are in "
                     "one process");
+        if (is(o, "timers"))
+                return check_timers(o, given, why);
         if (o->to_end && o->parked && !o->active)
                 return stet_why_set(why, STET_EINVAL,
                                     "--to-end is for runs with an activity, --parked leaves them out");
@@ -356,6 +398,7 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
                 .transitions = TRANSITIONS_DEFAULT,
                 .after_ms = -1,
                 .spread_ms = -1,
+                .sleep_ms = -1,
                 .duration_ms = STEADY_DEFAULT_MS,
                 .retention = "60s",
         };

@@ -36,6 +36,9 @@ struct bench_options {
         int64_t duration_ms; /* of steady */
         const char *retention;
         enum bench_checkpoint checkpoint;
+        uint32_t pinned_cores; /* 0: all that the process may use */
+        uint32_t shards;       /* of the node; 0: its own number */
+        int64_t sleep_ms;      /* of timers; -1: they are killed in between */
         bool parked;
         bool active;
         bool to_end;
