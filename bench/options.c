@@ -26,6 +26,7 @@ enum {
         PAYLOAD_DEFAULT = 100,
         WIDTH_MAX = 100000,
         WIDTH_DEFAULT = 1000,
+        REPEATS_MAX = 50,
         SHARDS_MAX = 64, /* what a node takes */
         SIGNALS_DEFAULT = 100000,
         TRANSITIONS_DEFAULT = 100000,
@@ -59,6 +60,11 @@ enum option_name {
         OPTION_CORES,
         OPTION_SHARDS,
         OPTION_SLEEP,
+        OPTION_REPEAT,
+        OPTION_ALL,
+        OPTION_OUT,
+        OPTION_QUICK,
+        OPTION_COMPARE,
         OPTIONS_END,
 };
 
@@ -114,6 +120,15 @@ static const struct {
                          "nothing is killed: 10000 runs start at once, each sleeps so long, and the client "
                          "sees "
                          "their ends" },
+        ENTRY(
+            REPEAT) = { "repeat", "N", "",
+                        "so many times, each in a process of its own: the medians, the least and the most" },
+        ENTRY(ALL) = { "all", NULL, "", "instead of a workload: a fixed suite of them, in under 10 minutes" },
+        ENTRY(OUT) = { "out", "NAME", "--all", "writes NAME.json and NAME.md, at its end; stet-bench" },
+        ENTRY(QUICK) = { "quick", NULL, "--all", "a twentieth of the runs, two repeats: to try it out" },
+        ENTRY(COMPARE) = { "compare", NULL, "",
+                           "instead of a workload: says what differs between two JSON documents, A.json "
+                           "B.json" },
 #undef ENTRY
 };
 
@@ -135,7 +150,9 @@ const char *bench_level_name(stet_level level)
 
 static void print_help(const struct bench_options_workload *workloads, size_t count)
 {
-        puts("usage: bench WORKLOAD [options]\n\nworkloads");
+        puts("usage: bench WORKLOAD [options]\n"
+             "       bench --all [--out NAME] [--quick] [--data DIR]\n"
+             "       bench --compare A.json B.json [-o json]\n\nworkloads");
         for (size_t i = 0; i < count; i++)
                 printf("  %-10s %s\n", workloads[i].name, workloads[i].summary);
         puts("\noptions");
@@ -203,6 +220,9 @@ static bool set_flag(int option, struct bench_options *o)
                      : option == OPTION_PARKED      ? &o->parked
                      : option == OPTION_ACTIVE      ? &o->active
                      : option == OPTION_TO_END      ? &o->to_end
+                     : option == OPTION_ALL         ? &o->all
+                     : option == OPTION_QUICK       ? &o->quick
+                     : option == OPTION_COMPARE     ? &o->compare
                                                     : NULL;
         if (flag)
                 *flag = true;
@@ -254,7 +274,12 @@ static int read_option(int option, const char *text, struct bench_options *o, st
                 return options_read_count32("shards", text, SHARDS_MAX, &o->shards, why);
         case OPTION_SLEEP:
                 return options_read_duration("sleep", text, &o->sleep_ms, why);
-        default: /* OPTION_OUTPUT, 'o' */
+        case OPTION_REPEAT:
+                return options_read_count32("repeat", text, REPEATS_MAX, &o->repeats, why);
+        case OPTION_OUT:
+                o->out = text;
+                return 0;
+        default: /* OPTION_OUTPUT */
                 return read_output(text, o, why);
         }
 }
@@ -351,6 +376,39 @@ static int check_together(const struct bench_options *o, const bool *given, stet
         return 0;
 }
 
+/* Few options mean anything to the suite and to a comparison. */
+static bool mode_takes(const struct bench_options *o, int option)
+{
+        if (o->all)
+                return option == OPTION_ALL || option == OPTION_OUT || option == OPTION_QUICK ||
+                       option == OPTION_DATA;
+        return option == OPTION_COMPARE || option == OPTION_OUTPUT;
+}
+
+/* Without a workload: the suite, or a comparison. */
+static int check_mode(struct bench_options *o, const bool *given, int names_count, char **names,
+                      stet_why *why)
+{
+        o->workload = o->all ? "--all" : "--compare";
+        if (o->all && o->compare)
+                return stet_why_set(why, STET_EINVAL, "--all or --compare: give one of them");
+        for (int i = 0; i < OPTIONS_COUNT; i++)
+                if (given[i] && !mode_takes(o, OPTION_RUNS + i))
+                        return stet_why_set(why, STET_EINVAL, "%s does not take --%s", o->workload,
+                                            entries[i].name);
+        if (o->all && names_count)
+                return stet_why_set(why, STET_EINVAL, "--all measures a fixed suite: what is \"%s\"?",
+                                    names[0]);
+        if (o->all && !o->out[0])
+                return stet_why_set(why, STET_EINVAL, "--out takes a name, not \"\"");
+        if (o->compare && names_count != 2)
+                return stet_why_set(why, STET_EINVAL, "--compare takes two documents, A.json B.json, not %d",
+                                    names_count);
+        for (int i = 0; i < names_count; i++)
+                o->compared[i] = names[i];
+        return 0;
+}
+
 static void fill_defaults(struct bench_options *o)
 {
         if (!o->in_flight)
@@ -401,6 +459,7 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
                 .sleep_ms = -1,
                 .duration_ms = STEADY_DEFAULT_MS,
                 .retention = "60s",
+                .out = "stet-bench",
         };
         struct option long_options[OPTIONS_COUNT + 2];
         bool given[OPTIONS_COUNT] = { false };
@@ -413,11 +472,16 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
                 }
                 if (option == '?' || option == ':')
                         return refuse_option(option, argv, why);
+                if (option == 'o')
+                        option = OPTION_OUTPUT;
                 int err = read_option(option, optarg, &o, why);
                 if (err)
                         return err;
-                if (option >= OPTION_RUNS)
-                        given[option - OPTION_RUNS] = true;
+                given[option - OPTION_RUNS] = true;
+        }
+        if (o.all || o.compare) {
+                *ret = o;
+                return check_mode(ret, given, argc - optind, argv + optind, why);
         }
         if (argc - optind > 1)
                 return stet_why_set(why, STET_EINVAL, "one workload at a time: what is \"%s\"?",
