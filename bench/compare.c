@@ -141,6 +141,31 @@ static stet_value find_result(const stet_value *suite, const char *name)
         return (stet_value){ 0 };
 }
 
+/* raw and ceiling measure the machine, with no part of the engine in it. */
+static bool is_of_machine(const stet_value *document)
+{
+        stet_value workload = stet_value_get(document, "workload");
+        return stet_value_equals_string(&workload, "raw") || stet_value_equals_string(&workload, "ceiling");
+}
+
+static void warn_of_machine(struct sides *s, const char *name, const stet_value *a, const stet_value *b)
+{
+        static const char *const keys[] = { "runs_per_s", "p50_us" };
+        struct figures figures[2];
+        figures_read(a, &figures[0]);
+        figures_read(b, &figures[1]);
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                const struct figure *one = figures_find(&figures[0], "", keys[i]);
+                const struct figure *other = figures_find(&figures[1], "", keys[i]);
+                if (one && other && samples_compare(&one->samples, &other->samples) != SAMPLES_NOISE)
+                        warn(s->c, "%s: %s were %s and %s: the machine itself differs", name,
+                             one->kind->label, figure_kind_text(one->kind, samples_median(&one->samples)),
+                             figure_kind_text(one->kind, samples_median(&other->samples)));
+        }
+        figures_fini(&figures[0]);
+        figures_fini(&figures[1]);
+}
+
 /* Says what the one suite has and the other has not, or has with an error only. */
 static void warn_of_missing(struct sides *s, int have, int lack)
 {
@@ -177,7 +202,10 @@ static int compare_suites(struct sides *s, stet_why *why)
                         continue;
                 snprintf(prefix, sizeof(prefix), "%s: ", name);
                 compare_settings(s, prefix, &a, &b);
-                compare_figures(s->c, name, &a, &b);
+                if (is_of_machine(&a))
+                        warn_of_machine(s, name, &a, &b);
+                else
+                        compare_figures(s->c, name, &a, &b);
         }
         warn_of_missing(s, 0, 1);
         warn_of_missing(s, 1, 0);

@@ -14,7 +14,7 @@ enum { WHOLE_FROM = 1000 };
 /* What is no figure here is only a setting (in_flight, rate), or follows from others (seconds). */
 static const struct figure_kind kinds[] = {
         { "runs_per_s", "runs/s", FIGURE_HIGHER, 0 },
-        { "transitions_per_s", "transitions/s", FIGURE_HIGHER, 0 },
+        { "transitions_per_s", "transitions/s", FIGURE_NEITHER, 0 }, /* follows from runs/s */
         { "p50_us", "µs, p50", FIGURE_LOWER, REPORT_MICROS },
         { "p90_us", "µs, p90", FIGURE_LOWER, REPORT_MICROS },
         { "p99_us", "µs, p99", FIGURE_LOWER, REPORT_MICROS },

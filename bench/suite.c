@@ -21,6 +21,9 @@
 
 enum { COMMAND_SIZE = 160, ARGUMENTS_MAX = 24, PATH_SIZE = 4096 };
 
+/* What a quick step takes of a whole one's estimate, until one was measured. */
+static const double QUICK_PACE = 0.25;
+
 struct suite {
         const struct bench_options *options;
         const char *dir;
@@ -66,7 +69,7 @@ static double reached(const struct suite *s, const char *name)
 static void describe_place(const struct suite *s, size_t number, char *ret, size_t size)
 {
         double elapsed_s = (double)(machine_now_ns() - s->start_ns) / 1e9;
-        double pace = s->done_s > 0 ? elapsed_s / s->done_s : 1;
+        double pace = s->done_s > 0 ? elapsed_s / s->done_s : s->options->quick ? QUICK_PACE : 1;
         int elapsed = (int)elapsed_s, all = (int)(elapsed_s + (s->all_s - s->done_s) * pace);
         snprintf(ret, size, "%zu of %zu, %d:%02d of about %d:%02d, %s  ", number + 1, suite_steps_count,
                  elapsed / 60, elapsed % 60, all / 60, all % 60, suite_steps[number].name);

@@ -113,6 +113,18 @@ Test(bench_compare, suites_are_matched_by_name_and_what_is_missing_is_told)
         comparison_fini(&c);
 }
 
+Test(bench_compare, what_a_suite_measures_of_the_machine_is_no_change_of_the_engine)
+{
+        struct comparison c = compare("{\"results\": [{\"name\": \"ceiling\", \"document\": "
+                                      "{\"workload\": \"ceiling\", \"runs_per_s\": 100, \"p50_us\": 5}}]}",
+                                      "{\"results\": [{\"name\": \"ceiling\", \"document\": "
+                                      "{\"workload\": \"ceiling\", \"runs_per_s\": 50, \"p50_us\": 5}}]}");
+        cr_assert_eq(c.rows_count, 0);
+        cr_assert_eq(c.warnings_count, 1);
+        expect_warning(&c, "ceiling: runs/s were 100 and 50:");
+        comparison_fini(&c);
+}
+
 Test(bench_compare, rows_of_tables_are_matched_by_what_they_are)
 {
         struct comparison c = compare("{\"workload\": \"signals\", \"points\": ["
