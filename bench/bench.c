@@ -9,6 +9,7 @@
 
 #include "bench/compare.h"
 #include "bench/directory.h"
+#include "bench/document.h"
 #include "bench/progress.h"
 #include "bench/repeat_print.h"
 #include "bench/repetition.h"
@@ -92,25 +93,17 @@ static int measure(const struct bench_options *options, const char *dir, stet_wh
 
 /* --- more than once --- */
 
-static int print_json(const stet_value *document, stet_why *why)
-{
-        char *text;
-        int err = stet_value_to_json(document, STET_JSON_INDENT, &text);
-        if (err)
-                return stet_why_set(why, err, "the document: %s", stet_error_text(err));
-        puts(text);
-        free(text);
-        return 0;
-}
-
 static int measure_repeats(const struct bench_options *options, const char *dir, stet_why *why)
 {
         stet_value document = { 0 };
         int err = repetition_measure(options, options->repeats, dir, measure, "", &document, why);
-        if (!err && options->json)
-                err = print_json(&document, why);
-        else if (!err)
+        if (!err && options->json) {
+                err = document_print(&document, stdout);
+                if (err)
+                        stet_why_set(why, err, "the document: %s", stet_error_text(err));
+        } else if (!err) {
                 repeat_print(&document, stdout);
+        }
         stet_value_free(&document);
         return err;
 }

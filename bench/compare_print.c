@@ -2,7 +2,6 @@
 #include "bench/compare.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/document.h"
@@ -139,15 +138,11 @@ static int make_document(const struct comparison *c, stet_value *ret)
 int comparison_print_json(const struct comparison *c, FILE *out, stet_why *why)
 {
         stet_value document = { 0 };
-        char *text = NULL;
         int err = make_document(c, &document);
         if (!err)
-                err = stet_value_to_json(&document, STET_JSON_INDENT, &text);
+                err = document_print(&document, out);
         if (err)
                 stet_why_set(why, err, "the comparison: %s", stet_error_text(err));
-        else
-                fprintf(out, "%s\n", text);
-        free(text);
         stet_value_free(&document);
         return err;
 }

@@ -178,3 +178,14 @@ int document_set_word(stet_value *map, const char *key, const char *text)
         stet_value_free(&item);
         return err;
 }
+
+int document_print(const stet_value *document, FILE *out)
+{
+        char *text;
+        int err = stet_value_to_json(document, STET_JSON_INDENT, &text);
+        if (err)
+                return err;
+        fprintf(out, "%s\n", text);
+        free(text);
+        return 0;
+}

@@ -5,6 +5,8 @@
 #ifndef BENCH_DOCUMENT_H
 #define BENCH_DOCUMENT_H
 
+#include <stdio.h>
+
 #include "stet/value.h"
 
 /* One document of several of the same workload: every number is the median of theirs, in tables as well,
@@ -24,5 +26,8 @@ void document_word(const stet_value *document, const char *key, char *buf, size_
 /* Each sets a key of a map. They fail only for lack of memory or beyond a value's size. */
 int document_set_number(stet_value *map, const char *key, double value); /* NAN is null */
 int document_set_word(stet_value *map, const char *key, const char *text);
+
+/* As JSON, one item a line. */
+int document_print(const stet_value *document, FILE *out);
 
 #endif

@@ -117,18 +117,14 @@ static const struct {
         ENTRY(SHARDS) = { "shards", "N", "chain3 empty fan signals timers recover history steady",
                           "of the node, each with a log and a thread of its own; 1" },
         ENTRY(SLEEP) = { "sleep", "TIME", "timers",
-                         "nothing is killed: 10000 runs start at once, each sleeps so long, and the client "
-                         "sees "
-                         "their ends" },
-        ENTRY(
-            REPEAT) = { "repeat", "N", "",
-                        "so many times, each in a process of its own: the medians, the least and the most" },
+                         "nothing is killed: 10000 runs start at once and sleep so long each" },
+        ENTRY(REPEAT) = { "repeat", "N", "",
+                          "so many times, a process each: medians, the least and the most" },
         ENTRY(ALL) = { "all", NULL, "", "instead of a workload: a fixed suite of them, in under 10 minutes" },
         ENTRY(OUT) = { "out", "NAME", "--all", "writes NAME.json and NAME.md, at its end; stet-bench" },
         ENTRY(QUICK) = { "quick", NULL, "--all", "a twentieth of the runs, two repeats: to try it out" },
         ENTRY(COMPARE) = { "compare", NULL, "",
-                           "instead of a workload: says what differs between two JSON documents, A.json "
-                           "B.json" },
+                           "instead of a workload: what differs between two JSON documents" },
 #undef ENTRY
 };
 

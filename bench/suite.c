@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -91,12 +90,13 @@ static void tell_result(const char *name, const stet_value *document)
         figures_fini(&figures);
 }
 
-static int add_result(struct suite *s, const struct suite_step *step, const char *command, uint32_t repeats,
-                      double seconds, const stet_value *document, const char *error)
+static int add_result(struct suite *s, const struct suite_step *step, const char *command, double seconds,
+                      const stet_value *document, const char *error)
 {
         stet_value result = { 0 };
+        int64_t repeats = suite_step_repeats(step, s->options->quick);
         int err = stet_value_pack(&result, "{s:s, s:s, s:I, s:f}", "name", step->name, "options", command,
-                                  "repeats", (int64_t)repeats, "seconds", seconds);
+                                  "repeats", repeats, "seconds", seconds);
         if (!err && error)
                 err = document_set_word(&result, "error", error);
         else if (!err)
@@ -107,21 +107,31 @@ static int add_result(struct suite *s, const struct suite_step *step, const char
         return err;
 }
 
+static int measure_step(struct suite *s, size_t number, const char *command, stet_value *ret, stet_why *why)
+{
+        const struct suite_step *step = &suite_steps[number];
+        char words[COMMAND_SIZE], place[COMMAND_SIZE];
+        struct bench_options options;
+        snprintf(words, sizeof(words), "%s", command);
+        describe_place(s, number, place, sizeof(place));
+        if (step->rate_of && !isfinite(reached(s, step->rate_of)))
+                return stet_why_set(why, STET_EFAILED, "half the rate of %s, which was not measured",
+                                    step->rate_of);
+        int err = parse_command(s, words, &options, why);
+        return err ? err
+                   : repetition_measure(&options, suite_step_repeats(step, s->options->quick), s->dir,
+                                        s->measure, place, ret, why);
+}
+
 /* Only an interruption, or a document that can't be kept, is an error: what fails is noted. */
 static int run_step(struct suite *s, size_t number, stet_why *why)
 {
         const struct suite_step *step = &suite_steps[number];
-        uint32_t repeats = suite_step_repeats(step, s->options->quick);
-        char command[COMMAND_SIZE], words[COMMAND_SIZE], place[COMMAND_SIZE];
-        struct bench_options options;
+        char command[COMMAND_SIZE];
         stet_value document = { 0 };
         int64_t start_ns = machine_now_ns();
         suite_step_command(step, s->options->quick, reached(s, step->rate_of), command, sizeof(command));
-        memcpy(words, command, sizeof(words));
-        describe_place(s, number, place, sizeof(place));
-        int err = parse_command(s, words, &options, why);
-        if (!err)
-                err = repetition_measure(&options, repeats, s->dir, s->measure, place, &document, why);
+        int err = measure_step(s, number, command, &document, why);
         if (err == STET_ECANCELED)
                 return err;
         if (err) {
@@ -130,7 +140,7 @@ static int run_step(struct suite *s, size_t number, stet_why *why)
         } else {
                 tell_result(step->name, &document);
         }
-        err = add_result(s, step, command, repeats, (double)(machine_now_ns() - start_ns) / 1e9, &document,
+        err = add_result(s, step, command, (double)(machine_now_ns() - start_ns) / 1e9, &document,
                          err ? why->text : NULL);
         stet_value_free(&document);
         s->done_s += estimate_s(s, step);
@@ -200,17 +210,6 @@ int suite_check_out(const char *name, stet_why *why)
 
 typedef int print_fn(const stet_value *document, FILE *out);
 
-static int print_json(const stet_value *document, FILE *out)
-{
-        char *text;
-        int err = stet_value_to_json(document, STET_JSON_INDENT, &text);
-        if (err)
-                return err;
-        fprintf(out, "%s\n", text);
-        free(text);
-        return 0;
-}
-
 static int print_page(const stet_value *document, FILE *out)
 {
         suite_page_print(document, out);
@@ -244,7 +243,7 @@ static int write_all(const struct suite *s, const struct machine *machine, stet_
         if (err)
                 stet_why_set(why, err, "the document: %s", stet_error_text(err));
         if (!err)
-                err = write_file(name, "json", &document, print_json, why);
+                err = write_file(name, "json", &document, document_print, why);
         if (!err)
                 err = write_file(name, "md", &document, print_page, why);
         if (!err)

@@ -213,7 +213,10 @@ class Bench(CliTest):
 
     def test_help_names_every_workload_and_option(self):
         answer = self.expect(self.stet("bench", "--help"), OK)
-        for word in "raw ceiling chain3 empty fan signals timers recover history steady --runs --after --data".split():
+        for word in (
+            "raw ceiling chain3 empty fan signals timers recover history steady --runs --after --data "
+            "--repeat --out --sleep --shards --cores"
+        ).split():
             self.assertIn(f"  {word} ", answer.out)
 
 
