@@ -2,18 +2,23 @@
 #include "bench/bench.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/compare.h"
+#include "bench/directory.h"
+#include "bench/document.h"
 #include "bench/plot_file.h"
 #include "bench/plot_report.h"
 #include "bench/progress.h"
+#include "bench/repeat_print.h"
+#include "bench/repetition.h"
+#include "bench/suite.h"
 #include "bench/workload.h"
 
-enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130, OPEN_DIRS_MAX = 16 };
+enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 /* The places in the two tables are the same. */
 static const struct bench_options_workload workloads[] = {
@@ -46,14 +51,6 @@ static workload_fn *function_of(const char *workload)
         return functions[place];
 }
 
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *position)
-{
-        (void)info;
-        (void)type;
-        (void)position;
-        return remove(path);
-}
-
 static int make_directory(const struct bench_options *options, char *ret_path, size_t size, stet_why *why)
 {
         char file_system[32];
@@ -74,6 +71,8 @@ static int make_directory(const struct bench_options *options, char *ret_path, s
 /* What is wrong with the command line and only shows when it is tried: before anything is measured. */
 static int prepare(const struct bench_options *options, stet_why *why)
 {
+        if (options->all)
+                return suite_check_out(options->out, why);
         int err = options->plot ? plot_file_check(options->plot, why) : 0;
         if (!err && options->pinned_cores)
                 err = machine_pin(options->pinned_cores, why);
@@ -99,14 +98,54 @@ static int measure(const struct bench_options *options, const char *dir, stet_wh
         return err;
 }
 
+/* --- more than once --- */
+
+static int measure_repeats(const struct bench_options *options, const char *dir, stet_why *why)
+{
+        stet_value document = { 0 };
+        int err = repetition_measure(options, options->repeats, dir, measure, "", &document, why);
+        if (!err && options->json) {
+                err = document_print(&document, stdout);
+                if (err)
+                        stet_why_set(why, err, "the document: %s", stet_error_text(err));
+        } else if (!err) {
+                repeat_print(&document, stdout);
+        }
+        stet_value_free(&document);
+        return err;
+}
+
+static int parse(int argc, char **argv, struct bench_options *ret, stet_why *why)
+{
+        return bench_options_parse(argc, argv, workloads, WORKLOADS_COUNT, ret, why);
+}
+
+static int run(const struct bench_options *options, const char *dir, stet_why *why)
+{
+        if (options->all)
+                return suite_run(options, dir, parse, measure, why);
+        return options->repeats ? measure_repeats(options, dir, why) : measure(options, dir, why);
+}
+
+static int compare(const struct bench_options *options)
+{
+        stet_why why;
+        int err = compare_documents(options->compared[0], options->compared[1], options->json, stdout, &why);
+        if (err)
+                fprintf(stderr, "bench: %s\n", why.text);
+        return err ? EXIT_USAGE : 0;
+}
+
 int stet_bench_main(int argc, char **argv)
 {
         struct bench_options options;
         char dir[1024];
         stet_why why;
-        int err = bench_options_parse(argc, argv, workloads, WORKLOADS_COUNT, &options, &why);
+        int err = parse(argc, argv, &options, &why);
         if (err == STET_ECANCELED)
                 return 0;
+        if (!err && options.compare)
+                return compare(&options);
         if (!err)
                 err = prepare(&options, &why);
         if (!err)
@@ -116,9 +155,8 @@ int stet_bench_main(int argc, char **argv)
                 return EXIT_USAGE;
         }
         progress_catch_signals();
-        err = measure(&options, dir, &why);
-        if (nftw(dir, remove_entry, OPEN_DIRS_MAX, FTW_DEPTH | FTW_PHYS) != 0)
-                fprintf(stderr, "bench: %s could not be removed: %s\n", dir, strerror(errno));
+        err = run(&options, dir, &why);
+        directory_remove(dir);
         if (err)
                 fprintf(stderr, "bench %s: %s\n", options.workload, why.text);
         return err == STET_ECANCELED ? EXIT_INTERRUPTED : err ? EXIT_FAILURE : 0;

@@ -105,6 +105,7 @@ static int open_node(const struct bench_options *options, const stet_app *app, c
         node.app = app;
         node.level = options->level;
         node.threads = true;
+        node.shards = options->shards;
         node.no_checkpoint = options->checkpoint == BENCH_CHECKPOINT_OFF;
         node.executors = apart ? 0 : options->executors;
         node.no_activities = apart;

@@ -26,6 +26,8 @@ enum {
         PAYLOAD_DEFAULT = 100,
         WIDTH_MAX = 100000,
         WIDTH_DEFAULT = 1000,
+        REPEATS_MAX = 50,
+        SHARDS_MAX = 64, /* what a node takes */
         SIGNALS_DEFAULT = 100000,
         TRANSITIONS_DEFAULT = 100000,
         TRANSITIONS_MAX = 10000000,
@@ -57,6 +59,13 @@ enum option_name {
         OPTION_RETENTION,
         OPTION_CORES,
         OPTION_PLOT,
+        OPTION_SHARDS,
+        OPTION_SLEEP,
+        OPTION_REPEAT,
+        OPTION_ALL,
+        OPTION_OUT,
+        OPTION_QUICK,
+        OPTION_COMPARE,
         OPTIONS_END,
 };
 
@@ -78,8 +87,8 @@ static const struct {
                          "memory" },
         ENTRY(DATA) = { "data", "DIR", "", "where to make the temporary directory; the current directory" },
         ENTRY(OUTPUT) = { "output", "FORMAT", "", "text or json on standard output; -o for short" },
-        ENTRY(TRANSPORT) = { "transport", "T", "ceiling chain3 empty fan signals",
-                             "inproc (default), ipc or tcp" },
+        ENTRY(TRANSPORT) = { "transport", "T", "ceiling chain3 empty fan signals timers",
+                             "inproc (default), ipc or tcp (timers: with --sleep; inproc or tcp)" },
         ENTRY(EXECUTORS) = { "executors", "N", "ceiling chain3 empty fan steady",
                              "threads that run activities; 1" },
         ENTRY(IN_FLIGHT) = { "in-flight", "N", "ceiling chain3 empty signals",
@@ -107,6 +116,17 @@ static const struct {
         ENTRY(CORES) = { "cores", "N", "",
                          "use only the first N of the cores that this process may use; all" },
         ENTRY(PLOT) = { "plot", "FILE.svg", "", "draw the figures there, as a picture for a browser" },
+        ENTRY(SHARDS) = { "shards", "N", "chain3 empty fan signals timers recover history steady",
+                          "of the node, each with a log and a thread of its own; 1" },
+        ENTRY(SLEEP) = { "sleep", "TIME", "timers",
+                         "nothing is killed: 10000 runs start at once and sleep so long each" },
+        ENTRY(REPEAT) = { "repeat", "N", "",
+                          "so many times, a process each: medians, the least and the most" },
+        ENTRY(ALL) = { "all", NULL, "", "instead of a workload: a fixed suite of them, in under 10 minutes" },
+        ENTRY(OUT) = { "out", "NAME", "--all", "writes NAME.json and NAME.md, at its end; stet-bench" },
+        ENTRY(QUICK) = { "quick", NULL, "--all", "a twentieth of the runs, two repeats: to try it out" },
+        ENTRY(COMPARE) = { "compare", NULL, "",
+                           "instead of a workload: what differs between two JSON documents" },
 #undef ENTRY
 };
 
@@ -128,7 +148,9 @@ const char *bench_level_name(stet_level level)
 
 static void print_help(const struct bench_options_workload *workloads, size_t count)
 {
-        puts("usage: bench WORKLOAD [options]\n\nworkloads");
+        puts("usage: bench WORKLOAD [options]\n"
+             "       bench --all [--out NAME] [--quick] [--data DIR]\n"
+             "       bench --compare A.json B.json [-o json]\n\nworkloads");
         for (size_t i = 0; i < count; i++)
                 printf("  %-10s %s\n", workloads[i].name, workloads[i].summary);
         puts("\noptions");
@@ -196,6 +218,9 @@ static bool set_flag(int option, struct bench_options *o)
                      : option == OPTION_PARKED      ? &o->parked
                      : option == OPTION_ACTIVE      ? &o->active
                      : option == OPTION_TO_END      ? &o->to_end
+                     : option == OPTION_ALL         ? &o->all
+                     : option == OPTION_QUICK       ? &o->quick
+                     : option == OPTION_COMPARE     ? &o->compare
                                                     : NULL;
         if (flag)
                 *flag = true;
@@ -246,7 +271,16 @@ static int read_option(int option, const char *text, struct bench_options *o, st
         case OPTION_PLOT:
                 o->plot = text;
                 return 0;
-        default: /* OPTION_OUTPUT, 'o' */
+        case OPTION_SHARDS:
+                return options_read_count32("shards", text, SHARDS_MAX, &o->shards, why);
+        case OPTION_SLEEP:
+                return options_read_duration("sleep", text, &o->sleep_ms, why);
+        case OPTION_REPEAT:
+                return options_read_count32("repeat", text, REPEATS_MAX, &o->repeats, why);
+        case OPTION_OUT:
+                o->out = text;
+                return 0;
+        default: /* OPTION_OUTPUT */
                 return read_output(text, o, why);
         }
 }
@@ -287,6 +321,27 @@ static bool is(const struct bench_options *o, const char *workload)
         return strcmp(o->workload, workload) == 0;
 }
 
+static bool has(const bool *given, enum option_name option)
+{
+        return given[option - OPTION_RUNS];
+}
+
+static int check_timers(const struct bench_options *o, const bool *given, stet_why *why)
+{
+        if (o->sleep_ms >= 0 && (has(given, OPTION_AFTER) || has(given, OPTION_SPREAD)))
+                return stet_why_set(
+                    why, STET_EINVAL,
+                    "timers --sleep is due from each run's own start: --after and --spread are "
+                    "for timers without it");
+        if (o->sleep_ms < 0 && has(given, OPTION_TRANSPORT))
+                return stet_why_set(why, STET_EINVAL,
+                                    "timers takes --transport only with --sleep: what is killed is a server, "
+                                    "over tcp");
+        if (strcmp(o->transport, "ipc") == 0)
+                return stet_why_set(why, STET_EINVAL, "timers takes --transport inproc or tcp");
+        return 0;
+}
+
 static int check_together(const struct bench_options *o, const bool *given, stet_why *why)
 {
         for (size_t i = 0; i < OPTIONS_COUNT; i++)
@@ -296,7 +351,9 @@ static int check_together(const struct bench_options *o, const bool *given, stet
         if (o->one_at_a_time && o->rate > 0)
                 return stet_why_set(why, STET_EINVAL,
                                     "--one-at-a-time waits for each run, --rate for none: give one of them");
-        if (given[OPTION_IN_FLIGHT - OPTION_RUNS] && (o->one_at_a_time || o->rate > 0))
+        if (o->plot && o->repeats)
+                return stet_why_set(why, STET_EINVAL, "--plot draws one measurement: leave out --repeat");
+        if (has(given, OPTION_IN_FLIGHT) && (o->one_at_a_time || o->rate > 0))
                 return stet_why_set(why, STET_EINVAL, "--in-flight is for the closed loop, not for %s",
                                     o->one_at_a_time ? "--one-at-a-time" : "--rate");
         if (is(o, "signals") && o->in_flight > CLIENTS_MAX)
@@ -314,9 +371,44 @@ static int check_together(const struct bench_options *o, const bool *given, stet
                     why, STET_EINVAL,
                     "--checkpoint both is for one size of values, inproc: its two nodes are in "
                     "one process");
+        if (is(o, "timers"))
+                return check_timers(o, given, why);
         if (o->to_end && o->parked && !o->active)
                 return stet_why_set(why, STET_EINVAL,
                                     "--to-end is for runs with an activity, --parked leaves them out");
+        return 0;
+}
+
+/* Few options mean anything to the suite and to a comparison. */
+static bool mode_takes(const struct bench_options *o, int option)
+{
+        if (o->all)
+                return option == OPTION_ALL || option == OPTION_OUT || option == OPTION_QUICK ||
+                       option == OPTION_DATA;
+        return option == OPTION_COMPARE || option == OPTION_OUTPUT;
+}
+
+/* Without a workload: the suite, or a comparison. */
+static int check_mode(struct bench_options *o, const bool *given, int names_count, char **names,
+                      stet_why *why)
+{
+        o->workload = o->all ? "--all" : "--compare";
+        if (o->all && o->compare)
+                return stet_why_set(why, STET_EINVAL, "--all or --compare: give one of them");
+        for (int i = 0; i < OPTIONS_COUNT; i++)
+                if (given[i] && !mode_takes(o, OPTION_RUNS + i))
+                        return stet_why_set(why, STET_EINVAL, "%s does not take --%s", o->workload,
+                                            entries[i].name);
+        if (o->all && names_count)
+                return stet_why_set(why, STET_EINVAL, "--all measures a fixed suite: what is \"%s\"?",
+                                    names[0]);
+        if (o->all && !o->out[0])
+                return stet_why_set(why, STET_EINVAL, "--out takes a name, not \"\"");
+        if (o->compare && names_count != 2)
+                return stet_why_set(why, STET_EINVAL, "--compare takes two documents, A.json B.json, not %d",
+                                    names_count);
+        for (int i = 0; i < names_count; i++)
+                o->compared[i] = names[i];
         return 0;
 }
 
@@ -367,8 +459,10 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
                 .transitions = TRANSITIONS_DEFAULT,
                 .after_ms = -1,
                 .spread_ms = -1,
+                .sleep_ms = -1,
                 .duration_ms = STEADY_DEFAULT_MS,
                 .retention = "60s",
+                .out = "stet-bench",
         };
         struct option long_options[OPTIONS_COUNT + 2];
         bool given[OPTIONS_COUNT] = { false };
@@ -381,11 +475,16 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
                 }
                 if (option == '?' || option == ':')
                         return refuse_option(option, argv, why);
+                if (option == 'o')
+                        option = OPTION_OUTPUT;
                 int err = read_option(option, optarg, &o, why);
                 if (err)
                         return err;
-                if (option >= OPTION_RUNS)
-                        given[option - OPTION_RUNS] = true;
+                given[option - OPTION_RUNS] = true;
+        }
+        if (o.all || o.compare) {
+                *ret = o;
+                return check_mode(ret, given, argc - optind, argv + optind, why);
         }
         if (argc - optind > 1)
                 return stet_why_set(why, STET_EINVAL, "one workload at a time: what is \"%s\"?",

@@ -38,6 +38,14 @@ struct bench_options {
         enum bench_checkpoint checkpoint;
         uint32_t pinned_cores; /* 0: all that the process may use */
         const char *plot;      /* where the picture goes; NULL: none is drawn */
+        uint32_t shards;       /* of the node; 0: its own number */
+        int64_t sleep_ms;      /* of timers; -1: they are killed in between */
+        uint32_t repeats;      /* 0: once, and no word about it */
+        const char *out;       /* of --all: the name of its documents */
+        const char *compared[2];
+        bool all;     /* the suite, and no workload */
+        bool quick;   /* … a small one */
+        bool compare; /* two documents, and no workload */
         bool parked;
         bool active;
         bool to_end;

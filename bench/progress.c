@@ -13,6 +13,8 @@ static const int64_t INTERVAL_NS = 200000000;
 
 static const int64_t SAME_NS = 1000000000; /* timeout(1), for one, sends each signal twice at once */
 
+static char place[192];
+
 static volatile sig_atomic_t interrupted;
 static int64_t interrupted_ns; /* written before, and read after, interrupted is set: by the handler alone */
 
@@ -44,6 +46,13 @@ bool progress_interrupted(void)
         return interrupted != 0;
 }
 
+void progress_set_place(const char *text)
+{
+        snprintf(place, sizeof(place), "%s", text);
+        if (isatty(STDERR_FILENO) == 1)
+                fprintf(stderr, "\r\033[K%s", place);
+}
+
 void progress_begin(struct progress *p, const char *what, uint64_t total)
 {
         int64_t now_ns = machine_now_ns();
@@ -62,14 +71,15 @@ void progress_show(struct progress *p, uint64_t done, int64_t now_ns)
                 return;
         p->next_ns = now_ns + INTERVAL_NS;
         double rate = (double)done * 1e9 / (double)(now_ns - p->start_ns);
-        fprintf(stderr, "\r\033[K%s  %" PRIu64 " of %" PRIu64 "  %.0f/s", p->what, done, p->total, rate);
+        fprintf(stderr, "\r\033[K%s%s  %" PRIu64 " of %" PRIu64 "  %.0f/s", place, p->what, done, p->total,
+                rate);
         fflush(stderr);
 }
 
 void progress_end(struct progress *p)
 {
         if (p && p->terminal)
-                fputs("\r\033[K", stderr);
+                fprintf(stderr, "\r\033[K%s", place);
 }
 
 int progress_pause(int64_t ms, stet_why *why)

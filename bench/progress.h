@@ -19,6 +19,10 @@ struct progress {
         bool terminal;
 };
 
+/* What stands in front of every line from here on: where in something longer this is. "" is nothing. Shown at
+ * once; an empty one clears the line. */
+void progress_set_place(const char *text);
+
 /* From here on SIGINT and SIGTERM only make progress_interrupted() true; a second one, a second later or
  * more, kills. */
 void progress_catch_signals(void);

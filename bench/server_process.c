@@ -47,6 +47,7 @@ static void open_node(const struct keeper *k, const struct command *command, ste
         node.app = k->app;
         node.level = k->options->level;
         node.threads = true;
+        node.shards = k->options->shards;
         node.no_checkpoint = k->options->checkpoint == BENCH_CHECKPOINT_OFF;
         node.retention = command->start.retention[0] ? command->start.retention : NULL;
         node.executors = command->start.executors;

@@ -18,6 +18,7 @@
 #include "bench/probe.h"
 #include "bench/progress.h"
 #include "bench/server_process.h"
+#include "bench/sleeps.h"
 #include "bench/start_many.h"
 
 static const uint64_t RUNS_DEFAULT = 100000;
@@ -227,6 +228,8 @@ static int measure(const struct bench_options *options, struct timers *t, stet_w
 
 int workload_timers(const struct bench_options *options, const char *dir, struct report *r, stet_why *why)
 {
+        if (options->sleep_ms >= 0)
+                return sleeps_measure(options, dir, r, why);
         struct timers *t = xcalloc(1, sizeof(*t));
         stet_app app = STET_APP("bench");
         int64_t start_ns = machine_now_ns();

@@ -105,6 +105,25 @@ class Bench(CliTest):
         self.assertEqual((document["fired_again"], document["fired_early"], document["lost"]), (0, 0, 0))
         self.assertGreater(document["ready_ms"], 0)
 
+    def test_sleeping_runs_are_seen_to_end_and_never_early(self):
+        for transport in ("inproc", "tcp"):
+            document = self.bench(
+                "timers",
+                *("--sleep", "50ms", "--runs", "30", "--transport", transport),
+                keys="sleep_ms starts_s all_done_s lateness_p50_ms lateness_p99_ms lateness_max_ms "
+                "seen_lateness_p50_ms seen_lateness_p99_ms seen_lateness_max_ms fired_early cpu_ms_per_run "
+                "node_cpu_ms_per_run",
+            )
+            self.assertEqual((document["runs"], document["sleep_ms"], document["fired_early"]), (30, 50, 0))
+            self.assertGreaterEqual(document["all_done_s"], 0.05)
+            self.assertGreater(document["seen_lateness_p50_ms"], 0)
+            self.assertEqual(document["node_cpu_ms_per_run"] is None, transport == "inproc")
+
+    def test_a_node_may_have_shards_and_the_process_fewer_cores(self):
+        self.bench("chain3", "--runs", "50", "--no-ceiling", "--shards", "2")
+        document = self.bench("empty", "--runs", "50", "--no-ceiling", "--cores", "1")
+        self.assertEqual(document["cores"], 1)
+
     def test_timers_that_are_due_before_all_are_started_are_a_failure(self):
         answer = self.stet("bench", "timers", "--data", self.directory, "--runs", "100", "--after", "0")
         self.expect(answer, cli.FAILED, "longer --after")
@@ -258,6 +277,12 @@ class Bench(CliTest):
             (("chain3", "--checkpoint", "both", "--transport", "tcp"), ("inproc",)),
             (("chain3", "--checkpoint", "maybe"), ("on, off or both",)),
             (("steady", "--retention", "x"), ("--retention",)),
+            (("timers", "--sleep", "2s", "--after", "2s"), ("--after", "--sleep")),
+            (("timers", "--sleep", "2s", "--transport", "ipc"), ("inproc or tcp",)),
+            (("chain3", "--sleep", "2s"), ("chain3", "--sleep")),
+            (("chain3", "--shards", "65"), ("--shards", "64")),
+            (("raw", "--shards", "2"), ("raw", "--shards")),
+            (("chain3", "--cores", "1000"), ("--cores 1000",)),
             (("signals", "--in-flight", "5000"), ("1024",)),
             (("chain3", "--one-at-a-time", "--rate", "5"), ("--rate",)),
             (("chain3", "--rate", "5", "--in-flight", "5"), ("--in-flight",)),
@@ -272,8 +297,10 @@ class Bench(CliTest):
 
     def test_help_names_every_workload_and_option(self):
         answer = self.expect(self.stet("bench", "--help"), OK)
-        words = "raw ceiling chain3 empty fan signals timers recover history steady --runs --after --cores --plot"
-        for word in words.split():
+        for word in (
+            "raw ceiling chain3 empty fan signals timers recover history steady --runs --after --data "
+            "--repeat --out --sleep --shards --cores --plot"
+        ).split():
             self.assertIn(f"  {word} ", answer.out)
 
 
