@@ -237,13 +237,21 @@ static int read_log(struct checkpointer *c, stet_why *why)
         return err < 0 ? 0 : err;
 }
 
-int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_max, size_t *ret_bytes,
-                      stet_why *why)
+static struct checkpointer_batch describe(const struct checkpointer *c)
+{
+        struct checkpointer_batch b = { .bytes = c->bytes.size, .runs = c->changes_count };
+        for (size_t i = 0; i < c->changes_count; i++)
+                b.open += c->changes[i]->run && c->changes[i]->run->ending == RUN_OPEN;
+        return b;
+}
+
+int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_max,
+                      struct checkpointer_batch *ret, stet_why *why)
 {
         c->up_to_lsn = up_to_lsn;
         c->bytes_max = bytes_max;
         c->why = why;
-        *ret_bytes = 0;
+        *ret = (struct checkpointer_batch){ 0 };
         if (up_to_lsn <= c->store.store->checkpoint.lsn) {
                 shrink(c);
                 return 0;
@@ -261,7 +269,7 @@ int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_m
         if (any && !err)
                 err = store_commit(c->store.store, &c->batch, c->reached, why);
         if (any && !err)
-                *ret_bytes = c->bytes.size;
+                *ret = describe(c);
         forget_batch(c);
         return err;
 }

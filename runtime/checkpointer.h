@@ -19,10 +19,16 @@ struct checkpointer;
 struct checkpointer *checkpointer_new(struct log *log, const struct run_store *store);
 void checkpointer_free(struct checkpointer *c);
 
-/* Writes what about bytes_max of the log's records, none beyond up_to_lsn, have changed. *ret_bytes: how many
- * they were; 0: there were none. STET_EFULL: nothing was written, try again later. Any other error: the store
- * is not to be used any more. */
-int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_max, size_t *ret_bytes,
-                      stet_why *why);
+/* What a batch was of. */
+struct checkpointer_batch {
+        size_t bytes; /* of records; 0: there were none */
+        size_t runs;  /* that changed, and */
+        size_t open;  /* were not over at its end */
+};
+
+/* Writes what about bytes_max of the log's records, none beyond up_to_lsn, have changed. STET_EFULL: nothing
+ * was written, try again later. Any other error: the store is not to be used any more. */
+int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_max,
+                      struct checkpointer_batch *ret, stet_why *why);
 
 #endif

@@ -25,15 +25,15 @@ struct checkpoints_inline {
 static void step(struct checkpoints_inline *t, uint64_t lsn, int64_t now_ns)
 {
         struct checkpoints *c = &t->checkpoints;
-        size_t bytes = 0;
-        int err = checkpointer_step(t->checkpointer, lsn, STEP_BYTES, &bytes, &c->why);
+        struct checkpointer_batch batch;
+        int err = checkpointer_step(t->checkpointer, lsn, STEP_BYTES, &batch, &c->why);
         atomic_store_explicit(&c->err, err, memory_order_release);
         if (err) {
                 t->due_ns = now_ns + FULL_RETRY_NS;
                 return;
         }
         uint64_t reached = t->store->checkpoint.lsn;
-        atomic_fetch_add(&c->bytes, bytes);
+        atomic_fetch_add(&c->bytes, batch.bytes);
         atomic_store(&c->store_bytes, t->store->stats.disk_bytes);
         atomic_store_explicit(&c->lsn, reached, memory_order_release);
         log_trim(t->log, reached + 1);

@@ -2,6 +2,11 @@
  *
  * Checkpoints on a thread of their own. The shard's word that more is durable is two stores and, when the
  * thread sleeps because nothing was behind, one call to wake it: never more than once for a checkpoint.
+ *
+ * How much is enough for a batch follows from the batches themselves. A run that is in two costs nearly
+ * twice, so where many are under way when a batch ends, the next is larger. But a large batch goes to the
+ * disk all at once, and a commit of the log that comes in between waits for it: where runs are soon over,
+ * batches are small.
  */
 #include "base/own_thread.h"
 #include "runtime/checkpointer.h"
@@ -17,7 +22,8 @@
 #include <unistd.h>
 
 enum {
-        STEP_BYTES = 32 << 20, /* of the log, for one batch */
+        BATCH_BYTES_MIN = 2 << 20, /* of the log */
+        BATCH_BYTES_MAX = 32 << 20,
         AFTER_MS = 1000,
         FULL_RETRY_MS = 1000,
         NICENESS = 5,
@@ -28,6 +34,7 @@ struct checkpoints_thread {
         struct log *log;
         struct store *store;
         struct checkpointer *checkpointer;
+        size_t batch_bytes; /* so many are worth a batch */
         pthread_t thread;
         sem_t work;
         _Atomic uint64_t durable_lsn;
@@ -107,18 +114,28 @@ static void announce(struct checkpoints_thread *t)
         atomic_fetch_add_explicit(&t->checkpoints.announced, 1, memory_order_release);
 }
 
+static void adapt(struct checkpoints_thread *t, const struct checkpointer_batch *batch)
+{
+        if (batch->open * 4 > batch->runs && t->batch_bytes < BATCH_BYTES_MAX)
+                t->batch_bytes *= 2;
+        else if (batch->open * 16 < batch->runs && t->batch_bytes > BATCH_BYTES_MIN)
+                t->batch_bytes /= 2;
+}
+
 static int step(struct checkpoints_thread *t)
 {
         struct checkpoints *c = &t->checkpoints;
-        size_t bytes = 0;
+        struct checkpointer_batch batch;
         stet_why why = { "" };
-        int err = checkpointer_step(t->checkpointer, atomic_load(&t->durable_lsn), STEP_BYTES, &bytes, &why);
+        int err =
+            checkpointer_step(t->checkpointer, atomic_load(&t->durable_lsn), BATCH_BYTES_MAX, &batch, &why);
         if (err && atomic_load(&c->err) == 0)
                 c->why = why;
         atomic_store_explicit(&c->err, err, memory_order_release);
         if (!err) {
                 uint64_t reached = t->store->checkpoint.lsn;
-                atomic_fetch_add(&c->bytes, bytes);
+                atomic_fetch_add(&c->bytes, batch.bytes);
+                adapt(t, &batch);
                 atomic_store(&c->store_bytes, t->store->stats.disk_bytes);
                 atomic_store_explicit(&c->lsn, reached, memory_order_release);
                 log_trim(t->log, reached + 1);
@@ -145,12 +162,12 @@ static void *run(void *arg)
         give_way();
         while (!atomic_load(&t->stop)) {
                 if (nothing_behind(t)) {
-                        size_t bytes;
-                        checkpointer_step(t->checkpointer, 0, 0, &bytes, NULL); /* gives memory back */
+                        struct checkpointer_batch none;
+                        checkpointer_step(t->checkpointer, 0, 0, &none, NULL); /* gives memory back */
                         sleep_until(t, atomic_load(&t->durable_bytes) + 1, -1);
                         continue;
                 }
-                sleep_until(t, atomic_load(&t->checkpoints.bytes) + STEP_BYTES, AFTER_MS);
+                sleep_until(t, atomic_load(&t->checkpoints.bytes) + t->batch_bytes, AFTER_MS);
                 if (atomic_load(&t->stop))
                         break;
                 int err = step(t);
@@ -193,6 +210,7 @@ int checkpoints_thread_new(const struct checkpoints_options *options, struct che
         t->checkpoints.fd = fd;
         t->log = options->log;
         t->store = options->store->store;
+        t->batch_bytes = BATCH_BYTES_MIN;
         t->checkpointer = checkpointer_new(options->log, options->store);
         atomic_store(&t->checkpoints.lsn, t->store->checkpoint.lsn);
         atomic_store(&t->checkpoints.store_bytes, t->store->stats.disk_bytes);

@@ -54,9 +54,9 @@ void kept_runs_append(struct kept_runs *k)
 void kept_runs_checkpoint(struct kept_runs *k)
 {
         stet_why why = { "" };
-        size_t bytes;
+        struct checkpointer_batch batch;
         kept_runs_append(k);
         struct checkpointer *c = checkpointer_new(k->log, &k->runs);
-        cr_assert_eq(checkpointer_step(c, k->log->last_lsn, SIZE_MAX, &bytes, &why), 0, "%s", why.text);
+        cr_assert_eq(checkpointer_step(c, k->log->last_lsn, SIZE_MAX, &batch, &why), 0, "%s", why.text);
         checkpointer_free(c);
 }

@@ -20,14 +20,14 @@ struct other {
 static bool other_open(struct sim *s, uint32_t shard, struct store_checkpoint to, struct other *ret)
 {
         stet_why why = { "" };
-        size_t bytes;
+        struct checkpointer_batch batch;
         ret->disk = store_disk_new();
         ret->store = store_mem_open(ret->disk, 1);
         int err = run_store_open(ret->store, keeper_seed(s, shard), &ret->runs, &why);
         struct checkpointer *c =
             checkpointer_new(archive_log(model_archive(s->model, shard), to.lsn), &ret->runs);
         if (!err)
-                err = checkpointer_step(c, to.lsn, SIZE_MAX, &bytes, &why);
+                err = checkpointer_step(c, to.lsn, SIZE_MAX, &batch, &why);
         checkpointer_free(c);
         if (err)
                 sim_break(s, "P32: the records of shard %u up to %llu make no store: %s", shard,

@@ -25,8 +25,8 @@ struct keeper {
         struct run_store runs;
         struct checkpointer *checkpointer;
         uint64_t durable_lsn;
-        uint64_t up_to_lsn; /* of the step that comes */
-        size_t step_bytes;  /* that the last step wrote */
+        uint64_t up_to_lsn;              /* of the step that comes */
+        struct checkpointer_batch batch; /* that the last step wrote */
         struct happening step;
         struct happening tell;
         struct happening trim;
@@ -114,8 +114,7 @@ static void take_step(struct sim *s, struct happening *h)
         k->reading = *k->log;
         k->reading.ops = &reading_ops;
         size_t bytes_max = s->healing ? SIZE_MAX : s->knobs.checkpoint_bytes;
-        int err =
-            checkpointer_step(k->checkpointer, k->up_to_lsn, bytes_max, &k->step_bytes, &k->checkpoints.why);
+        int err = checkpointer_step(k->checkpointer, k->up_to_lsn, bytes_max, &k->batch, &k->checkpoints.why);
         store_disk_fail_after(k->disk, -1, 0, false);
         sim_tell(s, "store:%u: checkpoint %llu: %s", k->shard, (unsigned long long)k->store->checkpoint.lsn,
                  err ? stet_error_name(err) : "durable");
@@ -133,7 +132,7 @@ static void tell(struct sim *s, struct happening *h)
         struct keeper *k = container_of(h, struct keeper, tell);
         struct checkpoints *c = &k->checkpoints;
         atomic_store(&c->err, 0);
-        atomic_fetch_add(&c->bytes, k->step_bytes);
+        atomic_fetch_add(&c->bytes, k->batch.bytes);
         atomic_store(&c->store_bytes, k->store->stats.disk_bytes);
         atomic_store(&c->lsn, k->store->checkpoint.lsn);
         site_wake_shard(s, k->shard);
