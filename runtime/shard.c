@@ -209,10 +209,19 @@ static bool lags(const struct shard *s)
                !atomic_load_explicit(&c->err, memory_order_relaxed);
 }
 
+/* More code is in memory than may be, and can't be parked before it is durable: a burst of starts must not
+ * take every stack that the system gives. */
+static bool is_crowded(const struct shard *s)
+{
+        return s->awake_count > s->options.stacks_max + s->options.stacks_max / 2;
+}
+
 bool shard_full(const struct shard *s)
 {
-        return s->failed || lags(s) ||
-               (s->submitted && s->filling->log.bytes.size + s->filling->outbox.size > GROUP_BYTES_AIM);
+        const struct held_group *g = s->filling;
+        bool much = g->log.bytes.size + g->outbox.size > GROUP_BYTES_AIM;
+        return s->failed || lags(s) || (s->submitted && much) ||
+               ((s->submitted || g->log.count) && is_crowded(s));
 }
 
 /* --- records --- */

@@ -389,3 +389,29 @@ Test(parked, big_values_come_back_as_they_were)
         stet_value_free(&big);
         free(text);
 }
+
+Test(parked, burst_of_starts_takes_no_more_stacks_than_may_be_and_what_is_being_written)
+{
+        enum { RUNS = 5000, STACKS = 10, STARTS_OF_A_FRAME = 1500 };
+        stet_node_options o = STET_NODE_OPTIONS;
+        stet_answer answers[100];
+        stet_start what = { .workflow = "wait" };
+        size_t answered = 0, count;
+        close_node();
+        o.data_dir = path;
+        o.app = &app;
+        o.level = STET_LEVEL_MEMORY;
+        o.stacks_max = STACKS;
+        cr_assert_eq(stet_node_open(&o, &node, &why), 0, "%s", why.text);
+        cr_assert_eq(stet_node_client(node, &client, &why), 0, "%s", why.text);
+        for (uint64_t i = 0; i < RUNS; i++)
+                cr_assert_eq(stet_client_submit(client, &what, i, false, &why), 0, "%s", why.text);
+        while (answered < RUNS) {
+                cr_assert_eq(stet_client_collect(client, answers, 100, BOUND_MS, &count, &why), 0, "%s",
+                             why.text);
+                cr_assert_gt(count, 0);
+                answered += count;
+        }
+        cr_assert_eq(told_stat(client, "runs", "open"), RUNS);
+        cr_assert_lt(told_stat(client, "runs", "awake"), STARTS_OF_A_FRAME);
+}
