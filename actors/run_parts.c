@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 enum {
-        UNUSED_MAX = 4096,
-        UNUSED_RUNS_MAX = 16384,
+        UNUSED_MAX = 32768,
+        UNUSED_RUNS_MAX = 32768,
         SENDERS_FEW = 8, /* found without a table */
 };
 

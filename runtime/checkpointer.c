@@ -194,6 +194,7 @@ static void forget_batch(struct checkpointer *c)
 static void shrink(struct checkpointer *c)
 {
         enum { KEEP = 1 << 20 };
+        run_set_shrink(&c->set);
         if (c->bytes.capacity <= KEEP && c->batch.bytes.capacity <= KEEP)
                 return;
         buffer_fini(&c->bytes);

@@ -500,8 +500,12 @@ void shard_close(struct shard *s)
         {
                 struct run *run = container_of(at, struct run, in_shard);
                 for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL;)
-                        free(w);
+                        shard_give_waiter(s, w);
                 shard_park(s, run);
+        }
+        for (struct run_waiter *w = s->unused_waiters, *next; w; w = next) {
+                next = w->next;
+                free(w);
         }
         run_set_fini(&s->set);
         for (int i = 0; i < 2; i++) {

@@ -87,9 +87,12 @@ void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correl
         for (; *link; link = &(*link)->next)
                 if ((*link)->peer == peer && (*link)->correlation == correlation)
                         return;
-        struct run_waiter *w = xcalloc(1, sizeof *w);
-        w->peer = peer;
-        w->correlation = correlation;
+        struct run_waiter *w = s->unused_waiters;
+        if (w)
+                s->unused_waiters = w->next;
+        else
+                w = xmalloc(sizeof *w);
+        *w = (struct run_waiter){ .peer = peer, .correlation = correlation };
         *link = w;
 }
 
@@ -99,6 +102,12 @@ struct run_waiter *shard_take_waiter(struct run *run)
         if (w)
                 run->waiters = w->next;
         return w;
+}
+
+void shard_give_waiter(struct shard *s, struct run_waiter *w)
+{
+        w->next = s->unused_waiters;
+        s->unused_waiters = w;
 }
 
 static void handle_wait(struct shard *s, const struct message *m, struct run *run)

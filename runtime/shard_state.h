@@ -52,6 +52,7 @@ struct shard {
         struct run_set set;
         struct list awake; /* runs whose code is in memory, the longest untouched first */
         uint32_t awake_count;
+        struct run_waiter *unused_waiters;
         struct answers answers; /* of commands that left no record */
 
         struct shard_progress progress; /* of coming back, and */
@@ -161,7 +162,8 @@ void shard_reply(struct shard *s, const struct message *to, int code, uint64_t r
                  const char *text);
 void shard_wait(struct shard *s, struct run *run, uint64_t peer, uint64_t correlation);
 struct run_waiter *
-shard_take_waiter(struct run *run); /* the first, for the caller to free; NULL: none is left */
+shard_take_waiter(struct run *run); /* the first, for the caller to give back; NULL: none is left */
+void shard_give_waiter(struct shard *s, struct run_waiter *w);
 /* Why a workflow of that name can't start here: false and a sentence with the names that can. */
 bool shard_serves_workflow(const struct shard *s, struct bytes name, stet_why *why);
 

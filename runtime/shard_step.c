@@ -288,7 +288,7 @@ void shard_tell_parent(struct shard *s, const struct run *run)
 
 static void tell_all(struct shard *s, struct run *run)
 {
-        for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL; free(w))
+        for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL; shard_give_waiter(s, w))
                 shard_tell_ending(s, run, w->peer, w->correlation);
         if (run->parent)
                 shard_tell_parent(s, run);
@@ -317,7 +317,7 @@ static void continue_as_new(struct shard *s, struct run *run, int64_t now_ns)
                 shard_step(s, next, &again, now_ns);
         }
         next = shard_last_of_chain(s, next);
-        for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL; free(w))
+        for (struct run_waiter *w; (w = shard_take_waiter(run)) != NULL; shard_give_waiter(s, w))
                 shard_wait(s, next, w->peer, w->correlation);
 }
 
