@@ -153,6 +153,7 @@ struct run_tables {
         struct list *unused_runs; /* freed runs, for the next ones: in_shard.next goes on */
         uint32_t unused_runs_count;
         struct map requests; /* struct run_request, by hash */
+        bool only_fold;      /* nobody looks for requests here: they are in their runs' lists only */
         struct heap timers;  /* struct op.timer */
 };
 

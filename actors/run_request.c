@@ -74,8 +74,10 @@ void run_request_keep(struct run *run, struct run_tables *tables, const struct e
         r->id_size = e->request_id.size;
         memcpy(r->id, e->request_id.data, e->request_id.size);
         list_push(&run->requests, &r->in_run);
-        map_put(&tables->requests, &r->by_hash,
-                request_hash(e->type, bytes_str(run->ns), run_request_scope(run, e->type), e->request_id));
+        if (!tables->only_fold)
+                map_put(&tables->requests, &r->by_hash,
+                        request_hash(e->type, bytes_str(run->ns), run_request_scope(run, e->type),
+                                     e->request_id));
 }
 
 void run_requests_forget(struct run *run, struct run_tables *tables, uint64_t up_to_lsn)
@@ -85,7 +87,8 @@ void run_requests_forget(struct run *run, struct run_tables *tables, uint64_t up
                 struct run_request *r = container_of(at, struct run_request, in_run);
                 if (r->lsn > up_to_lsn)
                         return;
-                map_remove(&tables->requests, &r->by_hash);
+                if (!tables->only_fold)
+                        map_remove(&tables->requests, &r->by_hash);
                 list_remove(at);
                 request_give(run, r);
         }

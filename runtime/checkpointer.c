@@ -281,6 +281,7 @@ struct checkpointer *checkpointer_new(struct log *log, const struct run_store *s
         c->log = log;
         c->store = *store;
         run_set_init(&c->set, &c->store, store->secret[0]);
+        c->set.tables.only_fold = true;
         c->set.changing = changing;
         c->set.ctx = c;
         return c;
