@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * `stet bench`: honest figures from bundled tools. See docs/PERFORMANCE.md for what each workload measures.
+ * `stet bench`: honest figures from bundled tools. See docs/BENCHMARKS.md for what each workload measures.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H

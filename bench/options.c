@@ -161,7 +161,7 @@ static void print_help(const struct bench_options_workload *workloads, size_t co
                 printf("%s%s%s\n      %s\n", takers[0] ? "   (" : "", takers, takers[0] ? ")" : "",
                        entries[i].help);
         }
-        puts("\nWhat each workload measures and how to read the keys: docs/PERFORMANCE.md");
+        puts("\nWhat each workload measures and how to read the keys: docs/BENCHMARKS.md");
 }
 
 static int read_level(const char *text, struct bench_options *o, stet_why *why)

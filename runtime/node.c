@@ -113,10 +113,11 @@ static bool is_full(const stet_node *n)
         return n->host.shard && shard_full(n->host.shard);
 }
 
-static bool take_frames(stet_node *n)
+/* How many it took: NODE_TURN_FRAMES_MAX when there may be more. */
+static int take_frames(stet_node *n)
 {
         if (n->recovering)
-                return node_let_in(n);
+                return node_let_in(n) ? NODE_TURN_FRAMES_MAX : 0;
         uint64_t peer;
         bool local;
         struct bytes frame;
@@ -125,7 +126,7 @@ static bool take_frames(stet_node *n)
                 front_receive(n->front, peer, local, frame, n->now_ns);
                 count++;
         }
-        return count > 0;
+        return count;
 }
 
 static uint64_t written_bytes(const stet_node *n)
@@ -199,7 +200,7 @@ static bool node_turn(stet_node *n)
         watch_disk(n);
         if (n->recovering)
                 node_watch_recovery(n);
-        bool more = take_frames(n);
+        bool more = take_frames(n) == NODE_TURN_FRAMES_MAX;
         if (n->threads)
                 more |= turn_threads(n);
         else
@@ -210,7 +211,7 @@ static bool node_turn(stet_node *n)
         front_flush(n->front, n->now_ns);
         /* Sending may swallow the sign that a frame has come (ZMQ_FD is edge-triggered): look once more
          * before anyone sleeps. */
-        more |= take_frames(n);
+        more |= take_frames(n) > 0;
         if (n->threads)
                 more |= turn_threads(n);
         if (n->inline_executor)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""`stet bench`: every workload in a tiny size, with all the keys that docs/PERFORMANCE.md promises."""
+"""`stet bench`: every workload in a tiny size, with all the keys that docs/BENCHMARKS.md promises."""
 
 import json
 import os
