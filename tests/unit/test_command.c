@@ -1265,6 +1265,7 @@ CLAIM(submitted_signals_follow_the_same_rules_as_others)
         for (int i = 0; i < 5; i++) {
                 cr_assert_lt(answers[i].tag, 5);
                 cr_assert_eq(answers[i].err, wanted[answers[i].tag], "%s", stet_error_name(answers[i].err));
+                cr_assert_eq(strspn(answers[i].run_id, "0") == 16, answers[i].err != 0);
         }
         signal_run("clock", "go", NULL);
         cr_assert_str_eq(embedded_result(&e, "clock", STET_RUN_COMPLETED), "2",
