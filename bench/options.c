@@ -29,6 +29,7 @@ enum {
         REPEATS_MAX = 50,
         SHARDS_MAX = 64, /* what a node takes */
         SIGNALS_DEFAULT = 100000,
+        WINDOW_DEFAULT = 10000,
         TRANSITIONS_DEFAULT = 100000,
         TRANSITIONS_MAX = 10000000,
         STEADY_DEFAULT_MS = 10 * 60 * 1000,
@@ -49,6 +50,7 @@ enum option_name {
         OPTION_CHECKPOINT,
         OPTION_WIDTH,
         OPTION_SIGNALS,
+        OPTION_WINDOW,
         OPTION_TRANSITIONS,
         OPTION_AFTER,
         OPTION_SPREAD,
@@ -103,7 +105,11 @@ static const struct {
         ENTRY(CHECKPOINT) = { "checkpoint", "WHICH", "chain3 empty fan steady",
                               "on (default), off, or (chain3, empty) both in turn, to compare them" },
         ENTRY(WIDTH) = { "width", "N", "fan", "activities in parallel; 1000" },
-        ENTRY(SIGNALS) = { "signals", "N", "signals", "how many in each row; 100000" },
+        ENTRY(SIGNALS) = { "signals", "N", "signals",
+                           "how many in each row; 100000 (batched: ten times as many, to one run three "
+                           "times)" },
+        ENTRY(WINDOW) = { "window", "N", "signals",
+                          "batched signals that one client has under way at a time; 10000" },
         ENTRY(TRANSITIONS) = { "transitions", "N", "history", "how long the history becomes; 100000" },
         ENTRY(AFTER) = { "after", "TIME", "timers", "how far ahead the first is due; 20s and 200 µs a run" },
         ENTRY(SPREAD) = { "spread", "TIME", "timers",
@@ -256,6 +262,8 @@ static int read_option(int option, const char *text, struct bench_options *o, st
                 return options_read_count32("width", text, WIDTH_MAX, &o->width, why);
         case OPTION_SIGNALS:
                 return options_read_count("signals", text, RUNS_MAX, &o->signals, why);
+        case OPTION_WINDOW:
+                return options_read_count32("window", text, IN_FLIGHT_MAX, &o->window, why);
         case OPTION_TRANSITIONS:
                 return options_read_count("transitions", text, TRANSITIONS_MAX, &o->transitions, why);
         case OPTION_AFTER:
@@ -456,6 +464,7 @@ int bench_options_parse(int argc, char **argv, const struct bench_options_worklo
                 .payload_bytes = PAYLOAD_DEFAULT,
                 .width = WIDTH_DEFAULT,
                 .signals = SIGNALS_DEFAULT,
+                .window = WINDOW_DEFAULT,
                 .transitions = TRANSITIONS_DEFAULT,
                 .after_ms = -1,
                 .spread_ms = -1,

@@ -30,6 +30,7 @@ struct bench_options {
         double rate; /* runs a second, open loop; 0: closed loop */
         uint32_t width;
         uint64_t signals;
+        uint32_t window;
         uint64_t transitions;
         int64_t after_ms;    /* -1: the workload's own */
         int64_t spread_ms;   /* likewise */

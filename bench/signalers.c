@@ -11,7 +11,10 @@
 #include "bench/machine.h"
 #include "bench/progress.h"
 
-enum { TIMEOUT_MS = 120000 }; /* a long history may have to be replayed before the answer */
+enum {
+        TIMEOUT_MS = 120000, /* a long history may have to be replayed before the answer */
+        ANSWERS_MAX = 4096,
+};
 
 struct crowd {
         const struct signalers *options;
@@ -76,6 +79,92 @@ static void send_all(struct signaler *me, stet_client *client)
         }
 }
 
+/* --- in batches --- */
+
+/* Signals under way; the tag of each is a place that no other one has. */
+struct window {
+        stet_client *client;
+        int64_t *sent_ns; /* by place */
+        uint32_t *places; /* the free ones are at the end */
+        uint32_t used;
+        stet_answer *answers;
+};
+
+static void window_init(struct window *w, stet_client *client, uint32_t size)
+{
+        *w = (struct window){ .client = client,
+                              .sent_ns = xcalloc(size, sizeof(*w->sent_ns)),
+                              .places = xcalloc(size, sizeof(*w->places)),
+                              .answers = xcalloc(ANSWERS_MAX, sizeof(*w->answers)) };
+        for (uint32_t i = 0; i < size; i++)
+                w->places[i] = i;
+}
+
+static void window_fini(struct window *w)
+{
+        free(w->sent_ns);
+        free(w->places);
+        free(w->answers);
+}
+
+static int fill_window(struct signaler *me, struct window *w, stet_why *why)
+{
+        struct crowd *crowd = me->crowd;
+        const struct signalers *s = crowd->options;
+        int err = 0;
+        while (w->used < s->window && !err) {
+                uint64_t i = atomic_fetch_add(&crowd->next, 1);
+                if (i >= s->signals)
+                        break;
+                uint32_t place = w->places[w->used++];
+                w->sent_ns[place] = machine_now_ns();
+                err = stet_client_submit_signal(w->client, s->run_ids[i % s->runs_count], s->name, s->value,
+                                                NULL, place, why);
+        }
+        return err;
+}
+
+static int take_answers(struct signaler *me, struct window *w, stet_why *why)
+{
+        size_t count;
+        int err = stet_client_collect(w->client, w->answers, ANSWERS_MAX, TIMEOUT_MS, &count, why);
+        int64_t now_ns = machine_now_ns();
+        for (size_t i = 0; i < count && !err; i++) {
+                const stet_answer *answer = &w->answers[i];
+                if (answer->err)
+                        err = stet_why_set(why, answer->err, "a signal was refused: %s",
+                                           stet_error_text(answer->err));
+                histogram_add(&me->latency, now_ns - w->sent_ns[answer->tag]);
+                w->places[--w->used] = (uint32_t)answer->tag;
+        }
+        if (!err && progress_interrupted())
+                err = stet_why_set(why, STET_ECANCELED, "interrupted");
+        return err;
+}
+
+static void send_batched(struct signaler *me, stet_client *client)
+{
+        struct crowd *crowd = me->crowd;
+        struct window w;
+        stet_why why;
+        window_init(&w, client, crowd->options->window);
+        int err = fill_window(me, &w, &why);
+        while (w.used && !err && !atomic_load(&crowd->failed)) {
+                err = take_answers(me, &w, &why);
+                if (!err)
+                        err = fill_window(me, &w, &why);
+                if (pthread_mutex_trylock(&crowd->mutex) == 0) {
+                        progress_show(&crowd->progress, atomic_load(&crowd->next), machine_now_ns());
+                        pthread_mutex_unlock(&crowd->mutex);
+                }
+        }
+        if (err)
+                fail(crowd, err, &why);
+        window_fini(&w);
+}
+
+/* --- all of them --- */
+
 static void *signaler_main(void *arg)
 {
         struct signaler *me = arg;
@@ -86,7 +175,9 @@ static void *signaler_main(void *arg)
                 fail(me->crowd, err, &why);
         pthread_barrier_wait(&me->crowd->barrier);
         pthread_barrier_wait(&me->crowd->barrier);
-        if (!err)
+        if (!err && me->crowd->options->window)
+                send_batched(me, client);
+        else if (!err)
                 send_all(me, client);
         pthread_barrier_wait(&me->crowd->barrier);
         pthread_barrier_wait(&me->crowd->barrier);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients, each on a thread of its own, that send signals to runs and wait for every answer: so many signals
- * are on their way at a time, and the node can make what comes together durable together.
+ * Clients, each on a thread of its own, that send signals to runs: so many signals are on their way at a
+ * time, and the node can make what comes together durable together. Either each waits for its answer before
+ * it sends the next, or each has a window of signals under way, which go out in batches.
  */
 #ifndef BENCH_SIGNALERS_H
 #define BENCH_SIGNALERS_H
@@ -18,6 +19,7 @@ struct signalers {
         size_t runs_count;
         uint64_t signals;
         uint32_t clients;
+        uint32_t window;  /* of each client; 0: they wait for every answer */
         const char *what; /* for the progress line */
 
         /* What the node has used so far, in CPU seconds; asked before and after. NULL: not wanted. */

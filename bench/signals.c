@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * `signals`: durable signals. Clients that each wait for their answer send them to many runs in turn, then
- * all to one run; then two runs send a ball to and fro. Every run counts what it takes and returns the
- * number: a signal that is lost or applied twice is found.
+ * all to one run; one client does the same with many signals under way; then two runs send a ball to and fro.
+ * Every run counts what it takes and returns the number: a signal that is lost or applied twice is found.
  */
 #include "bench/workload.h"
 
@@ -20,12 +20,18 @@
 static const uint64_t RUNS_DEFAULT = 1000;
 static const uint64_t SIGNALS_AN_EXCHANGE = 50; /* fewer to and fro: nothing is shared there */
 
+/* Batched signals are so much faster that as many more are needed for a figure; but a run takes only so many
+ * transitions (history_max_transitions). */
+static const uint64_t BATCHED_SPREAD_TIMES = 10, BATCHED_ONE_RUN_TIMES = 3;
+static const uint64_t BATCHED_ONE_RUN_MAX = 450000;
+
 enum { WAIT_MS = 120000 };
 
 enum {
         COLUMN_KIND,
         COLUMN_RUNS,
         COLUMN_CLIENTS,
+        COLUMN_IN_FLIGHT,
         COLUMN_SIGNALS,
         COLUMN_RATE,
         COLUMN_P50,
@@ -36,9 +42,10 @@ enum {
 };
 
 static const struct report_column columns[COLUMNS_COUNT] = {
-        [COLUMN_KIND] = { "kind", "signals", -10, REPORT_WORD },
+        [COLUMN_KIND] = { "kind", "signals", -16, REPORT_WORD },
         [COLUMN_RUNS] = { "runs", "to runs", 8, 0 },
         [COLUMN_CLIENTS] = { "clients", "clients", 8, 0 },
+        [COLUMN_IN_FLIGHT] = { "in_flight", "under way", 10, 0 },
         [COLUMN_SIGNALS] = { "signals", "how many", 10, 0 },
         [COLUMN_RATE] = { "signals_per_s", "signals/s", 11, 0 },
         [COLUMN_P50] = { "p50_us", "p50 µs", 10, REPORT_MICROS },
@@ -105,6 +112,14 @@ struct share {
         uint64_t signals;
 };
 
+/* A row: how many of whom send what to whom. */
+struct row {
+        const char *kind;
+        struct share share;
+        uint32_t clients;
+        uint32_t window; /* 0: they wait for every answer */
+};
+
 /* How many of the signals the run of that number gets. */
 static uint64_t share_of(const struct share *s, uint64_t number)
 {
@@ -116,28 +131,29 @@ static int make_input(const void *context, uint64_t number, stet_value *ret)
         return stet_value_set_int(ret, (int64_t)share_of(context, number));
 }
 
-static void add_row(struct signals *s, const char *kind, uint64_t runs, double clients, uint64_t signals,
-                    double seconds, const struct histogram *latency, const struct node_stats *before,
-                    const struct node_stats *after)
+static void add_row(struct signals *s, const struct row *row, double seconds, const struct histogram *latency,
+                    const struct node_stats *before, const struct node_stats *after)
 {
-        struct report_cell row[COLUMNS_COUNT] = {
-                [COLUMN_KIND] = { .word = kind },
-                [COLUMN_RUNS] = { .number = (double)runs },
-                [COLUMN_CLIENTS] = { .number = clients },
-                [COLUMN_SIGNALS] = { .number = (double)signals },
-                [COLUMN_RATE] = { .number = (double)signals / seconds },
+        uint32_t in_flight = row->window ? row->window : row->clients;
+        struct report_cell cells[COLUMNS_COUNT] = {
+                [COLUMN_KIND] = { .word = row->kind },
+                [COLUMN_RUNS] = { .number = (double)row->share.runs },
+                [COLUMN_CLIENTS] = { .number = row->clients ? (double)row->clients : (double)NAN },
+                [COLUMN_IN_FLIGHT] = { .number = in_flight ? (double)in_flight : (double)NAN },
+                [COLUMN_SIGNALS] = { .number = (double)row->share.signals },
+                [COLUMN_RATE] = { .number = (double)row->share.signals / seconds },
                 [COLUMN_P50] = { .number = latency ? histogram_us(latency, 0.5) : (double)NAN },
                 [COLUMN_P99] = { .number = latency ? histogram_us(latency, 0.99) : (double)NAN },
                 [COLUMN_MAX] = { .number = latency ? histogram_us(latency, 1) : (double)NAN },
                 [COLUMN_GROUP] = { .number = (after->records - before->records) /
                                              (after->commits - before->commits) },
         };
-        report_table_add(s->table, row);
+        report_table_add(s->table, cells);
 }
 
-static int send_to(struct signals *s, const char *kind, const struct share *share,
-                   char (*ids)[STET_RUN_ID_SIZE], stet_why *why)
+static int send_to(struct signals *s, const struct row *row, char (*ids)[STET_RUN_ID_SIZE], stet_why *why)
 {
+        const struct share *share = &row->share;
         struct node_stats before, after;
         struct signalers_result result;
         bool inproc = s->options->transport[0] == 'i' && s->options->transport[1] == 'n';
@@ -149,7 +165,8 @@ static int send_to(struct signals *s, const char *kind, const struct share *shar
                 .run_ids = ids,
                 .runs_count = share->runs,
                 .signals = share->signals,
-                .clients = s->options->in_flight,
+                .clients = row->clients,
+                .window = row->window,
                 .what = "signals",
         };
         int err = node_stats_read(s->engine.client, &before, why);
@@ -160,26 +177,49 @@ static int send_to(struct signals *s, const char *kind, const struct share *shar
         for (uint64_t i = 0; i < share->runs && !err; i++)
                 err = expect_count(s->engine.client, ids[i], (int64_t)share_of(share, i), why);
         if (!err)
-                add_row(s, kind, share->runs, s->options->in_flight, share->signals, result.seconds,
-                        &result.latency, &before, &after);
+                add_row(s, row, result.seconds, &result.latency, &before, &after);
         return err;
 }
 
-static int from_clients(struct signals *s, const char *kind, uint64_t runs, stet_why *why)
+static int from_clients(struct signals *s, const struct row *row, stet_why *why)
 {
-        struct share share = { .runs = runs, .signals = s->options->signals };
         struct start_many many = {
                 .workflow = "taker",
                 .input = make_input,
-                .context = &share,
-                .runs = runs,
+                .context = &row->share,
+                .runs = row->share.runs,
                 .what = "signals, starts",
         };
-        char(*ids)[STET_RUN_ID_SIZE] = xcalloc(runs, STET_RUN_ID_SIZE);
+        char(*ids)[STET_RUN_ID_SIZE] = xcalloc(row->share.runs, STET_RUN_ID_SIZE);
         int err = start_many(s->engine.client, &many, ids, why);
         if (!err)
-                err = send_to(s, kind, &share, ids, why);
+                err = send_to(s, row, ids, why);
         free(ids);
+        return err;
+}
+
+/* How many go to the one run in batches. */
+static uint64_t batched_to_one(uint64_t signals)
+{
+        uint64_t more = signals * BATCHED_ONE_RUN_TIMES;
+        if (more > BATCHED_ONE_RUN_MAX)
+                more = BATCHED_ONE_RUN_MAX;
+        return more > signals ? more : signals;
+}
+
+static int all_from_clients(struct signals *s, stet_why *why)
+{
+        const struct bench_options *o = s->options;
+        uint64_t runs = o->runs ? o->runs : RUNS_DEFAULT;
+        const struct row rows[] = {
+                { "spread", { runs, o->signals }, o->in_flight, 0 },
+                { "one run", { 1, o->signals }, o->in_flight, 0 },
+                { "spread, batched", { runs, o->signals * BATCHED_SPREAD_TIMES }, 1, o->window },
+                { "one run, batched", { 1, batched_to_one(o->signals) }, 1, o->window },
+        };
+        int err = 0;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !err; i++)
+                err = from_clients(s, &rows[i], why);
         return err;
 }
 
@@ -215,7 +255,8 @@ static int between_runs(struct signals *s, stet_why *why)
         if (!err)
                 err = node_stats_read(s->engine.client, &after, why);
         if (!err)
-                add_row(s, "ping-pong", 2, NAN, (uint64_t)count * 2, seconds, NULL, &before, &after);
+                add_row(s, &(struct row){ "ping-pong", { 2, (uint64_t)count * 2 }, 0, 0 }, seconds, NULL,
+                        &before, &after);
         return err;
 }
 
@@ -223,9 +264,7 @@ static int measure(struct signals *s, stet_why *why)
 {
         int err = engine_workload_input(s->options->payload_bytes, &s->value, why);
         if (!err)
-                err = from_clients(s, "spread", s->options->runs ? s->options->runs : RUNS_DEFAULT, why);
-        if (!err)
-                err = from_clients(s, "one run", 1, why);
+                err = all_from_clients(s, why);
         return err ? err : between_runs(s, why);
 }
 

@@ -179,6 +179,10 @@ static void add_others(struct deriving *d)
             "The same at the client: when it hears of the ending, less its own start and the 2 s.");
         add(d, "signals_per_s", "signals", range_of(d, "signals", "spread", "signals_per_s"), 0,
             "Durable signals from 64 clients that each wait for their answer.");
+        add(d, "batched_signals_per_s", "signals", range_of(d, "signals", "spread, batched", "signals_per_s"),
+            0, "Durable signals to 1,000 runs from one client that has 10,000 under way at any time.");
+        add(d, "batched_signals_to_one_run_per_s", "signals",
+            range_of(d, "signals", "one run, batched", "signals_per_s"), 0, "The same, all to one run.");
 }
 
 size_t suite_derive(const stet_value *results, struct suite_derived ret[SUITE_DERIVED_MAX])

@@ -67,7 +67,8 @@ static const struct page_line lines[] = {
         { NULL, "payload", "payload_bytes", "ratio",
           "The same by what bare LMDB takes when it gets as many bytes a commit." },
         { "Signals", "signals", "", "signals_per_s",
-          "Durable signals: to many runs, to one run, and to and fro between two." },
+          "Durable signals: to many runs and to one run, from clients that each wait for their answer and "
+          "(batched) from one that does not; and to and fro between two runs." },
         { NULL, "signals", "", "p50_us", "From sending one to its answer: it is durable then." },
         { "Timers: runs that start at once and sleep", "timers", NULL, "lateness_p50_ms",
           "Recorded time of going on, less the time it was due." },

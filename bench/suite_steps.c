@@ -32,7 +32,7 @@ const struct suite_step suite_steps[] = {
         { "empty", "empty", "--runs 400000", "--runs 20000", 5, 4, NULL },
         { "fan", "fan --width 1000", "--runs 50", "--runs 3", 5, 1.5, NULL },
         { "payload", "chain3", "--payload 1,100,1k,10k,100k,1m", "--payload 1,1k,1m --runs 50", 2, 22, NULL },
-        { "signals", "signals", "--signals 100000", "--signals 5000", 3, 5, NULL },
+        { "signals", "signals", "--signals 100000", "--signals 5000", 3, 9, NULL },
         { "timers", "timers --sleep 2s", "--runs 10000", "--runs 500", 5, 3, NULL },
         { "timers-tcp", "timers --sleep 2s --transport tcp", "--runs 10000", "--runs 500", 5, 3.3, NULL },
         { "history", "history", "--transitions 100000", "--transitions 1000", 1, 16, NULL },

@@ -170,6 +170,13 @@ struct message client_start_message(const stet_client *c, const stet_start *star
         };
 }
 
+struct message client_signal_message(const char *run, const char *name, const stet_value *value)
+{
+        return (struct message){
+                .type = MSG_SIGNAL, .id = bytes_str(run), .name = bytes_str(name), .value = payload_of(value)
+        };
+}
+
 /* Cuts between characters. */
 static void copy_text(char *to, size_t size, struct bytes text)
 {
@@ -294,15 +301,14 @@ static int command_run(stet_client *c, struct message *m, const char *run, const
 int stet_client_signal(stet_client *client, const char *run, const char *name, const stet_value *value,
                        const char *request_id, stet_why *why)
 {
-        int err = check_name(name, "the signal's name", why);
+        int err = check_client(client, client, why);
         if (!err)
-                err = check_value(value, "the signal's value", why);
+                err = check_signal(run, name, value, request_id, why);
         if (err)
                 return err;
-        struct message m = { .type = MSG_SIGNAL, .name = bytes_str(name) };
-        if (value)
-                m.value = bytes_of(value->data, value->size);
-        return command_run(client, &m, run, request_id, why);
+        struct message m = client_signal_message(run, name, value);
+        const struct message *answer;
+        return command(client, &m, request_id, &answer, why);
 }
 
 static int command_with_reason(stet_client *c, enum message_type type, const char *run, const char *reason,

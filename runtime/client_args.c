@@ -67,6 +67,17 @@ int check_start(const stet_start *start, stet_why *why)
         return err ? err : check_policies(start, why);
 }
 
+int check_signal(const char *run, const char *name, const stet_value *value, const char *request_id,
+                 stet_why *why)
+{
+        int err = check_name(run, "the run", why);
+        if (!err)
+                err = check_name(name, "the signal's name", why);
+        if (!err)
+                err = check_optional(request_id, "the request id", why);
+        return err ? err : check_value(value, "the signal's value", why);
+}
+
 static bool state_known(const char *state)
 {
         for (stet_ending ending = STET_RUN_OPEN; ending <= STET_RUN_CONTINUED; ending++)

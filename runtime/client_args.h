@@ -16,6 +16,8 @@ int check_optional(const char *name, const char *what, stet_why *why); /* may be
 int check_value(const stet_value *value, const char *what, stet_why *why);
 int check_reason(const char *reason, stet_why *why);
 int check_start(const stet_start *start, stet_why *why);
+int check_signal(const char *run, const char *name, const stet_value *value, const char *request_id,
+                 stet_why *why);
 int check_list_filter(const stet_list_filter *filter, stet_why *why);
 
 #endif

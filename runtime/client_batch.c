@@ -29,7 +29,7 @@ void batch_fini(struct client_batch *b)
 {
         for (size_t i = 0; i < b->chunks_count; i++) {
                 for (size_t j = 0; j < CHUNK_SLOTS; j++)
-                        buffer_fini(&b->chunks[i][j].start);
+                        buffer_fini(&b->chunks[i][j].request);
                 free(b->chunks[i]);
         }
         free(b->chunks);
@@ -67,12 +67,12 @@ static void slot_release(struct client_batch *b, struct batch_slot *s)
         list_push_front(&b->free, &s->place); /* the one whose memory is warm is the next */
         b->count--;
         s->correlation = 0;
-        buffer_clear(&s->start);
-        if (s->start.capacity > KEEP_CAPACITY)
-                buffer_fini(&s->start);
+        buffer_clear(&s->request);
+        if (s->request.capacity > KEEP_CAPACITY)
+                buffer_fini(&s->request);
 }
 
-int batch_add(struct client_batch *b, struct message *start, uint64_t serial, uint64_t tag)
+int batch_add(struct client_batch *b, struct message *request, uint64_t serial, uint64_t tag)
 {
         if (list_empty(&b->free)) {
                 if (b->chunks_count << CHUNK_BITS > BATCH_SLOT_NONE)
@@ -80,11 +80,12 @@ int batch_add(struct client_batch *b, struct message *start, uint64_t serial, ui
                 add_chunk(b);
         }
         struct batch_slot *s = slot_of(b->free.next);
-        start->correlation = s->correlation = serial << BATCH_SLOT_BITS | s->index;
+        request->correlation = s->correlation = serial << BATCH_SLOT_BITS | s->index;
         s->tag = tag;
-        s->wait = start->wait;
+        s->wait = request->wait;
         s->started = false;
-        frame_put(&s->start, start);
+        s->run = 0;
+        frame_put(&s->request, request);
         list_remove(&s->place);
         list_push(&b->in_flight, &s->place);
         if (b->unsent == &b->in_flight)
@@ -99,7 +100,7 @@ int batch_add(struct client_batch *b, struct message *start, uint64_t serial, ui
 static void put_wait(const struct batch_slot *s, struct client_line *line)
 {
         struct message start = { 0 };
-        struct cursor c = cursor_of(buffer_bytes(&s->start));
+        struct cursor c = cursor_of(buffer_bytes(&s->request));
         frame_next(&c, &start);
         char run[RUN_ID_SIZE];
         run_id_print(s->run, run);
@@ -121,7 +122,7 @@ void batch_put(struct client_batch *b, struct client_line *line)
                 if (s->started)
                         put_wait(s, line);
                 else
-                        line_put(line, buffer_bytes(&s->start));
+                        line_put(line, buffer_bytes(&s->request));
         }
 }
 
@@ -147,7 +148,7 @@ static void push_answer(struct client_batch *b, struct batch_answer answer)
         b->answers[b->answers_count++] = answer;
 }
 
-static void start_answered(struct client_batch *b, struct batch_slot *s, const struct message *m)
+static void request_answered(struct client_batch *b, struct batch_slot *s, const struct message *m)
 {
         if (s->started && !m->code)
                 return; /* again, after the START was said again */
@@ -173,7 +174,7 @@ void batch_answer(struct client_batch *b, const struct message *m)
         if (!s)
                 return;
         if (m->type == MSG_REPLY)
-                start_answered(b, s, m);
-        else
+                request_answered(b, s, m);
+        else if (s->wait)
                 run_ended(b, s, m);
 }

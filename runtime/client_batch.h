@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Starts under way without anyone waiting for each. Each has a slot: it keeps the encoded START until its
- * reply says that it is durable, and then, if the ending is wanted, what a WAIT needs until the RESULT has
- * come. The slots in flight are in the order of their submission, which is also the order in which they are
- * said again.
+ * Requests under way without anyone waiting for each. Each has a slot, which keeps the encoded message until
+ * its reply says that it is durable. A START whose ending is wanted stays longer: then a WAIT is made of what
+ * it says until the RESULT has come. The slots in flight are in the order of their submission, which is also
+ * the order in which they are said again.
  *
  * A request's number on the wire is its slot's index and a serial number, so that an answer finds its slot
  * without a search and an answer to an older tenant finds nobody.
@@ -23,11 +23,11 @@ struct batch_slot {
         struct list place;    /* in flight or free */
         uint64_t correlation; /* 0: free */
         uint64_t tag;
-        uint64_t run;        /* once started */
-        struct buffer start; /* the encoded message */
+        struct buffer request; /* the encoded message */
         uint32_t index;
-        bool wait;
+        bool wait; /* a START: its ending is wanted. Then, once it is durable: */
         bool started;
+        uint64_t run;
 };
 
 /* An answer that was not collected yet. */
@@ -54,8 +54,9 @@ struct client_batch {
 void batch_init(struct client_batch *b);
 void batch_fini(struct client_batch *b);
 
-/* Takes a slot for the START, whose correlation this sets. STET_EBUSY when all are taken. */
-int batch_add(struct client_batch *b, struct message *start, uint64_t serial, uint64_t tag);
+/* Takes a slot for the request, whose correlation this sets: one that is answered by one REPLY, or a START
+ * that waits. STET_EBUSY when all are taken. */
+int batch_add(struct client_batch *b, struct message *request, uint64_t serial, uint64_t tag);
 
 /* A REPLY or RESULT: for a slot of ours, or ignored. */
 void batch_answer(struct client_batch *b, const struct message *m);

@@ -16,5 +16,6 @@ int client_take_value(const struct message *answer, stet_value *ret, stet_why *w
 
 /* Of checked arguments; the bytes are borrowed from them and from the client. */
 struct message client_start_message(const stet_client *c, const stet_start *start);
+struct message client_signal_message(const char *run, const char *name, const stet_value *value);
 
 #endif

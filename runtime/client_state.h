@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A client's insides: its line to the node, the one request that a call is waiting for, and the starts that
- * are under way in batches.
+ * A client's insides: its line to the node, the one request that a call is waiting for, and the requests
+ * that are under way in batches.
  */
 #ifndef RUNTIME_CLIENT_STATE_H
 #define RUNTIME_CLIENT_STATE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Many starts at once. Submitting only encodes, and sends when a frame is full; collecting does the rest.
+ * Many requests at once. Submitting only encodes, and sends when a frame is full; collecting does the rest.
  */
 #include "runtime/client_args.h"
 #include "runtime/client_calls.h"
@@ -11,6 +11,22 @@
 
 #define MS INT64_C(1000000)
 
+/* Of checked arguments. request_id NULL: made up. */
+static int submit(stet_client *c, struct message *m, const char *request_id, uint64_t tag, stet_why *why)
+{
+        struct client_request_id made;
+        m->request_id = request_id ? bytes_str(request_id) : client_request_id_new(c, &made);
+        if (!c->batch.count)
+                c->batch.quiet_since_ns = clock_elapsed_ns();
+        int err = batch_add(&c->batch, m, ++c->serial, tag);
+        if (err)
+                return stet_why_set(why, err,
+                                    "%zu requests are under way on this client; collect answers first",
+                                    c->batch.count);
+        batch_put(&c->batch, &c->line);
+        return 0;
+}
+
 int stet_client_submit(stet_client *client, const stet_start *start, uint64_t tag, bool wait, stet_why *why)
 {
         if (!client)
@@ -18,20 +34,22 @@ int stet_client_submit(stet_client *client, const stet_start *start, uint64_t ta
         int err = check_start(start, why);
         if (err)
                 return err;
-        struct client_request_id made;
         struct message m = client_start_message(client, start);
         m.wait = wait;
-        if (!start->request_id)
-                m.request_id = client_request_id_new(client, &made);
-        if (!client->batch.count)
-                client->batch.quiet_since_ns = clock_elapsed_ns();
-        err = batch_add(&client->batch, &m, ++client->serial, tag);
+        return submit(client, &m, start->request_id, tag, why);
+}
+
+int stet_client_submit_signal(stet_client *client, const char *run, const char *name, const stet_value *value,
+                              const char *request_id, uint64_t tag, stet_why *why)
+{
+        if (!client)
+                return stet_why_set(why, STET_EINVAL, "the client is missing");
+        int err = check_signal(run, name, value, request_id, why);
         if (err)
-                return stet_why_set(why, err,
-                                    "%zu starts are under way on this client; collect answers first",
-                                    client->batch.count);
-        batch_put(&client->batch, &client->line);
-        return 0;
+                return err;
+        struct message m = client_signal_message(run, name, value);
+        m.ns = bytes_str(client->name_space);
+        return submit(client, &m, request_id, tag, why);
 }
 
 static size_t hand_out(struct client_batch *b, stet_answer *answers, size_t max)
@@ -65,7 +83,7 @@ static int no_answer(stet_client *c, int64_t now_ns, stet_why *why)
                 return stet_why_set(why, l->err, "%s", l->why.text);
         return stet_why_set(why, STET_EUNREACHABLE,
                             "nothing was heard from the node at %s for %" PRId64
-                            " ms; %zu starts are not answered and will be repeated when it is back",
+                            " ms; %zu requests are not answered and will be repeated when it is back",
                             l->endpoint, c->timeout_ms, c->batch.count);
 }
 

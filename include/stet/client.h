@@ -174,19 +174,34 @@ STET_PUBLIC int stet_client_stats(stet_client *client, stet_value *ret, stet_why
 STET_PUBLIC int stet_client_executors(stet_client *client, stet_value *ret, stet_why *why);
 
 /* --- many at once ---
- * Starts without waiting for each answer, batched on the wire. Answers are collected by
- * stet_client_collect(), in any order. */
+ * Starts and signals without waiting for each answer, batched on the wire. Answers are collected by
+ * stet_client_collect(), in any order. What is not answered yet is repeated with its request id whenever the
+ * connection or the node comes back, and is applied once. Other calls may come in between. Of what is not
+ * answered when the client is closed nobody knows whether it was applied. */
 typedef struct stet_answer {
-        uint64_t tag; /* what stet_client_submit() was given */
-        int err;      /* of the start */
-        bool ended;   /* false: the start is durable (or refused: err); true: this is the ending */
+        uint64_t tag; /* what was given with what this answers */
+        int err;    /* of the start or the signal: the errors of stet_client_start(), stet_client_signal() */
+        bool ended; /* false: it is durable (or refused: err); true: this is the ending */
         stet_ending ending;
-        char run_id[STET_RUN_ID_SIZE];
+        char run_id[STET_RUN_ID_SIZE]; /* that was started or got the signal; all zeros when it was refused */
 } stet_answer;
 
-/* Sends a start (soon: with the batch it joins). wait: answer a second time when the run has ended. */
+/* Sends a start (soon: with the batch it joins). wait: answer a second time when the run has ended. What it
+ * is given is copied. 0; STET_EINVAL, STET_ETOOBIG: no start can be like this, and no answer comes;
+ * STET_EBUSY: a million starts and signals are under way, collect some first. */
 STET_PUBLIC int stet_client_submit(stet_client *client, const stet_start *start, uint64_t tag, bool wait,
                                    stet_why *why);
+
+/* Sends a signal like that: what stet_client_signal() does, but the answer comes by stet_client_collect(),
+ * once, with that tag and ended = false: err is 0 when the signal is durable, else STET_ENOTFOUND,
+ * STET_ECLOSED, STET_ETOOBIG or another error of stet_client_signal(), without its sentence. value NULL:
+ * null; request_id NULL: made up. What it is given is copied. Signals that one client submits to one run are
+ * applied in the order of their submission as long as the connection holds: when it breaks, those that are
+ * said on the new one may overtake others that were lost with the old one. Not in the order of other calls
+ * (stet_client_signal()): collect the answers first. Returns as stet_client_submit(). */
+STET_PUBLIC int stet_client_submit_signal(stet_client *client, const char *run, const char *name,
+                                          const stet_value *value, const char *request_id, uint64_t tag,
+                                          stet_why *why);
 
 /* Sends what is batched and takes up to max answers, waiting up to timeout_ms for the first. *ret_count is 0
  * when none came. STET_EUNREACHABLE when nothing was heard for the client's timeout although answers are due.

@@ -84,13 +84,26 @@ class Bench(CliTest):
         self.assertAlmostEqual(document["transitions_per_s"] / document["runs_per_s"], 21, delta=0.1)
 
     def test_signals_go_to_many_runs_to_one_and_between_two(self):
-        columns = "kind runs clients signals signals_per_s p50_us p99_us max_us records_per_commit"
+        columns = "kind runs clients in_flight signals signals_per_s p50_us p99_us max_us records_per_commit"
         for more in ((), ("--transport", "ipc")):
             document = self.bench(
-                "signals", "--signals", "200", "--runs", "7", "--in-flight", "5", *more, tables={"points": columns}
+                "signals",
+                *("--signals", "200", "--runs", "7", "--in-flight", "5", "--window", "50"),
+                *more,
+                tables={"points": columns},
             )
-            rows = [(point["kind"], point["runs"], point["signals"]) for point in document["points"]]
-            self.assertEqual(rows, [("spread", 7, 200), ("one run", 1, 200), ("ping-pong", 2, 10)])
+            keys = ("kind", "runs", "clients", "in_flight", "signals")
+            rows = [tuple(point[key] for key in keys) for point in document["points"]]
+            self.assertEqual(
+                rows,
+                [
+                    ("spread", 7, 5, 5, 200),
+                    ("one run", 1, 5, 5, 200),
+                    ("spread, batched", 7, 1, 50, 2000),
+                    ("one run, batched", 1, 1, 50, 600),
+                    ("ping-pong", 2, None, None, 10),
+                ],
+            )
 
     def test_timers_fire_once_and_never_early_after_a_kill(self):
         document = self.bench(
@@ -199,7 +212,7 @@ class Bench(CliTest):
             (("empty", "--runs", "100", "--rate", "5000"), ("engine", "5,000 a second")),
             (("empty", "--runs", "120", "--checkpoint", "both"), ("on", "off", "pair of slices")),
             (("fan", "--runs", "1", "--width", "5"), ("activities/s", "engine")),
-            (("signals", "--signals", "100", "--runs", "3"), ("spread", "one run", "ping-pong", "longest")),
+            (("signals", "--signals", "100", "--runs", "3"), ("spread", "one run, batched", "ping-pong", "longest")),
             (("timers", "--runs", "50", "--after", "3s", "--spread", "0"), ("all runs", "of its own", "all asleep")),
             (("recover", "--runs", "10,100"), ("parked", "active", "bound", "open runs")),
             (("history", "--transitions", "100"), ("signals", "activities", "100")),
@@ -284,6 +297,8 @@ class Bench(CliTest):
             (("raw", "--shards", "2"), ("raw", "--shards")),
             (("chain3", "--cores", "1000"), ("--cores 1000",)),
             (("signals", "--in-flight", "5000"), ("1024",)),
+            (("signals", "--window", "0"), ("--window",)),
+            (("chain3", "--window", "5"), ("chain3", "--window")),
             (("chain3", "--one-at-a-time", "--rate", "5"), ("--rate",)),
             (("chain3", "--rate", "5", "--in-flight", "5"), ("--in-flight",)),
             (("empty", "--cores", "0"), ("--cores",)),

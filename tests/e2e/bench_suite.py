@@ -179,7 +179,10 @@ class BenchSuite(CliTest):
             self.assertEqual(len(result["document"]["repeats"]), result["repeats"], result["name"])
             self.assertTrue(result["options"].startswith(result["document"]["workload"]), result["name"])
         derived = {row["name"]: row["median"] for row in document["derived"]}
-        for name in "ceiling_ratio_inproc tcp_by_inproc empty_by_chain3 one_at_a_time_bound_us fan_ms".split():
+        for name in (
+            "ceiling_ratio_inproc tcp_by_inproc empty_by_chain3 one_at_a_time_bound_us fan_ms signals_per_s "
+            "batched_signals_per_s batched_signals_to_one_run_per_s"
+        ).split():
             self.assertGreater(derived[name], 0, name)
 
     def check_page(self, page, document):

@@ -447,6 +447,16 @@ Test(client, arguments_that_cannot_be_right_are_refused_before_anything_is_sent)
         cr_assert_eq(stet_client_wait(c, "", -1, &result, &why), STET_EINVAL);
         cr_assert_eq(stet_client_signal(c, "o-1", NULL, NULL, NULL, &why), STET_EINVAL);
         cr_assert_eq(stet_client_signal(c, "o-1", "\xff", NULL, NULL, &why), STET_EINVAL);
+        cr_assert_eq(stet_client_submit_signal(NULL, "o-1", "paid", NULL, NULL, 1, &why), STET_EINVAL);
+        assert_says(&why, "the client is missing");
+        cr_assert_eq(stet_client_submit_signal(c, NULL, "paid", NULL, NULL, 1, &why), STET_EINVAL);
+        assert_says(&why, "the run is missing");
+        cr_assert_eq(stet_client_submit_signal(c, "o-1", "a\nb", NULL, NULL, 1, &why), STET_EINVAL);
+        assert_says(&why, "the signal's name");
+        cr_assert_eq(stet_client_submit_signal(c, "o-1", "paid", NULL, long_name, 1, &why), STET_EINVAL);
+        assert_says(&why, "the request id");
+        cr_assert_eq(stet_client_submit_signal(c, "o-1", "paid", &big, NULL, 1, &why), STET_ETOOBIG);
+        assert_says(&why, "the signal's value has 2097153 bytes");
         cr_assert_eq(stet_client_cancel(c, "o-1", "\xff", NULL, &why), STET_EINVAL);
         cr_assert_eq(stet_client_terminate(c, NULL, NULL, NULL, &why), STET_EINVAL);
         cr_assert_eq(stet_client_query(c, "o-1", "state", &big, &value, &why), STET_ETOOBIG);
@@ -834,7 +844,7 @@ Test(client, collecting_from_a_silent_node_is_unreachable)
         size_t count = 9;
         submit(client, 1, false);
         cr_assert_eq(stet_client_collect(client, &answer, 1, 5000, &count, &why), STET_EUNREACHABLE);
-        assert_says(&why, "1 starts are not answered");
+        assert_says(&why, "1 requests are not answered");
         stet_client_close(client);
         temp_dir_free(dir);
 }
@@ -859,6 +869,113 @@ Test(client, call_between_submit_and_collect_takes_nothing_from_the_batch)
                 submit(r.client, tag, true);
         cr_assert_eq(start_order(r.client, NULL, &started, NULL), 0);
         cr_assert_eq(collect(r.client, answers, 20), 20);
+        rig_free(&r);
+}
+
+/* --- many signals at once --- */
+
+static void submit_signal(stet_client *client, uint64_t tag)
+{
+        stet_value value = { 0 };
+        stet_why why;
+        stet_value_set_int(&value, (int64_t)(tag % 100));
+        int err = stet_client_submit_signal(client, "o-1", "paid", &value, NULL, tag, &why);
+        cr_assert_eq(err, 0, "%s", why.text);
+        stet_value_free(&value);
+}
+
+Test(client, submitted_signal_carries_its_arguments_and_is_answered_once)
+{
+        struct rig r = rig_new(accept_all, NULL);
+        stet_answer answers[2];
+        stet_why why;
+        size_t count;
+        stet_value value = { 0 };
+        stet_value_set_int(&value, 7);
+        cr_assert_eq(stet_client_set_namespace(r.client, "shop", NULL), 0);
+        cr_assert_eq(stet_client_submit_signal(r.client, "o-1", "paid", &value, "r-1", 5, &why), 0);
+        stet_value_set_int(&value, 8); /* what was given is copied */
+        cr_assert_eq(stet_client_submit_signal(r.client, "o-1", "paid", NULL, NULL, 6, &why), 0);
+        cr_assert_eq(collect(r.client, answers, 2), 2);
+        const struct message *m = fake_received(r.node, MSG_SIGNAL, 0, NULL);
+        assert_text(m->ns, "shop");
+        assert_text(m->id, "o-1");
+        assert_text(m->name, "paid");
+        assert_text(m->request_id, "r-1");
+        assert_text(m->value, "\x07");
+        m = fake_received(r.node, MSG_SIGNAL, 1, NULL);
+        cr_assert_eq(m->request_id.size, 32, "made up");
+        cr_assert_eq(m->value.size, 0);
+        for (uint64_t i = 0; i < 2; i++) {
+                cr_assert_eq(answers[i].tag, 5 + i);
+                cr_assert_eq(answers[i].err, 0);
+                cr_assert_not(answers[i].ended);
+                cr_assert_str_eq(answers[i].run_id, run_text);
+        }
+        cr_assert_eq(stet_client_collect(r.client, answers, 2, 5000, &count, &why), 0);
+        cr_assert_eq(count, 0, "nothing is due, so it does not wait");
+        stet_value_free(&value);
+        rig_free(&r);
+}
+
+static void refuse_second_signal(void *ctx, struct fake_node *n, uint64_t peer, const struct message *m)
+{
+        if (m->type == MSG_SIGNAL && fake_count(n, MSG_SIGNAL) == 2)
+                fake_send(n, peer,
+                          &(struct message){
+                              .type = MSG_REPLY, .correlation = m->correlation, .code = STET_ECLOSED });
+        else
+                accept_and_complete(ctx, n, peer, m);
+}
+
+Test(client, starts_and_signals_are_answered_from_the_same_batch)
+{
+        struct rig r = rig_new(refuse_second_signal, NULL);
+        stet_answer answers[5];
+        submit(r.client, 1, true);
+        submit_signal(r.client, 2);
+        submit_signal(r.client, 3);
+        submit(r.client, 4, false);
+        cr_assert_eq(collect(r.client, answers, 5), 5);
+        const uint64_t tags[] = { 1, 1, 2, 3, 4 };
+        for (size_t i = 0; i < 5; i++) {
+                cr_assert_eq(answers[i].tag, tags[i]);
+                cr_assert_eq(answers[i].ended, i == 1);
+                cr_assert_eq(answers[i].err, tags[i] == 3 ? STET_ECLOSED : 0);
+        }
+        rig_free(&r);
+}
+
+enum { SIGNALS = 600, SIGNALS_ANSWERED = 100 };
+
+/* Answers the first few, and from then on nothing until the others are said again. */
+static void answer_repeated_signals(void *ctx, struct fake_node *n, uint64_t peer, const struct message *m)
+{
+        size_t count = fake_count(n, MSG_SIGNAL);
+        if (count <= SIGNALS_ANSWERED || count > SIGNALS)
+                accept_all(ctx, n, peer, m);
+}
+
+Test(client, signals_without_an_answer_are_said_again_in_their_order_after_a_restart)
+{
+        struct rig r = rig_new(answer_repeated_signals, NULL);
+        stet_answer answers[SIGNALS];
+        struct restarter restarter;
+        restart_after(&restarter, r.node, MSG_SIGNAL, SIGNALS);
+        for (uint64_t tag = 0; tag < SIGNALS; tag++)
+                submit_signal(r.client, tag);
+        cr_assert_eq(collect(r.client, answers, SIGNALS), SIGNALS);
+        pthread_join(restarter.thread, NULL);
+        size_t answered = 2 * SIGNALS - fake_count(r.node, MSG_SIGNAL); /* and heard of by the client */
+        cr_assert_leq(answered, SIGNALS_ANSWERED);
+        for (uint64_t tag = 0; tag < SIGNALS; tag++)
+                cr_assert_eq(answers[tag].tag, tag);
+        for (size_t i = answered; i < SIGNALS; i++) {
+                const struct message *first = fake_received(r.node, MSG_SIGNAL, i, NULL),
+                                     *again = fake_received(r.node, MSG_SIGNAL, SIGNALS + i - answered, NULL);
+                cr_assert(bytes_equal(first->request_id, again->request_id));
+                cr_assert(bytes_equal(first->value, again->value));
+        }
         rig_free(&r);
 }
 

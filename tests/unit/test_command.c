@@ -6,6 +6,7 @@
  */
 #include "runtime/client_state.h"
 #include "tests/lib/embedded.h"
+#include "tests/lib/temp_dir.h"
 #include "tests/lib/workflows.h"
 
 #include <criterion/criterion.h>
@@ -73,6 +74,23 @@ static int count_ticks(stet_run *run, const stet_value *in, stet_value *ret)
         }
 }
 
+/* Takes as many numbers as its input says, each one more than the last, from 0. */
+static int takes_in_order(stet_run *run, const stet_value *in, stet_value *ret)
+{
+        int64_t count = stet_value_int(in, 0);
+        for (int64_t i = 0; i < count; i++) {
+                stet_value number = { 0 };
+                int err = stet_wait_signal(run, "number", &number);
+                int64_t got = stet_value_int(&number, -1);
+                stet_value_free(&number);
+                if (err)
+                        return err;
+                if (got != i)
+                        return stet_run_fail(run, "Order", "%d instead of %d", (int)got, (int)i);
+        }
+        return stet_value_set_int(ret, count);
+}
+
 static void register_all(void)
 {
         app = (stet_app)STET_APP("test");
@@ -82,6 +100,7 @@ static void register_all(void)
         stet_app_workflow(&app, "fails_at_length", fails_at_length);
         stet_app_workflow(&app, "chain", chain);
         stet_app_workflow(&app, "count", count_ticks);
+        stet_app_workflow(&app, "in_order", takes_in_order);
         stet_app_workflow(&app, "call", workflow_call_echo);
         stet_app_activity(&app, "echo", activity_echo);
         cr_assert_eq(app.err, 0, "%s", app.why.text);
@@ -1194,6 +1213,132 @@ CLAIM(submitted_start_can_be_awaited_while_others_are_commanded)
         cr_assert(answers[0].ended);
         cr_assert_eq(answers[0].tag, 7);
         cr_assert_eq(answers[0].ending, STET_RUN_COMPLETED);
+}
+
+static void submit_signal(stet_client *client, const char *run, const char *name, uint64_t tag)
+{
+        int err = stet_client_submit_signal(client, run, name, NULL, NULL, tag, &e.why);
+        cr_assert_eq(err, 0, "%s", e.why.text);
+}
+
+CLAIM(submitted_signals_are_each_taken_once)
+{
+        enum { RUNS = 20, COUNT = 2000 };
+        static stet_answer answers[COUNT];
+        stet_started runs[RUNS];
+        bool seen[COUNT] = { false };
+        for (int i = 0; i < RUNS; i++)
+                runs[i] = start((stet_start){ .workflow = "count" });
+        for (uint64_t i = 0; i < COUNT; i++)
+                submit_signal(e.client, runs[i % RUNS].run_id, "tick", i);
+        cr_assert_eq(collect_all(answers, COUNT), COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+                uint64_t tag = answers[i].tag;
+                cr_assert_lt(tag, COUNT);
+                cr_assert_not(seen[tag]);
+                seen[tag] = true;
+                cr_assert_eq(answers[i].err, 0);
+                cr_assert_not(answers[i].ended);
+                cr_assert_str_eq(answers[i].run_id, runs[tag % RUNS].run_id);
+        }
+        for (int round = 0; round < 2; round++, reopen())
+                for (int i = 0; i < RUNS; i++) {
+                        signal_run(runs[i].run_id, "go", "go-1");
+                        cr_assert_str_eq(embedded_result(&e, runs[i].run_id, STET_RUN_COMPLETED), "100");
+                }
+}
+
+CLAIM(submitted_signals_follow_the_same_rules_as_others)
+{
+        stet_answer answers[6];
+        const int wanted[] = { STET_ENOTFOUND, STET_ECLOSED, 0, 0, 0 };
+        start((stet_start){ .workflow = "echo", .id = "ended" });
+        embedded_result(&e, "ended", STET_RUN_COMPLETED);
+        start((stet_start){ .workflow = "count", .id = "clock" });
+        submit_signal(e.client, "nobody", "tick", 0);
+        submit_signal(e.client, "ended", "tick", 1);
+        for (uint64_t tag = 2; tag < 4; tag++)
+                cr_assert_eq(stet_client_submit_signal(e.client, "clock", "tick", NULL, "r1", tag, &e.why),
+                             0);
+        submit_signal(e.client, "clock", "tick", 4);
+        cr_assert_eq(collect_all(answers, 6), 5);
+        for (int i = 0; i < 5; i++) {
+                cr_assert_lt(answers[i].tag, 5);
+                cr_assert_eq(answers[i].err, wanted[answers[i].tag], "%s", stet_error_name(answers[i].err));
+                cr_assert_eq(strspn(answers[i].run_id, "0") == 16, answers[i].err != 0);
+        }
+        signal_run("clock", "go", NULL);
+        cr_assert_str_eq(embedded_result(&e, "clock", STET_RUN_COMPLETED), "2",
+                         "the one said twice counts once");
+}
+
+CLAIM(submitted_signals_to_one_run_are_applied_in_their_order)
+{
+        enum { COUNT = 1500 };
+        static stet_answer answers[COUNT];
+        stet_value number = { 0 };
+        stet_value_set_int(&number, COUNT);
+        stet_started run = start((stet_start){ .workflow = "in_order", .id = "clock", .input = &number });
+        for (uint64_t i = 0; i < COUNT; i++) {
+                stet_value_set_int(&number, (int64_t)i);
+                cr_assert_eq(stet_client_submit_signal(e.client, i % 2 ? run.run_id : "clock", "number",
+                                                       &number, NULL, i, &e.why),
+                             0, "%s", e.why.text);
+        }
+        cr_assert_eq(collect_all(answers, COUNT), COUNT);
+        cr_assert_str_eq(embedded_result(&e, "clock", STET_RUN_COMPLETED), "1500");
+        stet_value_free(&number);
+}
+
+/* A client of its own, over a socket, which does not know that the node is closed and opened again. */
+static void submit_across_a_restart(void)
+{
+        enum { RUNS = 20, BEFORE = 5000, EARLY = 500, COUNT = 6000 };
+        static stet_answer answers[COUNT];
+        bool seen[COUNT] = { false };
+        stet_client *client;
+        stet_started runs[RUNS];
+        for (int i = 0; i < RUNS; i++)
+                runs[i] = start((stet_start){ .workflow = "count" });
+        int err = stet_client_connect(stet_node_endpoint(e.node, 0), &client, &e.why);
+        cr_assert_eq(err, 0, "%s", e.why.text);
+        for (uint64_t i = 0; i < COUNT; i++) {
+                size_t had = 0, some;
+                submit_signal(client, runs[i % RUNS].run_id, "tick", i);
+                for (; i + 1 == BEFORE && had < EARLY; had += some) {
+                        err = stet_client_collect(client, answers + had, EARLY - had, 20000, &some, &e.why);
+                        cr_assert_eq(err, 0, "%s", e.why.text);
+                }
+                if (i + 1 == BEFORE)
+                        reopen();
+        }
+        for (size_t had = EARLY, some; had < COUNT; had += some) {
+                err = stet_client_collect(client, answers + had, COUNT - had, 20000, &some, &e.why);
+                cr_assert_eq(err, 0, "%s", e.why.text);
+                cr_assert_gt(some, 0);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+                cr_assert_not(seen[answers[i].tag]);
+                seen[answers[i].tag] = true;
+                cr_assert_eq(answers[i].err, 0, "%s", stet_error_name(answers[i].err));
+        }
+        for (int i = 0; i < RUNS; i++) {
+                signal_run(runs[i].run_id, "go", NULL);
+                cr_assert_str_eq(embedded_result(&e, runs[i].run_id, STET_RUN_COMPLETED), "300");
+        }
+        stet_client_close(client);
+}
+
+Test(restarted, submitted_signals_are_neither_lost_nor_doubled, .timeout = 60)
+{
+        char endpoint[256];
+        char *dir = temp_dir_new();
+        snprintf(endpoint, sizeof endpoint, "ipc://%s/node", dir);
+        e.options.listen = (const char *const[]){ endpoint, NULL };
+        open_three_shards();
+        submit_across_a_restart();
+        close_node();
+        temp_dir_free(dir);
 }
 
 CLAIM(two_clients_see_the_same_runs)

@@ -138,6 +138,28 @@ Test(shard_limit, signals_to_it_are_refused_with_the_reason_and_leave_no_trace)
         embedded_close(&e);
 }
 
+Test(shard_limit, signals_submitted_in_a_batch_are_answered_with_the_error)
+{
+        enum { COUNT = TRANSITIONS_MAX + 10 };
+        stet_answer answers[COUNT];
+        size_t some, applied = 0;
+        open_with(TRANSITIONS_MAX, 0);
+        embedded_start(&e, "ticks", "t", NULL);
+        for (uint64_t i = 0; i < COUNT; i++)
+                cr_assert_eq(stet_client_submit_signal(e.client, "t", "tick", NULL, NULL, i, &why), 0);
+        for (size_t had = 0; had < COUNT; had += some) {
+                cr_assert_eq(stet_client_collect(e.client, answers, COUNT, 20000, &some, &why), 0);
+                cr_assert_gt(some, 0);
+                for (size_t i = 0; i < some; i++) {
+                        applied += !answers[i].err;
+                        cr_assert(!answers[i].err || answers[i].err == STET_ETOOBIG);
+                }
+        }
+        cr_assert_eq(told_of_run(e.client, "t", "transitions"), TRANSITIONS_MAX);
+        cr_assert_eq(applied, TRANSITIONS_MAX - 1, "the start is one, too");
+        embedded_close(&e);
+}
+
 Test(shard_limit, restart_blocks_it_again_and_writes_nothing)
 {
         open_with(TRANSITIONS_MAX, 0);
