@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/front_state.h"
 
+#include "base/run_id.h"
 #include "runtime/shard.h"
 
 #include <stdio.h>
@@ -389,21 +390,29 @@ enum { AHEAD = 12, AHEAD_OF_STEP_1 = 9, AHEAD_OF_STEP_2 = 6, AHEAD_OF_STEP_3 = 3
 struct lookahead {
         struct cursor frame;
         struct message messages[AHEAD];
-        const void *found[AHEAD]; /* what the step before has found */
-        int got[AHEAD];           /* what frame_next() said */
+        uint64_t runs[AHEAD]; /* that they are for; 0: none, or it is named in another way */
+        int got[AHEAD];       /* what frame_next() said */
         unsigned read, taken;
 };
+
+static uint64_t run_of(const struct message *m)
+{
+        uint64_t run = 0;
+        if (m->type == MSG_DONE)
+                return m->token.run;
+        return m->type == MSG_SIGNAL && run_id_parse(m->id, &run) ? run : 0;
+}
 
 static void expect(struct front *f, struct lookahead *l, unsigned ahead, unsigned step)
 {
         unsigned place = (l->taken + ahead) % AHEAD;
         const struct message *m = &l->messages[place];
-        if (l->read - l->taken <= ahead || m->type != MSG_DONE)
+        if (l->read - l->taken <= ahead || !l->runs[place])
                 return;
-        if (step < 2)
+        if (step < 2 && m->type == MSG_DONE)
                 scheduler_expect(f->scheduler, m->token.run, m->token.op, step);
         if (f->sink.expect)
-                l->found[place] = f->sink.expect(f->sink.ctx, m->token.run, step, l->found[place]);
+                f->sink.expect(f->sink.ctx, l->runs[place], step);
 }
 
 /* The next message and what frame_next() said of it; NULL at the end of the frame. */
@@ -414,7 +423,7 @@ static struct message *lookahead_next(struct front *f, struct lookahead *l, int 
                 l->got[place] = frame_next(&l->frame, &l->messages[place]);
                 if (!l->got[place])
                         break;
-                l->found[place] = NULL;
+                l->runs[place] = run_of(&l->messages[place]);
                 l->read++;
                 expect(f, l, l->read - l->taken - 1, 0);
         }

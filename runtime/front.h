@@ -27,7 +27,7 @@ struct front_sink {
         void (*to_shard)(void *ctx, uint32_t shard, const struct message *m);
         void (*log)(void *ctx, stet_log_level level, const char *line);
         /* A message for that run comes soon (shard_expect()). NULL: nobody wants to know. */
-        const void *(*expect)(void *ctx, uint64_t run, unsigned step, const void *found);
+        void (*expect)(void *ctx, uint64_t run, unsigned step);
 };
 
 struct front *front_new(const struct front_options *options, struct transport *transport,

@@ -61,7 +61,7 @@ struct stet_node {
 /* --- node.c --- */
 void node_log(void *ctx, stet_log_level level, const char *line);
 void node_to_shard(void *ctx, uint32_t shard, const struct message *m);
-const void *node_expect(void *ctx, uint64_t run, unsigned step, const void *found);
+void node_expect(void *ctx, uint64_t run, unsigned step);
 void node_from_shard(void *ctx, const struct message *m);
 void node_expect_task(void *ctx, uint64_t run, uint32_t op, unsigned step);
 void node_to_peer(void *ctx, uint64_t peer, const struct message *m);

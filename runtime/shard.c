@@ -394,26 +394,23 @@ void shard_receive(struct shard *s, const struct message *m, int64_t now_ns)
         }
 }
 
-const void *shard_expect(const struct shard *s, uint64_t id, unsigned step, const void *found)
+void shard_expect(const struct shard *s, uint64_t id, unsigned step)
 {
-        const struct run *run = found;
         if (step == 0) {
                 map_prefetch(&s->set.runs, id);
-                return NULL;
+                return;
         }
+        const struct run *run = run_set_guess(&s->set, id); /* anew each time: it may have left meanwhile */
+        if (!run)
+                return;
         if (step == 1) {
-                run = run_set_guess(&s->set, id);
-                if (run)
-                        run_prefetch(run);
-                return run;
+                run_prefetch(run);
+                return;
         }
-        if (run && step == 2) {
-                for (size_t at = 0; at < sizeof *run->few[0]; at += 64)
-                        __builtin_prefetch((const char *)run->few[0] + at);
-        }
-        if (run && run->code)
+        for (size_t at = 0; step == 2 && at < sizeof *run->few[0]; at += 64)
+                __builtin_prefetch((const char *)run->few[0] + at);
+        if (run->code)
                 code_expect(run->code, step - 2);
-        return run;
 }
 
 void shard_tick(struct shard *s, int64_t now_ns)

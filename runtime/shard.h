@@ -91,10 +91,9 @@ void shard_resume(struct shard *s, int64_t now_ns);
  * from the scheduler (OUTCOME, NOTE) or from a shard. */
 void shard_receive(struct shard *s, const struct message *m, int64_t now_ns);
 
-/* An outcome for that run comes soon: brings what it will need nearer, in steps 0, 1, 2, 3 with a little time
- * between them (each reads what the one before has brought, and is given what it returned). Changes nothing.
- */
-const void *shard_expect(const struct shard *s, uint64_t run, unsigned step, const void *found);
+/* An outcome or a signal for that run comes soon: brings what it will need nearer, in steps 0, 1, 2, 3 with a
+ * little time between them (each reads what the one before has brought). Changes nothing. */
+void shard_expect(const struct shard *s, uint64_t run, unsigned step);
 
 /* Fires the timers that are due. */
 void shard_tick(struct shard *s, int64_t now_ns);
