@@ -75,7 +75,7 @@ static int write_record(struct chunk_writer *w, const struct run_change *change,
                         struct bytes record, stet_why *why)
 {
         struct checkpointer *c = w->c;
-        struct chunk_value values[CHUNK_VALUES_MAX];
+        struct chunk_value *values = c->chunk_values;
         size_t count = chunk_find_values(record, values);
         int err = 0;
         for (size_t i = 0; i < count && !err; i++)

@@ -60,10 +60,9 @@ static bool run_one(struct executor_inline *e)
 {
         if (!worker_begin(e->seat.worker, now(e), &e->task))
                 return false;
-        stet_activity activity;
         struct message outcome;
-        activity_run(&activity, &e->seat.arena, e->config.app, &e->task, (struct activity_heart){ e, beat },
-                     &outcome);
+        activity_run(&e->seat.activity, &e->seat.arena, e->config.app, &e->task,
+                     (struct activity_heart){ e, beat }, &outcome);
         worker_finish(e->seat.worker, &e->task.token, &outcome, now(e));
         arena_reset(&e->seat.arena);
         return true;

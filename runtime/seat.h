@@ -7,14 +7,16 @@
 #define RUNTIME_SEAT_H
 
 #include "base/arena.h"
+#include "runtime/activity.h"
 #include "runtime/executor_config_os.h"
 #include "runtime/link_zmq.h"
 
 struct seat {
         struct link *link; /* NULL after seat_leave() */
         struct worker *worker;
-        stet_arena arena;    /* of the values of the activity under way */
-        struct buffer frame; /* said by the worker, not yet taken by the link */
+        stet_activity activity; /* under way */
+        stet_arena arena;       /* of its values */
+        struct buffer frame;    /* said by the worker, not yet taken by the link */
 };
 
 int seat_open(struct seat *s, void *zmq_context, const struct executor_config *config, stet_why *why);

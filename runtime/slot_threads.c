@@ -105,10 +105,9 @@ static bool run_one(struct slot *s)
         s->inside_ns = now_ns;
         unlock(s);
 
-        stet_activity activity;
         struct message outcome;
         s->host->busy(s->host->ctx);
-        activity_run(&activity, &s->seat.arena, s->host->config->app, &s->task,
+        activity_run(&s->seat.activity, &s->seat.arena, s->host->config->app, &s->task,
                      (struct activity_heart){ s, beat }, &outcome);
 
         lock(s);
