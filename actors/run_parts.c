@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum {
-        UNUSED_MAX = 32768,
+        UNUSED_OPS_MAX = 32768,
         UNUSED_RUNS_MAX = 32768,
         SENDERS_FEW = 8, /* found without a table */
 };
@@ -48,7 +48,7 @@ static struct op *op_take(struct run_tables *tables)
 
 static void op_give(struct run_tables *tables, struct op *op)
 {
-        if (tables->unused_count == UNUSED_MAX) {
+        if (tables->unused_count == UNUSED_OPS_MAX) {
                 free(op);
                 return;
         }

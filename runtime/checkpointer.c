@@ -238,7 +238,7 @@ static int read_log(struct checkpointer *c, stet_why *why)
         return err < 0 ? 0 : err;
 }
 
-static struct checkpointer_batch describe(const struct checkpointer *c)
+static struct checkpointer_batch batch_made(const struct checkpointer *c)
 {
         struct checkpointer_batch b = { .bytes = c->bytes.size, .runs = c->changes_count };
         for (size_t i = 0; i < c->changes_count; i++)
@@ -270,7 +270,7 @@ int checkpointer_step(struct checkpointer *c, uint64_t up_to_lsn, size_t bytes_m
         if (any && !err)
                 err = store_commit(c->store.store, &c->batch, c->reached, why);
         if (any && !err)
-                *ret = describe(c);
+                *ret = batch_made(c);
         forget_batch(c);
         return err;
 }

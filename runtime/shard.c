@@ -66,28 +66,24 @@ static void expect_next(const struct shard *s, struct bytes *at, unsigned step)
 {
         uint8_t type;
         struct token token;
-        if (parcel_glance(at, &type, &token) && (type == MSG_ENQUEUE || type == MSG_CLOSE))
+        if (s->sink.expect && parcel_glance(at, &type, &token) && (type == MSG_ENQUEUE || type == MSG_CLOSE))
                 s->sink.expect(s->sink.ctx, token.run, token.op, step);
 }
 
 /* Parcels are looked at a few ahead of the one that leaves, so that what takes them needs not wait for
- * memory.
- */
+ * memory. */
 static void release(struct shard *s, struct held_group *g)
 {
         enum { FAR = 8, NEAR = 4 };
         struct message m;
         struct bytes at = buffer_bytes(&g->outbox), far = at, near = at;
-        for (int i = 0; s->sink.expect && i < FAR; i++) {
+        for (int i = 0; i < FAR; i++)
                 expect_next(s, &far, 0);
-                if (i >= NEAR)
-                        expect_next(s, &near, 1);
-        }
+        for (int i = 0; i < NEAR; i++)
+                expect_next(s, &near, 1);
         while (parcel_take(&at, &m)) {
-                if (s->sink.expect) {
-                        expect_next(s, &far, 0);
-                        expect_next(s, &near, 1);
-                }
+                expect_next(s, &far, 0);
+                expect_next(s, &near, 1);
                 if (parcel_for_peer(&m))
                         s->sink.to_peer(s->sink.ctx, m.peer, &m);
                 else

@@ -245,7 +245,8 @@ static struct task *task_done(const struct worker *w, const struct token *token)
         const struct list *done = &w->states[TASK_DONE];
         struct task *first = list_empty(done) ? NULL : container_of(done->next, struct task, place);
         if (first && token_equal(&first->token, token)) {
-                __builtin_prefetch(first->place.next->next);
+                __builtin_prefetch(
+                    first->place.next->next); /* to be looked at when the next one is taken out */
                 return first;
         }
         struct task *t = task_find(w, token);

@@ -89,6 +89,54 @@ Test(codec, ends_with_the_last_field_that_says_something)
         buffer_fini(&b);
 }
 
+static void expect_as_packed(const struct parcel *p)
+{
+        struct buffer b = { 0 }, packed = { 0 };
+        codec_encode(&b, &shapes[PARCEL], p);
+        pack_array(&packed, 9);
+        pack_uint(&packed, PARCEL);
+        pack_bool(&packed, p->fragile);
+        pack_uint(&packed, p->weight);
+        pack_uint(&packed, p->number);
+        pack_int(&packed, p->sent_ns);
+        pack_double(&packed, p->price);
+        pack_str(&packed, p->address);
+        pack_bin(&packed, p->seal);
+        pack_bin(&packed, p->contents);
+        cr_assert(bytes_equal(buffer_bytes(&b), buffer_bytes(&packed)), "number %llu, %zu bytes",
+                  (unsigned long long)p->number, p->address.size);
+        struct parcel back;
+        struct cursor c;
+        cr_assert_eq(decode(b.data, b.size, &back, &c), &shapes[PARCEL]);
+        cr_assert(back.weight == p->weight && back.number == p->number && back.sent_ns == p->sent_ns);
+        cr_assert(bytes_equal(back.address, p->address) && bytes_equal(back.seal, p->seal));
+        buffer_fini(&b);
+        buffer_fini(&packed);
+}
+
+/* Around every number of bits at which the form changes, up and down, for numbers, texts and bytes. */
+Test(codec, every_width_has_the_form_that_the_packer_gives_it)
+{
+        static uint8_t text[(1 << 16) + 2];
+        memset(text, 'x', sizeof text);
+        for (unsigned bits = 0; bits < 64; bits++)
+                for (int around = -1; around <= 1; around++) {
+                        uint64_t number = (UINT64_C(1) << bits) + (uint64_t)(int64_t)around;
+                        size_t size = bits <= 16 ? (size_t)number & 0x1ffff : 1;
+                        struct parcel p = { .type = PARCEL,
+                                            .weight = (uint32_t)number,
+                                            .number = number,
+                                            .sent_ns = (int64_t)(0 - number),
+                                            .price = (double)number,
+                                            .address = bytes_of(text, size),
+                                            .seal = bytes_of(text, size),
+                                            .contents = bytes_of(text, 1) };
+                        expect_as_packed(&p);
+                        p.sent_ns = (int64_t)(number >> 1);
+                        expect_as_packed(&p);
+                }
+}
+
 Test(codec, a_struct_is_an_array_of_its_type_and_its_fields)
 {
         struct buffer b = { 0 };

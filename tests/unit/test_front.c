@@ -239,6 +239,34 @@ Test(front, message_that_is_none_is_passed_over_alone_and_counted)
         world_close(&w);
 }
 
+/* Of our own process no frame is checked as a whole, but no reading goes beyond one. */
+Test(front, frame_of_our_own_process_that_is_cut_or_wrong_is_read_with_bounds)
+{
+        struct buffer frame = { 0 };
+        struct world w;
+        world_open(&w, 1);
+        frame_begin(&frame);
+        frame_put(&frame, &(struct message){ .type = MSG_DONE,
+                                             .token = { 7, 1, 1, INCARNATION },
+                                             .value = bytes_str("a result"),
+                                             .kind = bytes_str("Kind") });
+        frame_put(&frame, &(struct message){ .type = MSG_SIGNAL, .id = bytes_str("0000000000000007") });
+        for (size_t size = 1; size < frame.size; size++) {
+                uint8_t *cut = xmemdup(frame.data, size); /* so that a sanitizer sees its end */
+                uint8_t *exact = realloc(cut, size);
+                front_receive(w.front, 1, true, bytes_of(exact, size), w.now_ns);
+                free(exact);
+        }
+        for (size_t at = 1; at < frame.size; at++) {
+                frame.data[at] ^= 0xff;
+                front_receive(w.front, 1, true, buffer_bytes(&frame), w.now_ns);
+                frame.data[at] ^= 0xff;
+        }
+        cr_assert_gt(w.front->frames_refused, 0);
+        buffer_fini(&frame);
+        world_close(&w);
+}
+
 Test(front, what_only_a_node_says_is_refused_from_peers)
 {
         struct world w;

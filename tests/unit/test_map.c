@@ -43,6 +43,21 @@ Test(map, finds_what_is_in_and_nothing_else_through_random_changes)
         map_fini(&m);
 }
 
+Test(map, a_guess_is_what_would_be_found)
+{
+        enum { COUNT = 3000 };
+        static struct item items[COUNT];
+        struct map m = { 0 };
+        cr_assert_null(map_guess(&m, 1));
+        for (size_t i = 0; i < COUNT; i++)
+                map_put(&m, &items[i].node, 7 * i);
+        for (size_t i = 0; i < COUNT; i++) {
+                cr_assert_eq(map_guess(&m, 7 * i), &items[i].node);
+                cr_assert_null(map_guess(&m, 7 * i + 1));
+        }
+        map_fini(&m);
+}
+
 Test(map, a_thousand_nodes_may_share_one_key)
 {
         enum { COUNT = 1000 };

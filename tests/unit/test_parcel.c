@@ -110,3 +110,20 @@ Test(parcel, answers_are_for_peers_and_readings_and_the_rest_for_the_node)
         cr_assert(!parcel_for_peer(&(struct message){ .type = MSG_ENQUEUE }));
         cr_assert(!parcel_for_peer(&(struct message){ .type = MSG_SEND_DONE }));
 }
+
+Test(parcel, glance_passes_over_each_and_tells_its_type_and_token)
+{
+        struct buffer b = { 0 };
+        uint8_t type;
+        struct token token;
+        parcel_put(&b, &full);
+        parcel_put(&b, &(struct message){ .type = MSG_CLOSE, .token = { 7, 8, 9, 10 } });
+        struct bytes at = buffer_bytes(&b);
+        cr_assert(parcel_glance(&at, &type, &token));
+        cr_assert(type == MSG_TASK && token.run == full.token.run && token.attempt == 3);
+        cr_assert(parcel_glance(&at, &type, &token));
+        cr_assert(type == MSG_CLOSE && token.run == 7 && token.op == 8);
+        cr_assert_eq(at.size, 0);
+        cr_assert(!parcel_glance(&at, &type, &token));
+        buffer_fini(&b);
+}
