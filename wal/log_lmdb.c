@@ -21,8 +21,10 @@
 #include <stdlib.h>
 
 enum {
-        /* Written since the last trimming: so the commits of lone records seldom have one to pay for. */
-        TRIM_BLOCKS_MIN = 16,
+        /* Written since the last trimming. Pages that are given back many at a time lie side by side, and so do
+         * the blocks that take them: a commit writes fewer pieces. And lone records seldom have a trimming to
+         * pay for. */
+        TRIM_BLOCKS_MIN = 1024,
         /* Deleted for each one written: more than one, so that a long log becomes a short one. */
         TRIM_RATIO = 2,
         /* In one transaction: LMDB writes what is left of an entry of its free list anew in each commit. */
@@ -121,11 +123,10 @@ static int trim(struct append *a, MDB_txn *txn, struct log_head *head, unsigned 
 static void take_over(const struct append *a)
 {
         struct log_lmdb *l = a->log;
-        l->untrimmed = a->trims ? 0 : l->untrimmed + a->blocks;
-        if (l->untrimmed > TRIM_BLOCKS_MIN)
-                l->untrimmed = TRIM_BLOCKS_MIN;
+        l->trim_after -= a->blocks < l->trim_after ? a->blocks : l->trim_after;
         if (!a->trims)
                 return;
+        l->trim_after = TRIM_BLOCKS_MIN;
         l->log.first_lsn = a->first_lsn;
         env_lmdb_forget_dead(&l->env); /* a backup that was killed would keep every page that is freed */
 }
@@ -158,10 +159,9 @@ static int append_work(struct env_lmdb *env, MDB_txn *txn, void *arg, stet_why *
                 block.commit = mdb_txn_id(txn);
                 err = block_put(env, txn, &block, why);
         }
-        unsigned written = a->log->untrimmed + a->blocks;
-        if (err || written < TRIM_BLOCKS_MIN)
+        if (err || a->blocks < a->log->trim_after)
                 return err;
-        unsigned due = TRIM_RATIO * written;
+        unsigned due = TRIM_RATIO * (TRIM_BLOCKS_MIN - a->log->trim_after + a->blocks);
         return trim(a, txn, &head, due < TRIM_BLOCKS_MAX ? due : TRIM_BLOCKS_MAX, why);
 }
 

@@ -13,7 +13,7 @@ struct log_lmdb {
         struct log log;
         struct env_lmdb env;
         enum log_level level;
-        unsigned untrimmed; /* blocks written since the last trimming, as far as they count */
+        unsigned trim_after; /* so many blocks have been written: 0 at first */
         MDB_txn *view;      /* what readings see; NULL: the newest */
 };
 
