@@ -29,6 +29,9 @@ int store_lmdb_head(struct env_lmdb *env, MDB_txn *txn, struct store_head *ret, 
 /* Writes it, with the transaction's number. */
 int store_lmdb_head_put(struct env_lmdb *env, MDB_txn *txn, struct store_head *head, stet_why *why);
 
+/* Makes a sorted batch's changes. */
+int store_lmdb_apply(struct env_lmdb *env, MDB_txn *txn, const struct store_batch *batch, stet_why *why);
+
 /* get and fill of store_ops. */
 int store_lmdb_get(struct store *s, struct bytes key, struct buffer *ret, stet_why *why);
 int store_lmdb_fill(struct store *s, const struct store_range *range, size_t size, struct buffer *ret,

@@ -438,6 +438,79 @@ Test(store_lmdb, a_damaged_entry_is_named_when_it_is_met_and_the_others_are_read
         }
 }
 
+/* --- rows of new entries in the middle --- */
+
+enum { ROW_LENGTH = 1000, ROWS = 10 };
+
+static const char tables[] = "afmz"; /* first bytes of keys; each batch adds a row to the end of each */
+
+static size_t row_value_size(uint64_t number)
+{
+        return number % 100 ? 20 + number % 30 : 5000; /* which is in two pieces */
+}
+
+/* Returns the size of keys and values. */
+static size_t commit_rows(struct store *s, uint64_t from)
+{
+        struct store_batch batch = { 0 };
+        uint8_t value[5000];
+        stet_why why = { "" };
+        for (const char *table = tables; *table; table++)
+                for (uint64_t i = from; i < from + ROW_LENGTH; i++) {
+                        uint8_t key[9] = { (uint8_t)*table };
+                        be64_put(key + 1, i);
+                        memset(value, (int)(i & 0xff), row_value_size(i));
+                        store_put(&batch, bytes_of(key, sizeof key), bytes_of(value, row_value_size(i)));
+                }
+        size_t bytes = batch.bytes.size;
+        struct store_checkpoint to = { s->checkpoint.lsn + 1, 0 };
+        cr_assert_eq(store_commit(s, &batch, to, &why), 0, "%s", why.text);
+        store_batch_fini(&batch);
+        return bytes;
+}
+
+struct rows_seen {
+        uint64_t numbers[256]; /* of each table, the next one */
+};
+
+static int see_row(void *ctx, struct bytes key, struct bytes value)
+{
+        struct rows_seen *seen = ctx;
+        uint64_t number = seen->numbers[key.data[0]]++;
+        cr_assert_eq(be64_get(key.data + 1), number);
+        cr_assert_eq(value.size, row_value_size(number));
+        for (size_t i = 0; i < value.size; i++)
+                cr_assert_eq(value.data[i], number & 0xff);
+        return 0;
+}
+
+static size_t page_bytes(struct store *s)
+{
+        MDB_stat stat;
+        cr_assert_eq(mdb_env_stat(env_of(s), &stat), 0);
+        return (stat.ms_leaf_pages + stat.ms_overflow_pages) * stat.ms_psize;
+}
+
+Test(store_lmdb, rows_of_new_entries_fill_pages_also_where_others_are_behind_them)
+{
+        enum { NODE_SIZE = PIECE_NUMBER_SIZE + PIECE_HEADER_SIZE + 10 }; /* what an entry takes beside */
+        struct place p = place_new();
+        struct store *s = open_at(p.path, LOG_MEMORY, 0);
+        struct rows_seen seen = { { 0 } };
+        stet_why why = { "" };
+        size_t needed = 0;
+        for (uint64_t row = 0; row < ROWS; row++)
+                needed += commit_rows(s, row * ROW_LENGTH) + 4 * ROW_LENGTH * NODE_SIZE;
+        cr_assert_eq(store_scan(s, bytes_str(""), bytes_str(""), false, see_row, &seen, &why), 0, "%s",
+                     why.text);
+        for (const char *table = tables; *table; table++)
+                cr_assert_eq(seen.numbers[(uint8_t)*table], ROWS * ROW_LENGTH);
+        cr_assert_lt(page_bytes(s), needed + needed / 5, "%zu bytes in pages of %zu", needed, page_bytes(s));
+        store_close(s);
+        assert_whole(p.path, 4 * ROWS * ROW_LENGTH);
+        temp_dir_free(p.dir);
+}
+
 /* --- the map, other processes --- */
 
 Test(store_lmdb, the_map_grows_by_itself_far_beyond_its_first_size)
