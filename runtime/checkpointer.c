@@ -298,6 +298,7 @@ void checkpointer_free(struct checkpointer *c)
         buffer_fini(&c->keys);
         buffer_fini(&c->image);
         buffer_fini(&c->chunk);
+        chunk_packer_fini(&c->packer);
         buffer_fini(&c->keys_after);
         store_batch_fini(&c->batch);
         map_fini(&c->values);

@@ -68,6 +68,7 @@ struct checkpointer {
         struct store_batch batch;
         struct buffer image;
         struct buffer chunk;
+        struct chunk_packer packer;
         struct chunk_value chunk_values[CHUNK_VALUES_MAX]; /* of the record that goes into it */
         struct buffer keys_after;
 };

@@ -44,20 +44,20 @@ struct chunk_writer {
 
 static void close_chunk(struct chunk_writer *w)
 {
+        struct checkpointer *c = w->c;
         if (w->key.size)
-                store_put(&w->c->batch, run_key_bytes(&w->key), buffer_bytes(&w->c->chunk));
+                store_put(&c->batch, run_key_bytes(&w->key), chunk_pack(&c->packer, buffer_bytes(&c->chunk)));
         w->key.size = 0;
 }
 
 static int take_last_chunk(void *ctx, struct bytes key, struct bytes chunk)
 {
         struct chunk_writer *w = ctx;
-        if (chunk.size >= CHUNK_SIZE_AIM)
+        int err = chunk_unpack(chunk, &w->c->chunk);
+        if (err || w->c->chunk.size >= CHUNK_SIZE_AIM)
                 return -1;
         memcpy(w->key.bytes, key.data, key.size);
         w->key.size = key.size;
-        buffer_clear(&w->c->chunk);
-        buffer_append(&w->c->chunk, chunk.data, chunk.size);
         return -1;
 }
 
@@ -194,7 +194,7 @@ static int remove_chunk(void *ctx, struct bytes key, struct bytes chunk)
         struct bytes rest;
         struct chunk_item item;
         store_remove(&r->c->batch, key);
-        if (chunk_open(chunk, &rest))
+        if (chunk_open(chunk, &r->c->chunk, &rest))
                 return 0;
         while (rest.size && chunk_next(&rest, &item) == 0)
                 for (size_t i = 0; i < item.values_count; i++) {

@@ -3,9 +3,15 @@
 
 #include "base/unpack.h"
 #include "wal/le.h"
+#include "wal/store.h"
+
+#include <lz4.h>
+#include <stdlib.h>
 
 enum {
         VERSION = 1,
+        VERSION_PACKED = 2,
+        PACKED_HEADER_SIZE = CHUNK_HEADER_SIZE + 4,
         VALUE_ENTRY_SIZE = 8 + CHUNK_HASH_SIZE,
 };
 
@@ -77,6 +83,78 @@ void chunk_append(struct buffer *chunk, struct bytes record, const struct chunk_
         le16_put(chunk->data + 2, (uint16_t)(le16_get(chunk->data + 2) + 1));
 }
 
+/* --- packing --- */
+
+/* The first bytes of both versions differ in the version only. */
+static void put_packed_header(struct buffer *packed, struct bytes chunk)
+{
+        buffer_append(packed, chunk.data, CHUNK_HEADER_SIZE);
+        packed->data[0] = VERSION_PACKED;
+        uint8_t size[4];
+        le32_put(size, (uint32_t)(chunk.size - CHUNK_HEADER_SIZE));
+        buffer_append(packed, size, sizeof size);
+}
+
+struct bytes chunk_pack(struct chunk_packer *p, struct bytes chunk)
+{
+        if (chunk.size <= PACKED_HEADER_SIZE)
+                return chunk;
+        if (!p->state)
+                p->state = xmalloc((size_t)LZ4_sizeofState());
+        size_t room = chunk.size - PACKED_HEADER_SIZE;
+        buffer_clear(&p->packed);
+        put_packed_header(&p->packed, chunk);
+        buffer_reserve(&p->packed, room);
+        int size = LZ4_compress_fast_extState(p->state, (const char *)chunk.data + CHUNK_HEADER_SIZE,
+                                              (char *)p->packed.data + p->packed.size,
+                                              (int)(chunk.size - CHUNK_HEADER_SIZE), (int)room, 1);
+        if (size <= 0)
+                return chunk; /* it found no room */
+        p->packed.size += (size_t)size;
+        return buffer_bytes(&p->packed);
+}
+
+void chunk_packer_fini(struct chunk_packer *p)
+{
+        free(p->state);
+        buffer_fini(&p->packed);
+        *p = (struct chunk_packer){ 0 };
+}
+
+static int unpack(struct bytes chunk, struct buffer *ret)
+{
+        uint32_t size = chunk.size > PACKED_HEADER_SIZE ? le32_get(chunk.data + CHUNK_HEADER_SIZE) : 0;
+        if (!size || size > STORE_VALUE_MAX)
+                return STET_ECORRUPT;
+        buffer_clear(ret);
+        buffer_append(ret, chunk.data, CHUNK_HEADER_SIZE);
+        ret->data[0] = VERSION;
+        buffer_reserve(ret, size);
+        int got =
+            LZ4_decompress_safe((const char *)chunk.data + PACKED_HEADER_SIZE, (char *)ret->data + ret->size,
+                                (int)(chunk.size - PACKED_HEADER_SIZE), (int)size);
+        if (got < 0 || (uint32_t)got != size)
+                return STET_ECORRUPT;
+        ret->size += size;
+        return 0;
+}
+
+static bool is_chunk(struct bytes chunk, uint8_t version)
+{
+        return chunk.size >= CHUNK_HEADER_SIZE && chunk.data[0] == version && !chunk.data[1];
+}
+
+int chunk_unpack(struct bytes chunk, struct buffer *ret)
+{
+        if (is_chunk(chunk, VERSION_PACKED))
+                return unpack(chunk, ret);
+        if (!is_chunk(chunk, VERSION))
+                return STET_ECORRUPT;
+        buffer_clear(ret);
+        buffer_append(ret, chunk.data, chunk.size);
+        return 0;
+}
+
 /* --- reading --- */
 
 uint32_t chunk_sequence(struct bytes chunk)
@@ -89,10 +167,15 @@ uint32_t chunk_count(struct bytes chunk)
         return chunk.size < CHUNK_HEADER_SIZE ? 0 : le16_get(chunk.data + 2);
 }
 
-int chunk_open(struct bytes chunk, struct bytes *ret_rest)
+int chunk_open(struct bytes chunk, struct buffer *unpacked, struct bytes *ret_rest)
 {
-        if (chunk.size < CHUNK_HEADER_SIZE || chunk.data[0] != VERSION || chunk.data[1])
+        if (is_chunk(chunk, VERSION_PACKED)) {
+                if (unpack(chunk, unpacked))
+                        return STET_ECORRUPT;
+                chunk = buffer_bytes(unpacked);
+        } else if (!is_chunk(chunk, VERSION)) {
                 return STET_ECORRUPT;
+        }
         *ret_rest = bytes_of(chunk.data + CHUNK_HEADER_SIZE, chunk.size - CHUNK_HEADER_SIZE);
         return 0;
 }

@@ -12,6 +12,13 @@
  *              n times         where in the record (4), how many bytes (4), hash (16)
  *              the record without them
  *
+ * Or packed, where that is shorter: what a run does it says again and again in the next records.
+ *
+ *      version 2, 0           2 bytes
+ *      count, sequence        as above
+ *      size                   4 bytes, of the records as above
+ *      a block of LZ4         the records: github.com/lz4/lz4, doc/lz4_Block_format.md
+ *
  * Numbers are little-endian, as in the record.
  */
 #ifndef RUNTIME_CHUNK_H
@@ -23,8 +30,8 @@
 
 enum {
         CHUNK_HEADER_SIZE = 8,
-        CHUNK_SIZE_AIM =
-            4000, /* one that has grown so far gets no more records: what one page of the store holds */
+        CHUNK_SIZE_AIM = 4000,  /* one that has grown so far, packed or not, gets no more records: a run that
+                                   goes on has its last chunk written anew */
         CHUNK_VALUE_MIN = 4096, /* a value of so many bytes is big */
         CHUNK_VALUES_MAX = 64,  /* of one record; the others stay in it */
         CHUNK_HASH_SIZE = 16,
@@ -47,6 +54,20 @@ void chunk_begin(struct buffer *chunk, uint32_t sequence);
 /* Appends a record without the values given. */
 void chunk_append(struct buffer *chunk, struct bytes record, const struct chunk_value *values, size_t count);
 
+/* Packs chunks; zeroed: ready. */
+struct chunk_packer {
+        void *state; /* of LZ4 */
+        struct buffer packed;
+};
+
+/* The chunk packed, or as it is if that is not shorter; valid until the next one. */
+struct bytes chunk_pack(struct chunk_packer *p, struct bytes chunk);
+void chunk_packer_fini(struct chunk_packer *p);
+
+/* The chunk as it was before it was packed, in place of what is in *ret; it can be appended to.
+ * STET_ECORRUPT. */
+int chunk_unpack(struct bytes chunk, struct buffer *ret);
+
 uint32_t chunk_sequence(struct bytes chunk);
 uint32_t chunk_count(struct bytes chunk);
 
@@ -58,8 +79,11 @@ struct chunk_item {
         struct chunk_value values[CHUNK_VALUES_MAX];
 };
 
-/* Walks a chunk: takes the first record from *rest (a chunk behind its header). STET_ECORRUPT. */
+/* Gives the records of a chunk: those of a packed one lie in *unpacked, in place of what was there.
+ * STET_ECORRUPT. */
+int chunk_open(struct bytes chunk, struct buffer *unpacked, struct bytes *ret_rest);
+
+/* Walks them: takes the first one from *rest. STET_ECORRUPT. */
 int chunk_next(struct bytes *rest, struct chunk_item *ret);
-int chunk_open(struct bytes chunk, struct bytes *ret_rest);
 
 #endif

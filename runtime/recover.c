@@ -260,10 +260,10 @@ static bool restore_record(const struct recovery *r, const struct chunk_item *it
 
 static void take_chunk(struct recovery *r, struct bytes chunk)
 {
-        struct buffer record = { 0 };
+        struct buffer records = { 0 }, record = { 0 };
         struct chunk_item item;
         struct bytes rest;
-        bool readable = chunk_open(chunk, &rest) == 0;
+        bool readable = chunk_open(chunk, &records, &rest) == 0;
         while (readable && rest.size && (readable = chunk_next(&rest, &item) == 0)) {
                 if (restore_record(r, &item, &record))
                         take_records(r, buffer_bytes(&record));
@@ -271,6 +271,7 @@ static void take_chunk(struct recovery *r, struct bytes chunk)
                         r->unreadable++;
         }
         r->unreadable += !readable;
+        buffer_fini(&records);
         buffer_fini(&record);
 }
 

@@ -207,7 +207,8 @@ struct walk {
         log_visit_fn *visit;
         void *ctx;
         stet_why *why;
-        struct buffer record; /* one that has big values, put together */
+        struct buffer records; /* of a packed chunk */
+        struct buffer record;  /* one that has big values, put together */
 };
 
 static int refuse_chunk(const struct walk *w, struct bytes key)
@@ -264,7 +265,7 @@ static int walk_chunk(void *ctx, struct bytes key, struct bytes chunk)
         uint32_t sequence = chunk_sequence(chunk);
         if (sequence + chunk_count(chunk) <= w->from)
                 return 0;
-        if (chunk_open(chunk, &rest))
+        if (chunk_open(chunk, &w->records, &rest))
                 return refuse_chunk(w, key);
         for (uint32_t left = chunk_count(chunk); left; left--, sequence++) {
                 if (chunk_next(&rest, &item))
@@ -276,12 +277,18 @@ static int walk_chunk(void *ctx, struct bytes key, struct bytes chunk)
         return rest.size ? refuse_chunk(w, key) : 0;
 }
 
+static void walk_fini(struct walk *w)
+{
+        buffer_fini(&w->records);
+        buffer_fini(&w->record);
+}
+
 static int walk(struct walk *w, const struct run_key *first)
 {
         struct run_key all = run_key_run('z', w->run), end = run_key_after(&all);
         int err =
             store_scan(w->rs->store, run_key_bytes(first), run_key_bytes(&end), false, walk_chunk, w, w->why);
-        buffer_fini(&w->record);
+        walk_fini(w);
         return err;
 }
 
@@ -333,7 +340,7 @@ int run_store_records(const struct run_store *rs, uint64_t run, uint64_t from_ls
                 err = find_chunk(&w, &first);
         if (!err)
                 return walk(&w, &first);
-        buffer_fini(&w.record);
+        walk_fini(&w);
         return err;
 }
 

@@ -43,7 +43,8 @@ struct verify {
         uint64_t runs;
         struct map values;
         struct value *values_list;
-        bool incomplete; /* something can't be read: what should be there is not known, nor counted */
+        struct buffer records; /* of a packed chunk */
+        bool incomplete;       /* something can't be read: what should be there is not known, nor counted */
         stet_why *why;
 };
 
@@ -278,7 +279,7 @@ static int take_chunk(void *ctx, struct bytes key, struct bytes chunk)
         struct chunk_item item;
         (void)key;
         v->expected['z']++;
-        if (chunk_open(chunk, &rest))
+        if (chunk_open(chunk, &v->records, &rest))
                 return 0; /* the reading of the records tells it */
         while (rest.size && chunk_next(&rest, &item) == 0)
                 for (size_t i = 0; i < item.values_count; i++)
@@ -610,6 +611,7 @@ int verify_store(const struct verify_store_options *options, uint64_t *ret_runs,
         if (!err)
                 err = read_log(&v, whole);
         forget_values(&v);
+        buffer_fini(&v.records);
         run_tables_fini(&v.tables);
         *ret_runs = v.runs;
         return err;

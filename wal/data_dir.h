@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DATA_DIR_FORMAT = 3, DATA_DIR_SHARDS_MAX = 64 };
+enum { DATA_DIR_FORMAT = 4, DATA_DIR_SHARDS_MAX = 64 };
 
 struct data_dir {
         char *path; /* absolute */
@@ -37,7 +37,7 @@ int data_dir_open(const char *path, bool create, uint32_t shards, struct data_di
 /* Reads what is in the directory without locking or changing it (verify). */
 int data_dir_peek(const char *path, struct data_dir *ret, stet_why *why);
 
-/* Makes an opened directory one of format 2 (durably), when its stores are there; one that is already stays
+/* Makes an opened directory one of the present format (durably), when its stores are there; one that is already stays
  * as it is. From then on an earlier version refuses it. */
 int data_dir_upgrade(struct data_dir *dir, stet_why *why);
 

@@ -9,6 +9,7 @@ It is run once for each format, with the stet that first wrote it, and what it m
     format-1    with the stet of commit 19ea2e7, the last that had no store
     format-2    with the first stet that has one
     format-3    with the first that leaves out of records what is usual
+    format-4    with the first that packs histories
 
 GOLDEN.so is golden.c. The directory is left as a kill leaves it: nothing in it was closed in order.
 """

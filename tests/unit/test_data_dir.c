@@ -292,11 +292,11 @@ Test(data_dir, a_file_is_refused)
 Test(data_dir, a_newer_format_is_refused_and_left_untouched)
 {
         struct place p = place_new();
-        const char *newer = "{\"format\": 4, \"shards\": {\"by\": \"name\"}}";
+        const char *newer = "{\"format\": 5, \"shards\": {\"by\": \"name\"}}";
         char text[1000];
         make_at(p.path, 1);
         write_file(p.path, "stet.meta", newer);
-        assert_refused(p.path, true, 1, STET_ENEWER, "format 4");
+        assert_refused(p.path, true, 1, STET_ENEWER, "format 5");
         read_file(p.path, "stet.meta", text, sizeof text);
         cr_assert_str_eq(text, newer);
         temp_dir_free(p.dir);
@@ -394,13 +394,13 @@ static struct data_dir assert_is_the_same(const char *path, uint32_t format)
         return d;
 }
 
-Test(data_dir, a_new_directory_has_format_3)
+Test(data_dir, a_new_directory_has_format_4)
 {
         struct place p = place_new();
         struct data_dir d = open_at(p.path, true, 1);
-        cr_assert_eq(d.format, 3);
+        cr_assert_eq(d.format, 4);
         cr_assert_eq(data_dir_upgrade(&d, NULL), 0);
-        cr_assert_eq(d.format, 3);
+        cr_assert_eq(d.format, 4);
         data_dir_close(&d);
         temp_dir_free(p.dir);
 }
@@ -428,9 +428,9 @@ Test(data_dir, an_upgraded_directory_differs_in_nothing_but_its_format)
         stet_why why = { "" };
         struct data_dir d = assert_is_the_same(p.path, 1);
         cr_assert_eq(data_dir_upgrade(&d, &why), 0, "%s", why.text);
-        cr_assert_eq(d.format, 3);
+        cr_assert_eq(d.format, 4);
         data_dir_close(&d);
-        d = assert_is_the_same(p.path, 3);
+        d = assert_is_the_same(p.path, 4);
         data_dir_close(&d);
         read_file(p.path, "stet.meta", text, sizeof text);
         cr_assert_not_null(strstr(text, "\"created\": \"2024-02-29T12:34:56Z\""), "%s", text);

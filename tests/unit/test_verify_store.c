@@ -311,17 +311,18 @@ Test(verify_store, record_that_does_not_follow_the_one_before_is_found)
         kept_runs_step(&kept, 1, 1, 3000, &(struct event){ .type = EVENT_TIMER, .op = 1 }, NULL, 0);
         kept_runs_checkpoint(&kept);
         struct run_key key = run_key_chunk(1, 1);
-        struct buffer chunk = value_of(&key), later = { 0 };
+        struct buffer chunk = value_of(&key), records = { 0 }, later = { 0 };
         struct bytes rest;
         struct chunk_item item;
         cr_assert_eq(chunk_count(buffer_bytes(&chunk)), 2);
-        cr_assert_eq(chunk_open(buffer_bytes(&chunk), &rest), 0);
+        cr_assert_eq(chunk_open(buffer_bytes(&chunk), &records, &rest), 0);
         cr_assert_eq(chunk_next(&rest, &item), 0);
         chunk_begin(&later, 0);
         chunk_append(&later, rest, NULL, 0);
         put(&key, buffer_bytes(&later));
         EXPECT("run 1, record 3: record 3 does not follow record 0 of its run, or does not fit it\n");
         buffer_fini(&chunk);
+        buffer_fini(&records);
         buffer_fini(&later);
 }
 
