@@ -15,4 +15,9 @@
  * STET_ENOMEM: the system has no room for one more. */
 int own_thread_start(pthread_t *ret, const char *name, void *(*main)(void *), void *arg, stet_why *why);
 
+/* Asks the system to let the calling thread run soon after it wakes, for a short while each time: for one
+ * that others wait for and that mostly waits itself. It gets no larger share of the processor. Linux does so
+ * from 6.12 on (a slice of its own, sched_setattr(2)); earlier ones take no notice. */
+void own_thread_run_soon(void);
+
 #endif

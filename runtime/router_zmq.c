@@ -5,9 +5,9 @@
  * of ours says which of the two sockets a number belongs to, and keeps 0 free for "nobody".
  *
  * ZMQ_FD is readable when something happened, not while frames wait, and any call on the socket may eat that
- * signal. What makes it safe here is that router_receive() says "none" only after both sockets said EAGAIN,
- * which they do after looking at all that happened: a caller who drains it after each wake-up and each send
- * misses nothing. Where it says "none" too early, it leaves `again_fd` readable.
+ * signal. What makes it safe here is that router_receive() says "none" only after all bound sockets said
+ * EAGAIN, which they do after looking at all that happened: a caller who drains it after each wake-up and
+ * each send misses nothing. Where it says "none" too early, it leaves `again_fd` readable.
  */
 #include "runtime/router_zmq.h"
 
@@ -37,11 +37,13 @@ static const uint64_t peer_bits[SOCKETS] = { UINT64_C(1) << 32, UINT64_C(1) << 3
 struct router {
         struct transport transport;
         void *sockets[SOCKETS];
-        int epoll_fd;    /* over both ZMQ_FDs and again_fd */
-        int again_fd;    /* an eventfd */
-        bool again;      /* it is readable */
-        int turn;        /* the socket to ask first, so that neither starves the other */
-        zmq_msg_t frame; /* what router_receive() gave last */
+        bool
+            bound[SOCKETS]; /* to some endpoint: nobody comes to the others, and a look costs a system call */
+        int epoll_fd;       /* over both ZMQ_FDs and again_fd */
+        int again_fd;       /* an eventfd */
+        bool again;         /* it is readable */
+        int turn;           /* the socket to ask first, so that neither starves the other */
+        zmq_msg_t frame;    /* what router_receive() gave last */
 };
 
 static struct router *router_of(struct transport *t)
@@ -201,10 +203,12 @@ int router_bind(struct router *r, const char *endpoint, char *ret_endpoint, size
                 err = endpoint_check_path(&e, why);
         if (err)
                 return err;
-        void *socket = r->sockets[e.kind == ENDPOINT_INPROC ? LOCAL : REMOTE];
+        int which = e.kind == ENDPOINT_INPROC ? LOCAL : REMOTE;
+        void *socket = r->sockets[which];
         int ipv6 = e.ipv6;
         if (zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) != 0 || zmq_bind(socket, e.text) != 0)
                 return bind_error(&e, zmq_errno(), why);
+        r->bound[which] = true;
         if (ret_endpoint && zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, real, &real_size) == 0)
                 snprintf(ret_endpoint, size, "%s", real);
         return 0;
@@ -250,7 +254,7 @@ int router_receive(struct router *r, uint64_t *ret_peer, bool *ret_local, struct
                 bool fits = false;
                 uint64_t peer = 0;
                 r->turn = !which;
-                if (!receive_message(r, which, &peer, &fits)) {
+                if (!r->bound[which] || !receive_message(r, which, &peer, &fits)) {
                         empty++;
                         continue;
                 }

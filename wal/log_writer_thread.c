@@ -45,6 +45,7 @@ static void announce(struct log_writer_thread *t)
 static void *run(void *arg)
 {
         struct log_writer_thread *t = arg;
+        own_thread_run_soon(); /* every answer waits for its commit */
         for (wait_for_work(t); !t->stop; wait_for_work(t)) {
                 t->err = log_append(t->log, t->epoch, t->group, &t->why);
                 announce(t);
