@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <zmq.h>
 
@@ -105,17 +106,20 @@ int link_receive(struct link *l, struct bytes *ret_frame)
         return 0;
 }
 
+/* zmq_poll() would look at the queue before and after, and once in vain: four system calls. That nothing is
+ * there is asked once, and from then on the descriptor tells. */
 int link_wait(struct link *l, int extra_fd, int64_t timeout_ms)
 {
-        short events = l->blocked ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN;
-        zmq_pollitem_t items[] = {
-                { .socket = l->socket, .events = events },
-                { .fd = extra_fd, .events = ZMQ_POLLIN },
+        int64_t wanted = l->blocked ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN, events = 0;
+        struct pollfd fds[] = {
+                { .fd = link_fd(l), .events = POLLIN },
+                { .fd = extra_fd, .events = POLLIN },
         };
+        if (socket_option(l->socket, ZMQ_EVENTS, &events) == 0 && events & wanted)
+                return 0;
         if (timeout_ms > INT_MAX)
                 timeout_ms = INT_MAX;
-        int rc = zmq_poll(items, extra_fd < 0 ? 1 : 2, timeout_ms < 0 ? -1 : (long)timeout_ms);
-        return rc == 0 ? STET_ETIMEDOUT : 0;
+        return poll(fds, 2, timeout_ms < 0 ? -1 : (int)timeout_ms) == 0 ? STET_ETIMEDOUT : 0;
 }
 
 int link_fd(struct link *l)
