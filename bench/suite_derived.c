@@ -109,7 +109,7 @@ static void add_rates(struct deriving *d)
                 { "ipc_by_inproc", "chain3-ipc", "chain3", "The same over ipc." },
                 { "empty_by_chain3", "empty", "chain3",
                   "Runs without an activity by runs with three: one transition, not four." },
-                { "all_cores_by_1_core", "chain3-1m-runs", "chain3-1m-runs-1-core",
+                { "all_cores_by_1_core", "chain3-long", "chain3-long-1-core",
                   "What all cores bring, the whole process once pinned to one." },
                 { "2_shards_by_1_shard", "chain3-2-shards", "chain3", "What a second shard brings." },
                 { "checkpoint_on_by_off", "chain3", "chain3-no-checkpoint", "What checkpoints leave." },
