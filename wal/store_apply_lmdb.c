@@ -122,13 +122,15 @@ static int apply_change(struct apply *a, const struct store_change *c, stet_why 
 
 /* --- rows --- */
 
-/* The first change, from `from` on, whose piece 0 does not come before that entry of LMDB's. */
+/* The first change, from `from` on, whose piece 0 is that entry of LMDB's or comes behind it. */
 static size_t first_from(const struct store_batch *batch, size_t from, struct bytes lmdb_key)
 {
         size_t to = batch->count;
         while (from < to) {
                 size_t middle = from + (to - from) / 2;
-                if (bytes_compare(store_change_key(batch, &batch->changes[middle]), lmdb_key) < 0)
+                struct piece_key key;
+                piece_key_make(&key, store_change_key(batch, &batch->changes[middle]));
+                if (bytes_compare(bytes_of(key.data, key.size), lmdb_key) < 0)
                         from = middle + 1;
                 else
                         to = middle;

@@ -7,6 +7,7 @@
 
 #include "tests/lib/failing_disk.h"
 #include "tests/lib/lmdb_file.h"
+#include "tests/lib/random.h"
 #include "tests/lib/small_disk.h"
 
 #include <pthread.h>
@@ -508,6 +509,73 @@ Test(store_lmdb, rows_of_new_entries_fill_pages_also_where_others_are_behind_the
         cr_assert_lt(page_bytes(s), needed + needed / 5, "%zu bytes in pages of %zu", needed, page_bytes(s));
         store_close(s);
         assert_whole(p.path, 4 * ROWS * ROW_LENGTH);
+        temp_dir_free(p.dir);
+}
+
+/* Rows, and what is behind them is changed or removed by the same batch. */
+static void put_rows_and_changes(struct store_batch *batch, uint64_t *state, uint64_t *ends)
+{
+        for (size_t table = 0; tables[table]; table++) {
+                uint8_t key[9] = { (uint8_t)tables[table] }, value[100];
+                for (uint64_t i = 0; i < 3; i++) { /* the first ones are behind the row of the table before */
+                        be64_put(key + 1, i);
+                        random_fill(state, value, sizeof value);
+                        if (random_below(state, 3) == 0)
+                                store_remove(batch, bytes_of(key, sizeof key));
+                        else if (random_below(state, 2) == 0)
+                                store_put(batch, bytes_of(key, sizeof key),
+                                          bytes_of(value, random_below(state, 100)));
+                }
+                for (uint64_t length = random_below(state, 2 * ROW_LENGTH); length; length--) {
+                        be64_put(key + 1, ends[table]++);
+                        random_fill(state, value, 8);
+                        store_put(batch, bytes_of(key, sizeof key),
+                                  bytes_of(value, 8 + random_below(state, 50)));
+                }
+        }
+}
+
+static int see_dump(void *ctx, struct bytes key, struct bytes value)
+{
+        buffer_append(ctx, key.data, key.size);
+        buffer_append(ctx, value.data, value.size);
+        return 0;
+}
+
+static struct buffer dump(struct store *s)
+{
+        struct buffer all = { 0 };
+        stet_why why = { "" };
+        cr_assert_eq(store_scan(s, bytes_str(""), bytes_str(""), false, see_dump, &all, &why), 0, "%s",
+                     why.text);
+        return all;
+}
+
+Test(store_lmdb, what_is_behind_a_row_can_be_changed_by_the_same_batch)
+{
+        struct place p = place_new();
+        struct store_disk *memory = store_disk_new();
+        struct store *stores[] = { open_at(p.path, LOG_MEMORY, 0), store_mem_open(memory, 1) };
+        struct store_batch batch = { 0 };
+        uint64_t state = 7, ends[sizeof tables - 1] = { 3, 3, 3, 3 };
+        stet_why why = { "" };
+        for (unsigned round = 1; round <= 20; round++) {
+                struct buffer all[2];
+                put_rows_and_changes(&batch, &state, ends);
+                for (size_t i = 0; i < 2; i++) {
+                        struct store_checkpoint to = { round, 0 };
+                        cr_assert_eq(store_commit(stores[i], &batch, to, &why), 0, "%s", why.text);
+                        all[i] = dump(stores[i]);
+                }
+                cr_assert(bytes_equal(buffer_bytes(&all[0]), buffer_bytes(&all[1])), "round %u", round);
+                buffer_fini(&all[0]);
+                buffer_fini(&all[1]);
+                store_batch_clear(&batch);
+        }
+        store_batch_fini(&batch);
+        store_close(stores[0]);
+        store_close(stores[1]);
+        store_disk_free(memory);
         temp_dir_free(p.dir);
 }
 
