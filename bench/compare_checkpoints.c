@@ -177,6 +177,8 @@ static int measure(struct comparison *c, const stet_app *app, const char *dir, s
         if (!err) {
                 for (int i = 0; i < SLICES_COUNT && !err; i++)
                         err = measure_slice(c, i, why);
+                for (int i = 0; i < 2; i++)
+                        err = engine_explain(&c->sides[i].engine, err, why);
                 engine_close(&c->sides[1].engine);
         }
         engine_close(&c->sides[0].engine);

@@ -134,6 +134,12 @@ int engine_open(const struct bench_options *options, const stet_app *app, const 
         return err;
 }
 
+int engine_explain(const struct engine *e, int err, stet_why *why)
+{
+        int failed = err ? stet_node_error(e->node, why) : 0;
+        return failed ? failed : err;
+}
+
 void engine_close(struct engine *e)
 {
         stet_client_close(e->client);

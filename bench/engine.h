@@ -24,6 +24,10 @@ struct engine {
 int engine_open(const struct bench_options *options, const stet_app *app, const char *dir, struct engine *ret,
                 stet_why *why);
 
+/* The error that a measurement ended with, or that of the node if it has failed: what a client sees of that
+ * is silence. */
+int engine_explain(const struct engine *e, int err, stet_why *why);
+
 /* Ends everything, the executors' process included, so that what it used is counted. */
 void engine_close(struct engine *e);
 

@@ -98,6 +98,7 @@ int engine_workload_measure(const struct bench_options *options, const char *dir
                 err = load_engine(options, app, input, &e, &load, why);
         if (!err)
                 err = node_stats_read(e.client, &after, why);
+        err = engine_explain(&e, err, why);
         engine_close(&e);
         struct usage used_after = machine_usage(); /* with the executors' process, which has ended */
         if (err)

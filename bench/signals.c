@@ -278,7 +278,7 @@ int workload_signals(const struct bench_options *options, const char *dir, struc
         s.table = report_table_begin(r, "points", columns, COLUMNS_COUNT);
         int err = engine_open(options, &app, dir, &s.engine, why);
         if (!err) {
-                err = measure(&s, why);
+                err = engine_explain(&s.engine, measure(&s, why), why);
                 engine_close(&s.engine);
         }
         if (!err) {
