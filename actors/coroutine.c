@@ -33,6 +33,10 @@
 #include <ucontext.h>
 #endif
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* since Linux 6.13 */
+#endif
+
 /* Of the stack around its pointer a resume touches about so much. */
 enum { LINE_SIZE = 64, EXPECT_BELOW = 1024, EXPECT_ABOVE = 512 };
 
@@ -106,6 +110,21 @@ void stack_pool_shrink(struct stack_pool *pool, size_t count)
         }
 }
 
+static bool guard(void *page, size_t size)
+{
+        return madvise(page, size, MADV_GUARD_INSTALL) == 0 || mprotect(page, size, PROT_NONE) == 0;
+}
+
+bool coroutine_guards_are_light(void)
+{
+        size_t size = (size_t)sysconf(_SC_PAGESIZE);
+        void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        bool light = page != MAP_FAILED && madvise(page, size, MADV_GUARD_INSTALL) == 0;
+        if (page != MAP_FAILED)
+                munmap(page, size);
+        return light;
+}
+
 static uint8_t *map_stack(const struct stack_pool *pool)
 {
         size_t size = pool->guard_size + pool->stack_size;
@@ -113,7 +132,7 @@ static uint8_t *map_stack(const struct stack_pool *pool)
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
         if (base == MAP_FAILED)
                 return NULL;
-        if (mprotect(base, pool->guard_size, PROT_NONE) != 0) {
+        if (!guard(base, pool->guard_size)) {
                 munmap(base, size);
                 return NULL;
         }

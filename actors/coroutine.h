@@ -24,6 +24,11 @@ void stack_pool_free(struct stack_pool *pool); /* every coroutine of it is freed
 size_t stack_pool_unused(const struct stack_pool *pool);
 void stack_pool_shrink(struct stack_pool *pool, size_t count);
 
+/* Whether a stack takes no more than one of the mappings that a process may have (65,530, unless the system
+ * is told otherwise), and none beside another stack: so it is since Linux 6.13. Before, the page below it
+ * takes one of its own. */
+bool coroutine_guards_are_light(void);
+
 typedef void coroutine_fn(void *arg);
 
 /* NULL when the system gives no more memory for a stack. Nothing runs until the first resume. fn is given

@@ -6,6 +6,7 @@
 #include "base/run_id.h"
 #include "runtime/node_state.h"
 
+#include "actors/coroutine.h"
 #include "runtime/client.h"
 #include "runtime/context_zmq.h"
 #include "runtime/disk_room_os.h"
@@ -28,7 +29,8 @@
 enum {
         STACK_SIZE_DEFAULT = 64 << 10,
         STACK_SIZE_MIN = 16 << 10,
-        STACKS_MAX_DEFAULT = 10000,
+        STACKS_MAX_LIGHT = 30000, /* with a half more in a burst, within the mappings of a process */
+        STACKS_MAX_HEAVY = 10000,
         RUNS_MAX_DEFAULT = 100000,
         IDLE_MS_DEFAULT = 5000,
         LEASE_MS_DEFAULT = 5000,
@@ -75,7 +77,7 @@ static int check_options(stet_node *n, stet_why *why)
         if (!n->options.stack_size)
                 n->options.stack_size = STACK_SIZE_DEFAULT;
         if (!n->options.stacks_max)
-                n->options.stacks_max = STACKS_MAX_DEFAULT;
+                n->options.stacks_max = coroutine_guards_are_light() ? STACKS_MAX_LIGHT : STACKS_MAX_HEAVY;
         if (!n->options.runs_max)
                 n->options.runs_max = RUNS_MAX_DEFAULT;
         if (!n->options.idle_ms)

@@ -49,8 +49,9 @@ typedef struct stet_node_options {
                                 stet_node_poll(); */
         bool no_activities;  /* run no activities here (others connect) */
         size_t stack_size;   /* of a workflow's code, bytes; 0: 64 KiB; at least 16 KiB */
-        uint32_t stacks_max; /* runs that keep a stack while they wait; 0: 10,000. The others come back by
-                                replay */
+        uint32_t stacks_max; /* runs of a shard that keep a stack while they wait, about 6 KiB each; the
+                                others come back by replay. 0: 30,000, or 10,000 on Linux before 6.13, where
+                                a stack takes two of the 65,530 mappings that a process may have */
         uint32_t runs_max;   /* runs in memory; 0: 100,000. Beyond it those that wait are dropped at once, if
                                 they   are in the store; they come back when something happens to them */
         int64_t idle_ms;     /* how long a run stays in memory to which nothing happens; 0: 5000 */

@@ -299,3 +299,26 @@ Test(coroutine, guard_page_lies_right_below_the_stack)
         coroutine_free(co);
         stack_pool_free(pool);
 }
+
+static void nothing(void *arg)
+{
+        (void)arg;
+}
+
+/* With a mapping of its own for each guard they would take 80,000 of the 65,530 that a process may have. */
+Test(coroutine, forty_thousand_stacks_fit_a_process_where_guards_are_light)
+{
+        enum { COUNT = 40000 };
+        struct stack_pool *pool = stack_pool_new(1, 0);
+        struct coroutine **all = xcalloc(COUNT, sizeof(struct coroutine *));
+        if (!coroutine_guards_are_light())
+                cr_skip_test("this system has none");
+        for (size_t i = 0; i < COUNT; i++) {
+                all[i] = coroutine_new(pool, nothing, NULL);
+                cr_assert_not_null(all[i], "stack %zu", i);
+        }
+        for (size_t i = 0; i < COUNT; i++)
+                coroutine_free(all[i]);
+        stack_pool_free(pool);
+        free(all);
+}
