@@ -37,8 +37,8 @@ int data_dir_open(const char *path, bool create, uint32_t shards, struct data_di
 /* Reads what is in the directory without locking or changing it (verify). */
 int data_dir_peek(const char *path, struct data_dir *ret, stet_why *why);
 
-/* Makes an opened directory one of the present format (durably), when its stores are there; one that is already stays
- * as it is. From then on an earlier version refuses it. */
+/* Makes an opened directory one of the present format (durably), when its stores are there; one that is
+ * already stays as it is. From then on an earlier version refuses it. */
 int data_dir_upgrade(struct data_dir *dir, stet_why *why);
 
 /* Makes a directory that has its logs and stores a data directory, with a new incarnation: the last step of a

@@ -21,9 +21,9 @@
 #include <stdlib.h>
 
 enum {
-        /* Written since the last trimming. Pages that are given back many at a time lie side by side, and so do
-         * the blocks that take them: a commit writes fewer pieces. And lone records seldom have a trimming to
-         * pay for. */
+        /* Written since the last trimming. Pages that are given back many at a time lie side by side, and so
+         * do the blocks that take them: a commit writes fewer pieces. And lone records seldom have a trimming
+         * to pay for. */
         TRIM_BLOCKS_MIN = 1024,
         /* Deleted for each one written: more than one, so that a long log becomes a short one. */
         TRIM_RATIO = 2,

@@ -14,7 +14,7 @@ struct log_lmdb {
         struct env_lmdb env;
         enum log_level level;
         unsigned trim_after; /* so many blocks have been written: 0 at first */
-        MDB_txn *view;      /* what readings see; NULL: the newest */
+        MDB_txn *view;       /* what readings see; NULL: the newest */
 };
 
 extern const struct log_ops log_lmdb_ops;
