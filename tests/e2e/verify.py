@@ -6,6 +6,7 @@ Environment, besides cli.py's: STET_DUMP, the program dump_histories; STET_SEED,
 STET_DAMAGES, how many of each kind.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -25,7 +26,8 @@ SHARDS = 2
 def marker(number):
     """A text that only one run has, longer than a page for some. Nothing in its beginning repeats, so that it stands
     as it is in a packed history, too."""
-    return f"<{hashlib.sha256(b'%d' % number).hexdigest()[:19]}>" + f"{number:04}-" * (3000 if number % 60 == 0 else 12)
+    beginning = base64.b64encode(hashlib.sha256(b"%d" % number).digest())[:19].decode()
+    return f"<{beginning}>" + f"{number:04}-" * (3000 if number % 60 == 0 else 12)
 
 
 def flip(content, bit):
