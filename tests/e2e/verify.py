@@ -147,8 +147,8 @@ class Damage(VerifyTest):
         for rng, case in self.cases("record", COUNT):
             text = rng.choice(markers).encode()
             run, lsn = self.run_of[text.decode()]
-            # Enough of its beginning to tell it from others; in every copy, since old pages may have it, too.
-            piece, bit = text[:20], rng.randrange(20 * 8)
+            # Enough of it to tell it from others; in every copy, since old pages may have it, too.
+            piece, bit = text[1:20], rng.randrange(19 * 8)
             shard = f"shard-{int(run[:4], 16)}"
             names = [name for name in (f"{shard}.log", f"{shard}.store") if piece in self.files[name]]
             self.assertTrue(names, case)
