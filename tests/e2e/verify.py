@@ -148,7 +148,7 @@ class Damage(VerifyTest):
             text = rng.choice(markers).encode()
             run, lsn = self.run_of[text.decode()]
             # Enough of it to tell it from others; in every copy, since old pages may have it, too.
-            piece, bit = text[1:20], rng.randrange(19 * 8)
+            piece, bit = text[4:20], rng.randrange(16 * 8)
             shard = f"shard-{int(run[:4], 16)}"
             names = [name for name in (f"{shard}.log", f"{shard}.store") if piece in self.files[name]]
             self.assertTrue(names, case)
