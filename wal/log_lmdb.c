@@ -48,14 +48,14 @@ struct append {
         uint64_t first_lsn; /* that it leaves, if it trims */
 };
 
-/* LSN of the first block at or after lsn; 0 when there is none. */
-static int block_after(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, uint64_t *ret_lsn,
-                       stet_why *why)
+/* Moves the cursor to a block; 0 when there is none any more. */
+static int block_at(struct env_lmdb *env, MDB_cursor *cursor, MDB_cursor_op op, uint64_t *ret_lsn,
+                    stet_why *why)
 {
         uint8_t key_bytes[BLOCK_KEY_SIZE];
-        block_key_encode(key_bytes, lsn, 0);
+        block_key_encode(key_bytes, 1, 0); /* of the first one, behind the head: for MDB_SET_RANGE */
         MDB_val key = { sizeof key_bytes, key_bytes }, value;
-        int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+        int rc = mdb_cursor_get(cursor, &key, &value, op);
         if (rc && rc != MDB_NOTFOUND)
                 return env_lmdb_error(env, rc, "find a block", why);
         if (!rc && key.mv_size != BLOCK_KEY_SIZE)
@@ -65,39 +65,39 @@ static int block_after(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, u
         return 0;
 }
 
-/* Deletes the block, or all pieces of the record. */
-static int delete_at(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, unsigned *deleted, stet_why *why)
+/* Which block is the first that stays when up to blocks_max go, and from which record on the log is kept: a
+ * block ends where the next one begins, and the pieces of a record have the same LSN. The last block has no
+ * next and stays. */
+static int find_kept(struct env_lmdb *env, MDB_cursor *cursor, uint64_t to_lsn, unsigned blocks_max,
+                     uint64_t *ret_block, uint64_t *ret_first_lsn, stet_why *why)
 {
-        uint64_t at;
-        int err = block_after(env, cursor, lsn, &at, why);
-        while (!err && at == lsn) {
-                int rc = mdb_cursor_del(cursor, 0);
-                if (rc)
-                        return env_lmdb_error(env, rc, "delete a block", why);
-                ++*deleted;
-                err = block_after(env, cursor, lsn, &at, why);
+        uint64_t next = 0;
+        int err = block_at(env, cursor, MDB_SET_RANGE, ret_block, why);
+        for (unsigned before = 1; !err; before++) {
+                err = block_at(env, cursor, MDB_NEXT, &next, why);
+                if (err || !next || next > to_lsn)
+                        break;
+                bool other = next != *ret_block;
+                *ret_block = next;
+                if (other && before >= blocks_max) {
+                        *ret_first_lsn = next;
+                        return 0;
+                }
         }
+        *ret_first_lsn = to_lsn;
         return err;
 }
 
-/* A block ends where the next one begins; the last one has no next and stays. */
-static int delete_before(struct env_lmdb *env, MDB_cursor *cursor, uint64_t to_lsn, unsigned blocks_max,
-                         uint64_t *ret_first_lsn, stet_why *why)
+static int delete_before(struct env_lmdb *env, MDB_cursor *cursor, uint64_t lsn, stet_why *why)
 {
-        uint64_t first, next = 0;
-        unsigned deleted = 0;
-        int err = block_after(env, cursor, 1, &first, why);
-        while (!err && deleted < blocks_max) {
-                err = block_after(env, cursor, first + 1, &next, why);
-                if (!err && (!next || next > to_lsn)) {
-                        *ret_first_lsn = to_lsn;
-                        return 0;
-                }
-                if (!err)
-                        err = delete_at(env, cursor, first, &deleted, why);
-                first = next;
+        uint64_t at;
+        int err = block_at(env, cursor, MDB_SET_RANGE, &at, why);
+        while (!err && at && at < lsn) {
+                int rc = mdb_cursor_del(cursor, 0);
+                if (rc)
+                        return env_lmdb_error(env, rc, "delete a block", why);
+                err = block_at(env, cursor, MDB_NEXT, &at, why); /* it has moved on by itself */
         }
-        *ret_first_lsn = first;
         return err;
 }
 
@@ -113,7 +113,10 @@ static int trim(struct append *a, MDB_txn *txn, struct log_head *head, unsigned 
         int rc = mdb_cursor_open(txn, env->dbi, &cursor);
         if (rc)
                 return env_lmdb_error(env, rc, "begin trimming", why);
-        int err = delete_before(env, cursor, to_lsn, blocks_max, &head->first_lsn, why);
+        uint64_t block;
+        int err = find_kept(env, cursor, to_lsn, blocks_max, &block, &head->first_lsn, why);
+        if (!err)
+                err = delete_before(env, cursor, block, why);
         mdb_cursor_close(cursor);
         a->first_lsn = head->first_lsn;
         return err ? err : log_lmdb_head_put(env, txn, head, why);
