@@ -30,8 +30,8 @@
 
 enum {
         CHUNK_HEADER_SIZE = 8,
-        CHUNK_SIZE_AIM = 4000,  /* one that has grown so far, packed or not, gets no more records: a run that
-                                   goes on has its last chunk written anew */
+        CHUNK_SIZE_AIM = 4000, /* one that has so many bytes before it is packed gets no more records: while a
+                                  run goes on, its last chunk is written anew with each batch */
         CHUNK_VALUE_MIN = 4096, /* a value of so many bytes is big */
         CHUNK_VALUES_MAX = 64,  /* of one record; the others stay in it */
         CHUNK_HASH_SIZE = 16,

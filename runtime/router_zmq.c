@@ -37,13 +37,12 @@ static const uint64_t peer_bits[SOCKETS] = { UINT64_C(1) << 32, UINT64_C(1) << 3
 struct router {
         struct transport transport;
         void *sockets[SOCKETS];
-        bool
-            bound[SOCKETS]; /* to some endpoint: nobody comes to the others, and a look costs a system call */
-        int epoll_fd;       /* over both ZMQ_FDs and again_fd */
-        int again_fd;       /* an eventfd */
-        bool again;         /* it is readable */
-        int turn;           /* the socket to ask first, so that neither starves the other */
-        zmq_msg_t frame;    /* what router_receive() gave last */
+        bool bound[SOCKETS]; /* else nobody comes, and a look would be a system call in vain */
+        int epoll_fd;        /* over both ZMQ_FDs and again_fd */
+        int again_fd;        /* an eventfd */
+        bool again;          /* it is readable */
+        int turn;            /* the socket to ask first, so that neither starves the other */
+        zmq_msg_t frame;     /* what router_receive() gave last */
 };
 
 static struct router *router_of(struct transport *t)

@@ -13,7 +13,8 @@ struct log_lmdb {
         struct log log;
         struct env_lmdb env;
         enum log_level level;
-        unsigned trim_after; /* so many blocks have been written: 0 at first */
+        unsigned trim_after; /* so many more blocks are written; 0 at first, so that a log is also trimmed
+                                that is never open for long */
         MDB_txn *view;       /* what readings see; NULL: the newest */
 };
 

@@ -309,10 +309,10 @@ static void nothing(void *arg)
 Test(coroutine, forty_thousand_stacks_fit_a_process_where_guards_are_light)
 {
         enum { COUNT = 40000 };
-        struct stack_pool *pool = stack_pool_new(1, 0);
-        struct coroutine **all = xcalloc(COUNT, sizeof(struct coroutine *));
         if (!coroutine_guards_are_light())
                 cr_skip_test("this system has none");
+        struct stack_pool *pool = stack_pool_new(1, 0);
+        struct coroutine **all = xcalloc(COUNT, sizeof(struct coroutine *));
         for (size_t i = 0; i < COUNT; i++) {
                 all[i] = coroutine_new(pool, nothing, NULL);
                 cr_assert_not_null(all[i], "stack %zu", i);

@@ -494,6 +494,21 @@ Test(log_lmdb, lone_records_seldom_trim_and_a_long_log_becomes_a_short_one_all_t
         temp_dir_free(p.dir);
 }
 
+Test(log_lmdb, a_log_that_is_never_open_for_long_is_trimmed_all_the_same)
+{
+        struct place p = place_new();
+        for (int opening = 0; opening < 50; opening++) {
+                struct log *log = open_at(p.path, LOG_MEMORY, 0);
+                for (int i = 0; i < 20; i++)
+                        log_records_append(log, 1, 10);
+                log_trim(log, log->last_lsn);
+                log_records_append(log, 1, 10);
+                cr_assert_leq(lmdb_entries_count(env_of(log)), 1 + 2, "opening %d", opening);
+                log_close(log);
+        }
+        temp_dir_free(p.dir);
+}
+
 Test(log_lmdb, a_large_group_deletes_more_but_never_without_bound)
 {
         struct place p = place_new();
