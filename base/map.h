@@ -5,7 +5,8 @@
  * purpose: hash order must not decide anything. Who needs an order keeps a list beside it.
  *
  * Open addressing with linear probing over hashes of 32 bits that stand side by side: what is not there is
- * missed within one cache line of a small array, and what is there costs its own two.
+ * missed within one cache line of a small array, and what is there costs its own two, or shares them with the
+ * keys that are numbered just before and after it.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -50,10 +51,14 @@ static inline uint64_t hash_u64(uint64_t x)
         return x ^ x >> 33;
 }
 
-/* What the table keeps of a key. */
+enum { MAP_NEIGHBOURS_BITS = 4 };
+
+/* What the table keeps of a key. Its lowest bits stay: keys that are numbered one after the other, as runs
+ * are, lie side by side, and whoever meets them in about that order finds most of them in the cache. */
 static inline uint32_t map_hash(uint64_t key)
 {
-        uint32_t hash = (uint32_t)hash_u64(key);
+        uint32_t low = (uint32_t)key & ((1u << MAP_NEIGHBOURS_BITS) - 1);
+        uint32_t hash = (uint32_t)hash_u64(~(key >> MAP_NEIGHBOURS_BITS)) << MAP_NEIGHBOURS_BITS | low;
         return hash ? hash : 1;
 }
 

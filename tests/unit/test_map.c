@@ -43,6 +43,27 @@ Test(map, finds_what_is_in_and_nothing_else_through_random_changes)
         map_fini(&m);
 }
 
+/* Numbered keys lie side by side: what is taken out of the middle of a full stretch must not hide the rest.
+ */
+Test(map, finds_numbered_keys_while_the_oldest_go_and_new_ones_come)
+{
+        enum { COUNT = 5000, IN = 700 };
+        static struct item items[COUNT];
+        struct map m = { 0 };
+        for (size_t i = 0; i < COUNT; i++) {
+                map_put(&m, &items[i].node, i);
+                if (i >= IN)
+                        map_remove(&m, &items[i - IN].node);
+                cr_assert_null(map_find(&m, i + 1));
+                if (i >= IN)
+                        cr_assert_null(map_find(&m, i - IN));
+        }
+        for (size_t i = COUNT - IN; i < COUNT; i++)
+                cr_assert_eq(map_find(&m, i), &items[i].node);
+        cr_assert_eq(m.count, IN);
+        map_fini(&m);
+}
+
 Test(map, a_guess_is_what_would_be_found)
 {
         enum { COUNT = 3000 };
