@@ -13,6 +13,13 @@ void map_fini(struct map *m)
         *m = (struct map){ 0 };
 }
 
+void map_clear(struct map *m)
+{
+        if (m->count)
+                memset(m->hashes, 0, m->places * sizeof *m->hashes);
+        m->count = 0;
+}
+
 static size_t after(const struct map *m, size_t place)
 {
         return (place + 1) & (m->places - 1);

@@ -24,7 +24,8 @@ struct map {
         size_t count;
 };
 
-void map_fini(struct map *m); /* frees the table, not the nodes */
+void map_fini(struct map *m);  /* frees the table, not the nodes */
+void map_clear(struct map *m); /* the same, but the table stays for the next ones */
 void map_put(struct map *m, struct map_node *node, uint64_t key);
 void map_remove(struct map *m, struct map_node *node);
 

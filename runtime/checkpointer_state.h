@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the checkpointer's files share: checkpointer.c (reads and folds), checkpointer_write.c (what has
- * changed, as entries of the store), checkpointer_value.c (big values and who needs them).
+ * What the checkpointer's files share: checkpointer.c (reads the log, and commits), checkpointer_fold.c
+ * (folds what was read), checkpointer_write.c (what has changed, as entries of the store),
+ * checkpointer_value.c (big values and who needs them).
  */
 #ifndef RUNTIME_CHECKPOINTER_STATE_H
 #define RUNTIME_CHECKPOINTER_STATE_H
@@ -13,18 +14,19 @@
 
 /* A record that was read. */
 struct read_record {
-        uint64_t stream;
         size_t offset; /* in `bytes` */
         uint32_t size;
-        uint32_t next; /* of the same run: place + 1 in the list of records; 0: none */
+        uint32_t next; /* of the same run, or the next removal: place + 1 in the list of records; 0: none */
 };
 
-/* A run that has changed. Its keys before the change stand in `keys`. */
+/* A run that has changed, or of which there are records. Its keys before the change stand in `keys`. */
 struct run_change {
-        struct run *run;
+        struct map_node by_id;
+        struct run *run; /* NULL: not (yet) met, written and dropped, or removed */
         uint64_t id;
         bool is_new;
-        bool removed;
+        bool leaves;  /* the batch removes it, and */
+        bool removed; /* has done so */
         size_t keys_at;
         size_t keys_size;
         uint32_t transitions; /* before */
@@ -53,7 +55,10 @@ struct checkpointer {
         struct read_record *records;
         size_t records_count;
         size_t records_capacity;
+        uint32_t removals_first; /* place + 1 of the next one to be folded; 0: none */
+        uint32_t removals_last;
         struct run_change **changes;
+        struct map changes_by_id;
         stet_arena changes_arena; /* where they are */
         size_t changes_count;
         size_t changes_capacity;
@@ -63,6 +68,8 @@ struct checkpointer {
         uint64_t up_to_lsn;
         size_t bytes_max;
         struct store_checkpoint reached;
+        size_t written_runs;
+        size_t written_open; /* those of them that were not over */
         stet_why *why;
 
         struct store_batch batch;
@@ -73,8 +80,22 @@ struct checkpointer {
         struct buffer keys_after;
 };
 
+/* --- checkpointer.c --- */
+void *checkpointer_grown(void *array, size_t *capacity, size_t item_size);
+
+/* --- checkpointer_fold.c --- */
+/* What the batch does to that run. */
+struct run_change *checkpointer_change(struct checkpointer *c, uint64_t id);
+/* For struct run_set: the run is about to change. */
+void checkpointer_changing(void *ctx, struct run *run);
+/* Folds all records that were read, and puts what has changed into the batch. */
+int checkpointer_fold(struct checkpointer *c);
+
 /* --- checkpointer_write.c --- */
-int checkpointer_write(struct checkpointer *c, stet_why *why);
+/* Puts a run that has changed, or was removed, into the batch, and forgets the run. */
+int checkpointer_write(struct checkpointer *c, struct run_change *change, stet_why *why);
+/* What the store keeps of all runs together. */
+void checkpointer_write_whole(struct checkpointer *c);
 
 /* --- checkpointer_value.c --- */
 /* Takes note that a record has the value (by one more, or one less), and puts it into the batch when it is

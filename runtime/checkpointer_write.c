@@ -8,7 +8,7 @@
 #include "actors/run_image.h"
 #include "base/run_id.h"
 #include "actors/vocabulary.h"
-#include "wal/le.h"
+#include "wal/record_layout.h"
 
 #include <stdlib.h>
 
@@ -93,14 +93,21 @@ static int write_record(struct chunk_writer *w, const struct run_change *change,
         return 0;
 }
 
+/* A run's transitions. Its notes are in the image. */
 static int write_records(struct checkpointer *c, const struct run_change *change, stet_why *why)
 {
         struct chunk_writer w = { .c = c };
         uint32_t sequence = change->transitions;
-        int err = change->is_new || !change->first ? 0 : continue_chunk(&w, change->id, why);
+        int err = 0;
         for (uint32_t place = change->first; place && !err; place = c->records[place - 1].next) {
                 const struct read_record *r = &c->records[place - 1];
-                err = write_record(&w, change, sequence++, bytes_of(c->bytes.data + r->offset, r->size), why);
+                const uint8_t *record = c->bytes.data + r->offset;
+                if (record_kind(record) != RECORD_TRANSITION)
+                        continue;
+                if (sequence == change->transitions && !change->is_new)
+                        err = continue_chunk(&w, change->id, why);
+                if (!err)
+                        err = write_record(&w, change, sequence++, bytes_of(record, r->size), why);
         }
         close_chunk(&w);
         return err;
@@ -231,12 +238,6 @@ static int write_removed(struct checkpointer *c, const struct run_change *change
 
 /* --- all of it --- */
 
-static int by_id(const void *a, const void *b)
-{
-        uint64_t left = (*(struct run_change *const *)a)->id, right = (*(struct run_change *const *)b)->id;
-        return left < right ? -1 : left > right;
-}
-
 static void write_about(struct checkpointer *c)
 {
         enum { COUNTS = RUN_CONTINUED + 1 };
@@ -250,16 +251,17 @@ static void write_about(struct checkpointer *c)
         store_put(&c->batch, run_key_bytes(&key), bytes_of(time, sizeof time));
 }
 
-int checkpointer_write(struct checkpointer *c, stet_why *why)
+void checkpointer_write_whole(struct checkpointer *c)
 {
-        int err = 0;
-        qsort(c->changes, c->changes_count, sizeof(struct run_change *), by_id);
-        for (size_t i = 0; i < c->changes_count && !err; i++)
-                err = c->changes[i]->removed ? write_removed(c, c->changes[i], why)
-                                             : write_changed(c, c->changes[i], why);
-        if (err)
-                return err;
         checkpointer_values_write(c);
         write_about(c);
-        return 0;
+}
+
+int checkpointer_write(struct checkpointer *c, struct run_change *change, stet_why *why)
+{
+        int err = change->removed ? write_removed(c, change, why) : write_changed(c, change, why);
+        c->written_runs++;
+        c->written_open += change->run && change->run->ending == RUN_OPEN;
+        change->run = NULL;
+        return err;
 }

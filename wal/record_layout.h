@@ -42,6 +42,11 @@ static inline uint32_t record_chain(const uint8_t *record)
         return le32_get(record + RECORD_AT_CHAIN);
 }
 
+static inline uint8_t record_kind(const uint8_t *record)
+{
+        return record[RECORD_AT_KIND];
+}
+
 static inline uint64_t record_lsn(const uint8_t *record)
 {
         return le64_get(record + RECORD_AT_LSN);

@@ -225,10 +225,23 @@ static int find_last(struct apply *a, stet_why *why)
         return 0;
 }
 
+/* A table's entries lie far apart in the batch, between those of other tables. */
+static void look_ahead(const struct store_batch *batch, size_t i)
+{
+        enum { AHEAD = 4, LINE = 64 };
+        if (i + AHEAD >= batch->count)
+                return;
+        const struct store_change *c = &batch->changes[i + AHEAD];
+        uint32_t size = c->key_size + (c->value_size < 512 ? c->value_size : 512);
+        for (uint32_t at = 0; at < size; at += LINE)
+                __builtin_prefetch(batch->bytes.data + c->at + at);
+}
+
 static int apply_all(struct apply *a, stet_why *why)
 {
         int err = find_last(a, why);
         for (size_t i = 0; i < a->batch->count && !err; i++) {
+                look_ahead(a->batch, i);
                 err = apply_change(a, &a->batch->changes[i], why);
                 if (!err && !a->row_end && a->news >= ROW_BEGINS)
                         err = begin_row(a, i + 1, why);
