@@ -38,7 +38,7 @@
 #endif
 
 /* Of the stack around its pointer a resume touches about so much. */
-enum { LINE_SIZE = 64, EXPECT_BELOW = 1024, EXPECT_ABOVE = 512 };
+enum { LINE_SIZE = 64, EXPECT_BELOW = 768, EXPECT_ABOVE = 512 };
 
 struct stack_pool {
         size_t stack_size; /* without the guard page, with the coroutine and its home at the top */

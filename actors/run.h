@@ -138,7 +138,6 @@ struct run {
         uint64_t
             touched_lsn;    /* of the last record that changed it: its own, or that of the next of its name */
         int64_t touched_ns; /* when something happened to it last */
-        struct run_change *change; /* what the checkpointer has to write of it */
 
         char few_names[RUN_NAMES_FEW];
         char few_request_id[RUN_REQUEST_ID_FEW];
@@ -165,10 +164,12 @@ void run_tables_shrink(struct run_tables *tables);
 
 struct run *run_new(struct run_tables *tables, uint64_t id); /* NULL: in new memory */
 
-/* Something is going to happen to it: brings what that looks at into the processor's cache. */
+/* Something is going to happen to it: brings what that looks at into the processor's cache. Names, requests
+ * and the parent are not of it. */
 static inline void run_prefetch(const struct run *run)
 {
-        for (size_t at = 0; at < sizeof *run; at += 64)
+        __builtin_prefetch(run);
+        for (size_t at = offsetof(struct run, ending); at < offsetof(struct run, few_names); at += 64)
                 __builtin_prefetch((const char *)run + at);
 }
 

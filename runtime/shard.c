@@ -64,8 +64,12 @@ void shard_hold(struct shard *s, const struct message *m)
 
 static void expect_next(const struct shard *s, struct bytes *at, unsigned step)
 {
+        enum { PARCELS_AHEAD = 1024 }; /* bytes */
         uint8_t type;
         struct token token;
+        if (step == 0)
+                for (int line = 0; line < 256; line += 64)
+                        __builtin_prefetch(at->data + PARCELS_AHEAD + line);
         if (s->sink.expect && parcel_glance(at, &type, &token) && (type == MSG_ENQUEUE || type == MSG_CLOSE))
                 s->sink.expect(s->sink.ctx, token.run, token.op, step);
 }
