@@ -22,9 +22,15 @@ struct bytes run_request_scope(const struct run *run, uint8_t event)
         return event == EVENT_START ? run_given_id(run) : bytes_str(run->workflow_id);
 }
 
+/* A client numbers its requests. Those that differ in their last digit only, decimal or hexadecimal, are
+ * neighbours in the table (base/map.h). */
 static uint64_t request_hash(uint8_t event, struct bytes ns, struct bytes id, struct bytes request_id)
 {
-        return hash_bytes(hash_bytes(event, 0, ns), hash_bytes(event, 1, id), request_id);
+        uint8_t last = request_id.data[request_id.size - 1];
+        uint64_t digit = (last + 9u * (last >> 6)) & 15;
+        struct bytes before = bytes_of(request_id.data, request_id.size - 1);
+        return (hash_bytes(hash_bytes(event, 0, ns), hash_bytes(event, 1, id), before) & ~UINT64_C(15)) |
+               digit;
 }
 
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,

@@ -94,15 +94,15 @@ static bool held_elsewhere(struct slot *s, int64_t now_ns)
         return held;
 }
 
-/* Runs the next task. False: there is none, or the slot was abandoned meanwhile. */
-static bool run_one(struct slot *s)
+/* Runs the next task; *now_ns becomes the time of its end, at which the next one begins. False: there is
+ * none, or the slot was abandoned meanwhile. */
+static bool run_one(struct slot *s, int64_t *now_ns)
 {
-        int64_t now_ns = clock_elapsed_ns();
-        if (!worker_begin(s->seat.worker, now_ns, &s->task))
+        if (!worker_begin(s->seat.worker, *now_ns, &s->task))
                 return false;
-        if (s->task.again && held_elsewhere(s, now_ns))
+        if (s->task.again && held_elsewhere(s, *now_ns))
                 return true;
-        s->inside_ns = now_ns;
+        s->inside_ns = *now_ns;
         unlock(s);
 
         struct message outcome;
@@ -111,12 +111,12 @@ static bool run_one(struct slot *s)
                      (struct activity_heart){ s, beat }, &outcome);
 
         lock(s);
-        now_ns = clock_elapsed_ns();
+        *now_ns = clock_elapsed_ns();
         s->inside_ns = 0;
-        worker_finish(s->seat.worker, &s->task.token, &outcome, now_ns);
+        worker_finish(s->seat.worker, &s->task.token, &outcome, *now_ns);
         arena_reset(&s->seat.arena);
-        if (!s->abandoned && now_ns - s->exchanged_ns >= EXCHANGE_AFTER_MS * MS)
-                exchange(s, now_ns);
+        if (!s->abandoned && *now_ns - s->exchanged_ns >= EXCHANGE_AFTER_MS * MS)
+                exchange(s, *now_ns);
         return !s->abandoned;
 }
 
@@ -154,8 +154,9 @@ static void serve(struct slot *s)
 {
         while (!s->abandoned && !stop_wanted(s)) {
                 bool ran = false;
-                exchange(s, clock_elapsed_ns());
-                for (int i = 0; i < BATCH_MAX && run_one(s); i++)
+                int64_t now_ns = clock_elapsed_ns();
+                exchange(s, now_ns);
+                for (int i = 0; i < BATCH_MAX && run_one(s, &now_ns); i++)
                         ran = true;
                 if (s->abandoned)
                         return;
