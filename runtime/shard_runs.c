@@ -17,9 +17,9 @@
 enum {
         SWEEP_SLICE = 256,     /* runs looked at in one tick */
         ARM_SLICE = 256,       /* timers looked for in one tick */
-        STACKS_KEPT = 256,     /* that nobody uses; and as many as are in use */
+        STACKS_KEPT = 256,     /* besides as many as were in use at a time */
         STACKS_SLICE = 64,     /* given back in one tick */
-        LEFT_MANY = 4096,      /* runs that left: worth asking the allocator what it can give back */
+        ROOM_MANY = 4096,      /* for so many runs it is worth asking the allocator what it can give back */
         PRESSED_NS = 20000000, /* for one that was looked at to leave, when there are too many */
 };
 
@@ -250,23 +250,55 @@ void shard_leave(struct shard *s, struct run *run)
         }
         shard_park(s, run);
         run_set_drop(&s->set, run);
-        s->left_count++;
 }
 
-/* Gives back what a burst of runs took and the few that are left don't need. Not often: the next burst would
- * have to take it again. Returns whether there is more. */
+static size_t stacks_beyond(const struct shard *s, size_t awake)
+{
+        size_t there = stack_pool_unused(s->code_env.stacks) + s->awake_count, kept = STACKS_KEPT + awake;
+        return there > kept ? there - kept : 0;
+}
+
+/* Whether there is memory for far more runs than so many. */
+static bool is_roomy(const struct shard *s, size_t runs)
+{
+        return s->room_runs >= ROOM_MANY && s->room_runs / 4 >= runs;
+}
+
+static size_t greater(size_t a, size_t b)
+{
+        return a > b ? a : b;
+}
+
+static void note_most(struct shard *s)
+{
+        s->most_runs = greater(s->most_runs, s->set.count);
+        s->most_awake = greater(s->most_awake, s->awake_count);
+        s->room_runs = greater(s->room_runs, s->most_runs);
+}
+
+/* To give back takes long, and whoever is busy would have to take it all again: so only what a burst took
+ * goes, and was not needed any more since the look before this one. */
+static void look_what_goes(struct shard *s, int64_t now_ns)
+{
+        s->giving_back = true;
+        s->give_back_due_ns = now_ns + s->options.idle_ns / 2;
+        s->needed_runs = s->most_runs;
+        s->needed_awake = s->most_awake;
+        s->most_runs = s->set.count;
+        s->most_awake = s->awake_count;
+}
+
+/* A slice of it. Returns whether there is more. */
 static bool give_back(struct shard *s)
 {
-        struct stack_pool *stacks = s->code_env.stacks;
-        size_t kept = STACKS_KEPT + s->awake_count;
-        if (stack_pool_unused(stacks) > kept) {
-                size_t surplus = stack_pool_unused(stacks) - kept;
-                stack_pool_shrink(stacks, surplus < STACKS_SLICE ? surplus : STACKS_SLICE);
+        size_t stacks = stacks_beyond(s, s->needed_awake);
+        if (stacks && stack_pool_unused(s->code_env.stacks)) {
+                stack_pool_shrink(s->code_env.stacks, stacks < STACKS_SLICE ? stacks : STACKS_SLICE);
                 return true;
         }
-        if (s->left_count < LEFT_MANY || s->left_count / 4 < s->set.count)
+        if (!is_roomy(s, s->needed_runs))
                 return false;
-        s->left_count = 0;
+        s->room_runs = s->needed_runs;
         run_set_shrink(&s->set);
         shard_shrink_groups(s);
         if (s->options.give_back)
@@ -287,6 +319,7 @@ void shard_sweep(struct shard *s, int64_t now_ns)
         bool pressed = is_pressed(s);
         if (!s->options.store || s->failed)
                 return;
+        note_most(s);
         if (!s->sweep_left) {
                 if (s->giving_back)
                         s->giving_back = give_back(s);
@@ -305,12 +338,10 @@ void shard_sweep(struct shard *s, int64_t now_ns)
         }
         if (s->sweep_left)
                 return;
-        if (now_ns >= s->give_back_due_ns) {
-                s->giving_back = true;
-                s->give_back_due_ns = now_ns + s->options.idle_ns;
-        } else {
+        if (now_ns >= s->give_back_due_ns)
+                look_what_goes(s, now_ns);
+        if (stacks_beyond(s, s->awake_count) || is_roomy(s, s->set.count))
                 s->sweep_due_ns = earlier(s->sweep_due_ns, s->give_back_due_ns);
-        }
         s->sweep_due_ns = earlier(s->sweep_due_ns, s->sweep_next_ns);
 }
 

@@ -58,14 +58,18 @@ struct shard {
         struct shard_progress progress; /* of coming back, and */
         unsigned untold;                /* small steps since it was told last */
 
-        uint64_t checkpoint_lsn;    /* what is up to here is in the store */
-        uint64_t tail_bytes;        /* of the log behind the checkpoint, when it was opened */
-        size_t sweep_left;          /* runs to look at in the sweep under way */
-        int64_t sweep_due_ns;       /* when the next one begins; INT64_MAX: not before something happens */
-        int64_t sweep_next_ns;      /* what the one under way has found out about that */
-        bool giving_back;           /* what a burst of runs took */
-        int64_t give_back_due_ns;   /* not before that */
-        size_t left_count;          /* runs that left memory since some was given back to the system */
+        uint64_t checkpoint_lsn;  /* what is up to here is in the store */
+        uint64_t tail_bytes;      /* of the log behind the checkpoint, when it was opened */
+        size_t sweep_left;        /* runs to look at in the sweep under way */
+        int64_t sweep_due_ns;     /* when the next one begins; INT64_MAX: not before something happens */
+        int64_t sweep_next_ns;    /* what the one under way has found out about that */
+        bool giving_back;         /* what a burst of runs took */
+        int64_t give_back_due_ns; /* not before that */
+        size_t most_runs;         /* in memory at a time, since the last look at what can be given back, */
+        size_t most_awake;        /* and of them awake */
+        size_t needed_runs;       /* the same of the time before that look: so much is kept */
+        size_t needed_awake;
+        size_t room_runs;           /* for so many there is memory: the most since it was given back */
         int64_t armed_until_ns;     /* whoever has a timer that is due until then is in memory */
         int64_t stored_due_ns;      /* the first timer of the others */
         struct run_key stored_from; /* where to look for it */
