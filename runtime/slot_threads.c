@@ -154,8 +154,8 @@ static void serve(struct slot *s)
 {
         while (!s->abandoned && !stop_wanted(s)) {
                 bool ran = false;
+                exchange(s, clock_elapsed_ns());
                 int64_t now_ns = clock_elapsed_ns();
-                exchange(s, now_ns);
                 for (int i = 0; i < BATCH_MAX && run_one(s, &now_ns); i++)
                         ran = true;
                 if (s->abandoned)

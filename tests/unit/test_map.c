@@ -64,6 +64,25 @@ Test(map, finds_numbered_keys_while_the_oldest_go_and_new_ones_come)
         map_fini(&m);
 }
 
+Test(map, finds_nothing_when_it_was_cleared_and_takes_new_ones)
+{
+        enum { COUNT = 100 };
+        static struct item items[COUNT];
+        struct map m = { 0 };
+        map_clear(&m);
+        for (size_t i = 0; i < COUNT; i++)
+                map_put(&m, &items[i].node, i);
+        map_clear(&m);
+        cr_assert_eq(m.count, 0);
+        for (size_t i = 0; i < COUNT; i++) {
+                cr_assert_null(map_find(&m, i));
+                map_put(&m, &items[i].node, i);
+        }
+        for (size_t i = 0; i < COUNT; i++)
+                cr_assert_eq(map_find(&m, i), &items[i].node);
+        map_fini(&m);
+}
+
 Test(map, a_guess_is_what_would_be_found)
 {
         enum { COUNT = 3000 };
