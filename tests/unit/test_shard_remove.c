@@ -155,6 +155,26 @@ Test(shard_remove, deleted_run_is_gone_everywhere_and_its_ids_are_free_again)
         embedded_close(&e);
 }
 
+Test(shard_remove, request_of_a_removed_run_is_remembered_of_the_run_that_it_started_next)
+{
+        open_with("forever");
+        stet_start s = { .workflow = "echo", .request_id = "r-1" };
+        stet_started first, second, again;
+        cr_assert_eq(stet_client_start(e.client, &s, &first, &why), 0, "%s", why.text);
+        embedded_result(&e, first.run_id, STET_RUN_COMPLETED);
+        until_stored();
+        cr_assert_eq(stet_client_delete(e.client, first.run_id, NULL, &why), 0, "%s", why.text);
+        cr_assert_eq(stet_client_start(e.client, &s, &second, &why), 0, "%s", why.text);
+        cr_assert_not(second.existing);
+        embedded_result(&e, second.run_id, STET_RUN_COMPLETED);
+        until_stored(); /* the removal and the next run in one batch, most likely */
+        embedded_reopen(&e, &app);
+        cr_assert_eq(stet_client_start(e.client, &s, &again, &why), 0, "%s", why.text);
+        cr_assert(again.existing);
+        cr_assert_str_eq(again.run_id, second.run_id);
+        embedded_close(&e);
+}
+
 Test(shard_remove, open_run_is_not_deleted_and_the_refusal_says_what_to_do)
 {
         open_with("forever");
