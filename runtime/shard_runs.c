@@ -311,7 +311,6 @@ static void begin_sweep(struct shard *s)
         s->sweep_left = s->set.count;
         s->sweep_due_ns = INT64_MAX;
         s->sweep_next_ns = INT64_MAX;
-        s->finishing = NULL;
 }
 
 void shard_sweep(struct shard *s, int64_t now_ns)

@@ -330,6 +330,7 @@ static void ended(struct shard *s, struct run *run, int64_t now_ns)
                 continue_as_new(s, run, now_ns);
         else
                 tell_all(s, run);
+        s->finishing = NULL; /* whoever asks later reads it: another run may lie where this one lies now */
         shard_park(s, run);
 }
 

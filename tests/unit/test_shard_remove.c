@@ -175,6 +175,20 @@ Test(shard_remove, request_of_a_removed_run_is_remembered_of_the_run_that_it_sta
         embedded_close(&e);
 }
 
+/* The one that comes back from the store lies in memory where the removed one lay. */
+Test(shard_remove, ending_that_is_asked_for_after_a_removal_is_not_that_of_the_removed_run)
+{
+        open_with("forever");
+        const char *kept = ended("echo", "kept", "1");
+        until_stored();
+        embedded_start(&e, "wait", "gone", NULL);
+        cr_assert_eq(stet_client_cancel(e.client, "gone", NULL, NULL, &why), 0, "%s", why.text);
+        embedded_result(&e, "gone", STET_RUN_CANCELED);
+        cr_assert_eq(stet_client_delete(e.client, "gone", NULL, &why), 0, "%s", why.text);
+        embedded_result(&e, kept, STET_RUN_COMPLETED);
+        embedded_close(&e);
+}
+
 Test(shard_remove, open_run_is_not_deleted_and_the_refusal_says_what_to_do)
 {
         open_with("forever");
