@@ -23,7 +23,7 @@
 
 enum {
         BATCH_BYTES_MIN = 2 << 20, /* of the log */
-        BATCH_BYTES_MAX = 32 << 20,
+        BATCH_BYTES_MAX = 64 << 20,
         AFTER_MS = 1000,
         FULL_RETRY_MS = 1000,
         NICENESS = 5,
