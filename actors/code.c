@@ -3,6 +3,7 @@
 
 #include "actors/code_channel.h"
 #include "base/buffer.h"
+#include "base/prefetch.h"
 #include "base/run_id.h"
 #include "base/value.h"
 
@@ -87,14 +88,14 @@ void code_deliver(struct stet_run *code, const struct event *e)
 
 void code_expect(const struct stet_run *code, unsigned step)
 {
+        enum { VALUES_EXPECTED = 256 }; /* bytes that a step keeps */
         if (step == 0) {
                 /* From its coroutine on, which is just below it. */
-                for (int at = -64; at < (int)offsetof(struct stet_run, arena_memory); at += 64)
-                        __builtin_prefetch((const char *)code + at);
+                prefetch((const char *)code - CACHE_LINE,
+                         CACHE_LINE + offsetof(struct stet_run, arena_memory));
         } else {
                 const uint8_t *values = code->arena.blocks->data + code->arena.used;
-                for (int at = 0; at < 256; at += 64)
-                        __builtin_prefetch(values + at, 1);
+                prefetch_to_write(values, VALUES_EXPECTED);
                 coroutine_expect(code->coroutine);
         }
 }

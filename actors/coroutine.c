@@ -7,6 +7,7 @@
 #include "actors/coroutine.h"
 
 #include "base/buffer.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -346,9 +347,7 @@ void coroutine_expect(const struct coroutine *co)
 #ifdef WITH_UCONTEXT
         (void)co;
 #else
-        const char *sp = co->inside_sp;
-        for (int at = -EXPECT_BELOW; at < EXPECT_ABOVE; at += LINE_SIZE)
-                __builtin_prefetch(sp + at, 1);
+        prefetch_to_write((const char *)co->inside_sp - EXPECT_BELOW, EXPECT_BELOW + EXPECT_ABOVE);
 #endif
 }
 

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/name_set.h"
+#include "base/prefetch.h"
 
 struct run;
 
@@ -168,9 +169,8 @@ struct run *run_new(struct run_tables *tables, uint64_t id); /* NULL: in new mem
  * and the parent are not of it. */
 static inline void run_prefetch(const struct run *run)
 {
-        __builtin_prefetch(run);
-        for (size_t at = offsetof(struct run, ending); at < offsetof(struct run, few_names); at += 64)
-                __builtin_prefetch((const char *)run + at);
+        prefetch(run, 1);
+        prefetch(&run->ending, offsetof(struct run, few_names) - offsetof(struct run, ending));
 }
 
 void run_free(struct run *run, struct run_tables *tables); /* code must be gone */

@@ -22,15 +22,19 @@ struct bytes run_request_scope(const struct run *run, uint8_t event)
         return event == EVENT_START ? run_given_id(run) : bytes_str(run->workflow_id);
 }
 
+static unsigned digit_of(uint8_t c) /* of any other character something as small */
+{
+        return (c + 9u * (c >> 6)) % 16;
+}
+
 /* A client numbers its requests. Those that differ in their last digit only, decimal or hexadecimal, are
  * neighbours in the table (base/map.h). */
 static uint64_t request_hash(uint8_t event, struct bytes ns, struct bytes id, struct bytes request_id)
 {
-        uint8_t last = request_id.data[request_id.size - 1];
-        uint64_t digit = (last + 9u * (last >> 6)) & 15;
-        struct bytes before = bytes_of(request_id.data, request_id.size - 1);
-        return (hash_bytes(hash_bytes(event, 0, ns), hash_bytes(event, 1, id), before) & ~UINT64_C(15)) |
-               digit;
+        size_t before = request_id.size - 1;
+        uint64_t hash =
+            hash_bytes(hash_bytes(event, 0, ns), hash_bytes(event, 1, id), bytes_of(request_id.data, before));
+        return hash - hash % MAP_NEIGHBOURS + digit_of(request_id.data[before]) % MAP_NEIGHBOURS;
 }
 
 struct run_request *run_request_find(const struct run_tables *tables, uint8_t event, struct bytes ns,

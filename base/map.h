@@ -12,6 +12,7 @@
 #define BASE_MAP_H
 
 #include "base/bytes.h"
+#include "base/prefetch.h"
 
 struct map_node {
         uint64_t key;
@@ -52,14 +53,13 @@ static inline uint64_t hash_u64(uint64_t x)
         return x ^ x >> 33;
 }
 
-enum { MAP_NEIGHBOURS_BITS = 4 };
+enum { MAP_NEIGHBOURS = 16 };
 
 /* What the table keeps of a key. Its lowest bits stay: keys that are numbered one after the other, as runs
  * are, lie side by side, and whoever meets them in about that order finds most of them in the cache. */
 static inline uint32_t map_hash(uint64_t key)
 {
-        uint32_t low = (uint32_t)key & ((1u << MAP_NEIGHBOURS_BITS) - 1);
-        uint32_t hash = (uint32_t)hash_u64(~(key >> MAP_NEIGHBOURS_BITS)) << MAP_NEIGHBOURS_BITS | low;
+        uint32_t hash = (uint32_t)hash_u64(~(key / MAP_NEIGHBOURS)) * MAP_NEIGHBOURS + key % MAP_NEIGHBOURS;
         return hash ? hash : 1;
 }
 
@@ -68,8 +68,8 @@ static inline void map_prefetch(const struct map *m, uint64_t key)
 {
         if (m->places) {
                 size_t home = map_hash(key) & (m->places - 1);
-                __builtin_prefetch(&m->hashes[home]);
-                __builtin_prefetch(&m->nodes[home]);
+                prefetch(&m->hashes[home], 1);
+                prefetch(&m->nodes[home], 1);
         }
 }
 

@@ -11,6 +11,7 @@
  */
 #include "runtime/checkpointer_state.h"
 
+#include "base/prefetch.h"
 #include "wal/record_layout.h"
 
 #include <stdlib.h>
@@ -145,10 +146,9 @@ static int take_out(struct checkpointer *c, struct run *run, uint64_t lsn)
                 struct run_key key = run_key_name(&c->store, bytes_str(run->ns), bytes_str(run->workflow_id));
                 store_remove(&c->batch, run_key_bytes(&key));
         }
-        change->removed = true;
         change->run = NULL;
         run_set_remove(&c->set, run->id, lsn);
-        return checkpointer_write(c, change, c->why);
+        return checkpointer_write_removed(c, change, c->why);
 }
 
 static int fold_removal(struct checkpointer *c, const struct record *record)
@@ -197,15 +197,14 @@ static void sort_changes(struct checkpointer *c)
 /* The records that are folded soon. */
 static void look_ahead(const struct checkpointer *c, size_t i, size_t count)
 {
-        enum { FAR = 8, NEAR = 3, LINE = 64 };
+        enum { FAR = 8, NEAR = 3, USUAL = 512 /* bytes of a record */ };
         if (i + FAR < count)
-                __builtin_prefetch(c->changes[i + FAR]);
+                prefetch(c->changes[i + FAR], 1);
         if (i + NEAR >= count)
                 return;
         for (uint32_t place = c->changes[i + NEAR]->first; place; place = c->records[place - 1].next) {
                 const struct read_record *r = &c->records[place - 1];
-                for (uint32_t at = 0; at < r->size && at < 8 * LINE; at += LINE)
-                        __builtin_prefetch(c->bytes.data + r->offset + at);
+                prefetch(c->bytes.data + r->offset, r->size < USUAL ? r->size : USUAL);
         }
 }
 

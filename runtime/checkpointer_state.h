@@ -25,8 +25,7 @@ struct run_change {
         struct run *run; /* NULL: not (yet) met, written and dropped, or removed */
         uint64_t id;
         bool is_new;
-        bool leaves;  /* the batch removes it, and */
-        bool removed; /* has done so */
+        bool leaves; /* the batch removes it */
         size_t keys_at;
         size_t keys_size;
         uint32_t transitions; /* before */
@@ -92,8 +91,10 @@ void checkpointer_changing(void *ctx, struct run *run);
 int checkpointer_fold(struct checkpointer *c);
 
 /* --- checkpointer_write.c --- */
-/* Puts a run that has changed, or was removed, into the batch, and forgets the run. */
+/* Puts a run that has changed into the batch, and forgets the run. */
 int checkpointer_write(struct checkpointer *c, struct run_change *change, stet_why *why);
+/* Puts into the batch that a run is gone. */
+int checkpointer_write_removed(struct checkpointer *c, const struct run_change *change, stet_why *why);
 /* What the store keeps of all runs together. */
 void checkpointer_write_whole(struct checkpointer *c);
 

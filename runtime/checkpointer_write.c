@@ -157,6 +157,15 @@ static int write_changed(struct checkpointer *c, const struct run_change *change
         return 0;
 }
 
+int checkpointer_write(struct checkpointer *c, struct run_change *change, stet_why *why)
+{
+        int err = write_changed(c, change, why);
+        c->written_runs++;
+        c->written_open += change->run->ending == RUN_OPEN;
+        change->run = NULL;
+        return err;
+}
+
 /* --- a run that was removed --- */
 
 struct removal {
@@ -218,11 +227,12 @@ static int harmless(int err)
         return err < 0 || err == STET_ECORRUPT ? 0 : err;
 }
 
-static int write_removed(struct checkpointer *c, const struct run_change *change, stet_why *why)
+int checkpointer_write_removed(struct checkpointer *c, const struct run_change *change, stet_why *why)
 {
         struct removal r = { .c = c, .run = change->id, .why = why };
         struct run_key image = run_key_run('r', change->id), from = run_key_run('z', change->id),
                        to = run_key_after(&from);
+        c->written_runs++;
         if (change->is_new)
                 return 0; /* the store never saw it */
         store_remove(&c->batch, run_key_bytes(&image));
@@ -236,7 +246,7 @@ static int write_removed(struct checkpointer *c, const struct run_change *change
         return err;
 }
 
-/* --- all of it --- */
+/* --- of all runs together --- */
 
 static void write_about(struct checkpointer *c)
 {
@@ -255,13 +265,4 @@ void checkpointer_write_whole(struct checkpointer *c)
 {
         checkpointer_values_write(c);
         write_about(c);
-}
-
-int checkpointer_write(struct checkpointer *c, struct run_change *change, stet_why *why)
-{
-        int err = change->removed ? write_removed(c, change, why) : write_changed(c, change, why);
-        c->written_runs++;
-        c->written_open += change->run && change->run->ending == RUN_OPEN;
-        change->run = NULL;
-        return err;
 }

@@ -154,11 +154,7 @@ void lane_put_back(struct lane *lane, struct task *t)
 /* The one behind it is the next to be taken, most likely, and has lain here for long. */
 void lane_take(struct lane *lane, struct task *t)
 {
-        const struct task *next = task_at(t->place.next);
-        __builtin_prefetch(next);
-        __builtin_prefetch(&next->run);
-        __builtin_prefetch(&next->timeout_ms);
-        __builtin_prefetch(next->input);
+        task_prefetch(task_at(t->place.next));
         if (lane->returned == t)
                 lane->returned = NULL;
         list_remove(&t->place);

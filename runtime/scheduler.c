@@ -88,22 +88,15 @@ void scheduler_free(struct scheduler *s)
 
 /* --- finding --- */
 
-static void task_prefetch(const struct map_node *node)
-{
-        if (!node)
-                return;
-        const struct task *t = container_of(node, const struct task, node);
-        __builtin_prefetch(t);
-        __builtin_prefetch(&t->run);
-        __builtin_prefetch(&t->timeout_ms);
-}
-
 void scheduler_expect(const struct scheduler *s, uint64_t run, uint32_t op, unsigned step)
 {
-        if (step == 0)
+        if (step == 0) {
                 map_prefetch(&s->tasks, task_key(run, op));
-        else
-                task_prefetch(map_guess(&s->tasks, task_key(run, op)));
+                return;
+        }
+        const struct map_node *node = map_guess(&s->tasks, task_key(run, op));
+        if (node)
+                task_prefetch(container_of(node, const struct task, node));
 }
 
 struct task *scheduler_find(const struct scheduler *s, uint64_t run, uint32_t op)

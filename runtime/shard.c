@@ -2,6 +2,7 @@
  *
  * A shard's life, its tables and its groups.
  */
+#include "base/prefetch.h"
 #include "base/run_id.h"
 #include "runtime/shard_state.h"
 
@@ -64,12 +65,11 @@ void shard_hold(struct shard *s, const struct message *m)
 
 static void expect_next(const struct shard *s, struct bytes *at, unsigned step)
 {
-        enum { PARCELS_AHEAD = 1024 }; /* bytes */
+        enum { PARCELS_AHEAD = 1024, PARCEL_USUAL = 256 }; /* bytes */
         uint8_t type;
         struct token token;
         if (step == 0)
-                for (int line = 0; line < 256; line += 64)
-                        __builtin_prefetch(at->data + PARCELS_AHEAD + line);
+                prefetch(at->data + PARCELS_AHEAD, PARCEL_USUAL);
         if (s->sink.expect && parcel_glance(at, &type, &token) && (type == MSG_ENQUEUE || type == MSG_CLOSE))
                 s->sink.expect(s->sink.ctx, token.run, token.op, step);
 }
@@ -407,8 +407,8 @@ void shard_expect(const struct shard *s, uint64_t id, unsigned step)
                 run_prefetch(run);
                 return;
         }
-        for (size_t at = 0; step == 2 && at < sizeof *run->few[0]; at += 64)
-                __builtin_prefetch((const char *)run->few[0] + at);
+        if (step == 2)
+                prefetch(run->few[0], sizeof *run->few[0]);
         if (run->code)
                 code_expect(run->code, step - 2);
 }

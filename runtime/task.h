@@ -11,6 +11,7 @@
 #include "base/state.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/prefetch.h"
 
 #include "runtime/wire.h"
 
@@ -68,6 +69,12 @@ struct task_pool {
 struct task *task_new(struct task_pool *pool, struct bytes input);
 void task_free(struct task_pool *pool, struct task *t);
 void task_pool_fini(struct task_pool *pool);
+
+/* It is needed soon. */
+static inline void task_prefetch(const struct task *t)
+{
+        prefetch(t, sizeof *t);
+}
 
 static inline uint64_t task_key(uint64_t run, uint32_t op)
 {

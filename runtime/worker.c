@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/prefetch.h"
 #include "base/state.h"
 #include "runtime/worker_window.h"
 
@@ -239,20 +240,14 @@ static void on_task(struct worker *w, const struct message *m)
                 t->dropped = false;
 }
 
-/* The one after the next, which is looked at when that is taken out. */
-static void task_prefetch(const struct task *t)
-{
-        for (size_t at = 0; at < sizeof *t; at += 64)
-                __builtin_prefetch((const char *)t + at, 1);
-}
-
 /* Outcomes are mostly acknowledged in the order in which they were said. */
 static struct task *task_done(const struct worker *w, const struct token *token)
 {
         const struct list *done = &w->states[TASK_DONE];
         struct task *first = list_empty(done) ? NULL : container_of(done->next, struct task, place);
         if (first && token_equal(&first->token, token)) {
-                task_prefetch(container_of(first->place.next->next, struct task, place));
+                /* The one after the next, which is looked at when that is taken out. */
+                prefetch_to_write(container_of(first->place.next->next, struct task, place), sizeof *first);
                 return first;
         }
         struct task *t = task_find(w, token);

@@ -14,6 +14,7 @@
 #include "wal/store_lmdb.h"
 
 #include "base/buffer.h"
+#include "base/prefetch.h"
 #include "wal/store_fill.h"
 
 enum {
@@ -228,13 +229,11 @@ static int find_last(struct apply *a, stet_why *why)
 /* A table's entries lie far apart in the batch, between those of other tables. */
 static void look_ahead(const struct store_batch *batch, size_t i)
 {
-        enum { AHEAD = 4, LINE = 64 };
+        enum { AHEAD = 4, USUAL = 512 /* bytes of a value */ };
         if (i + AHEAD >= batch->count)
                 return;
         const struct store_change *c = &batch->changes[i + AHEAD];
-        uint32_t size = c->key_size + (c->value_size < 512 ? c->value_size : 512);
-        for (uint32_t at = 0; at < size; at += LINE)
-                __builtin_prefetch(batch->bytes.data + c->at + at);
+        prefetch(batch->bytes.data + c->at, c->key_size + (c->value_size < USUAL ? c->value_size : USUAL));
 }
 
 static int apply_all(struct apply *a, stet_why *why)

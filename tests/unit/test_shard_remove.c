@@ -92,6 +92,14 @@ static const char *ended(const char *workflow, const char *id, const char *json)
         return text;
 }
 
+/* What the node answers to the start, which it takes. */
+static stet_started started(const stet_start *start)
+{
+        stet_started answer;
+        cr_assert_eq(stet_client_start(e.client, start, &answer, &why), 0, "%s", why.text);
+        return answer;
+}
+
 static int show(const char *run)
 {
         stet_value v = { 0 };
@@ -140,8 +148,7 @@ Test(shard_remove, deleted_run_is_gone_everywhere_and_its_ids_are_free_again)
         stet_start s = {
                 .workflow = "echo", .id = "order-1", .request_id = "r-1", .on_reuse = STET_REUSE_REJECT
         };
-        stet_started first, second;
-        cr_assert_eq(stet_client_start(e.client, &s, &first, &why), 0, "%s", why.text);
+        stet_started first = started(&s);
         embedded_result(&e, "order-1", STET_RUN_COMPLETED);
         cr_assert_eq(stet_client_delete(e.client, "order-1", NULL, &why), 0, "%s", why.text);
         assert_gone("order-1");
@@ -149,7 +156,7 @@ Test(shard_remove, deleted_run_is_gone_everywhere_and_its_ids_are_free_again)
         cr_assert_eq(listed(NULL), 0);
         cr_assert_eq(told_stat(e.client, "runs", "completed"), 0);
         cr_assert_eq(told_stat(e.client, "runs", "removed"), 1);
-        cr_assert_eq(stet_client_start(e.client, &s, &second, &why), 0, "%s", why.text);
+        stet_started second = started(&s);
         cr_assert_not(second.existing);
         cr_assert_str_neq(first.run_id, second.run_id);
         embedded_close(&e);
@@ -159,17 +166,16 @@ Test(shard_remove, request_of_a_removed_run_is_remembered_of_the_run_that_it_sta
 {
         open_with("forever");
         stet_start s = { .workflow = "echo", .request_id = "r-1" };
-        stet_started first, second, again;
-        cr_assert_eq(stet_client_start(e.client, &s, &first, &why), 0, "%s", why.text);
+        stet_started first = started(&s);
         embedded_result(&e, first.run_id, STET_RUN_COMPLETED);
         until_stored();
         cr_assert_eq(stet_client_delete(e.client, first.run_id, NULL, &why), 0, "%s", why.text);
-        cr_assert_eq(stet_client_start(e.client, &s, &second, &why), 0, "%s", why.text);
+        stet_started second = started(&s);
         cr_assert_not(second.existing);
         embedded_result(&e, second.run_id, STET_RUN_COMPLETED);
         until_stored(); /* the removal and the next run in one batch, most likely */
         embedded_reopen(&e, &app);
-        cr_assert_eq(stet_client_start(e.client, &s, &again, &why), 0, "%s", why.text);
+        stet_started again = started(&s);
         cr_assert(again.existing);
         cr_assert_str_eq(again.run_id, second.run_id);
         embedded_close(&e);
@@ -378,12 +384,11 @@ Test(shard_remove, run_past_its_retention_goes_by_itself_and_its_ids_are_free_ag
 {
         open_with("1s");
         stet_start s = { .workflow = "echo", .id = "a", .request_id = "r", .on_reuse = STET_REUSE_REJECT };
-        stet_started first, second;
-        cr_assert_eq(stet_client_start(e.client, &s, &first, &why), 0, "%s", why.text);
+        stet_started first = started(&s);
         embedded_result(&e, "a", STET_RUN_COMPLETED);
         until_gone("a");
         assert_gone(first.run_id);
-        cr_assert_eq(stet_client_start(e.client, &s, &second, &why), 0, "%s", why.text);
+        stet_started second = started(&s);
         cr_assert_not(second.existing);
         embedded_close(&e);
 }
